@@ -1,0 +1,1 @@
+"""What crosses between a training process and the audio machine: graphs, messages, their bytes."""

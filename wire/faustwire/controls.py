@@ -1,0 +1,111 @@
+"""The macro controls: knobs layered onto the trained model without touching its parameters.
+
+Names, labels, units, ranges and defaults are the reference's (``adac.json_to_faust``), so that a
+knob's address, and with it its position, is the same whichever of the two wrote the program.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from faustwire.errors import FaustwireError
+
+
+class ControlError(FaustwireError, ValueError):
+    """A control, or a field of one, that does not exist or makes no sense."""
+
+
+@dataclass(frozen=True)
+class Slider:
+    """One knob; ``unit`` is what its numbers mean (s, ms, or a ratio)."""
+
+    label: str
+    unit: str
+    init: float
+    min: float
+    max: float
+    step: float
+
+
+DEFAULTS: Mapping[str, Slider] = {
+    "dry_wet": Slider("dry/wet", "", 1.0, 0.0, 1.0, 0.01),
+    "pre_delay": Slider("pre-delay", "ms", 0.0, 0.0, 250.0, 1.0),
+    "rt60": Slider("rt60", "s", 2.0, 0.1, 10.0, 0.01),
+}
+_FIELDS = [field.name for field in fields(Slider) if field.name != "unit"]
+
+
+def sliders(controls: Mapping[str, Any] | None) -> dict[str, Slider]:
+    """Read a ``controls`` argument.
+
+    Args:
+        controls: {"rt60" | "dry_wet" | "pre_delay": True, a dict that overrides some of
+            label/init/min/max/step, or False/None, which leave it out}.
+
+    Returns:
+        The sliders asked for, by the control's name, in the order of those names.
+
+    Raises:
+        ControlError: an unknown control or field, or a range that is none.
+    """
+    asked = {name: value for name, value in (controls or {}).items() if value not in (False, None)}
+    for name in asked:
+        if name not in DEFAULTS:
+            raise ControlError(f"unknown control {name!r}; there are {', '.join(DEFAULTS)}")
+    return {name: _slider(name, asked[name]) for name in DEFAULTS if name in asked}
+
+
+def to_plain(chosen: Mapping[str, Slider]) -> dict[str, dict[str, Any]]:
+    """The sliders as ``sliders`` reads them again."""
+    return {
+        name: {key: value for key, value in asdict(slider).items() if key != "unit"}
+        for name, slider in chosen.items()
+    }
+
+
+def _slider(name: str, overrides: object) -> Slider:
+    if overrides is True:
+        return DEFAULTS[name]
+    if not isinstance(overrides, Mapping):
+        raise ControlError(f"control {name!r} is True or a dict of overrides, not {overrides!r}")
+    for key, value in overrides.items():
+        if key not in _FIELDS:
+            raise ControlError(f"control {name!r} has no field {key!r}; it has {', '.join(_FIELDS)}")
+        if key == "label":
+            _check_label(name, value)
+        elif isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ControlError(f"control {name!r}: {key} is a number, not {value!r}")
+        elif not math.isfinite(value):
+            raise ControlError(f"control {name!r}: {key} is {value}")
+    slider = replace(DEFAULTS[name], **overrides)
+    _check_range(name, slider)
+    return slider
+
+
+def _check_label(name: str, label: object) -> None:
+    # A label becomes a part of the slider's address, and stands between quotes in the program.
+    if not isinstance(label, str) or not label.strip() or not label.isprintable():
+        raise ControlError(f"control {name!r}: the label is printable text, not {label!r}")
+    if bad := sorted(set(label) & set('"\\[]')):
+        raise ControlError(f"control {name!r}: a label can't hold {' '.join(bad)}")
+    if len(label) > 64:
+        raise ControlError(f"control {name!r}: a label has at most 64 characters")
+
+
+def _check_range(name: str, slider: Slider) -> None:
+    if not (slider.min <= slider.init <= slider.max and slider.min < slider.max):
+        raise ControlError(
+            f"control {name!r}: init must lie between min and max, min below max; "
+            f"they are {slider.init:g}, {slider.min:g} and {slider.max:g}"
+        )
+    if slider.step <= 0:
+        raise ControlError(f"control {name!r}: step is above 0, not {slider.step:g}")
+    lowest = {"dry_wet": 0.0, "pre_delay": 0.0, "rt60": 1e-3}[name]
+    if slider.min < lowest:
+        raise ControlError(f"control {name!r}: min is at least {lowest:g}, not {slider.min:g}")
+    highest = {"dry_wet": 1.0, "pre_delay": 10_000.0, "rt60": 1e4}[name]
+    if slider.max > highest:
+        raise ControlError(f"control {name!r}: max is at most {highest:g}, not {slider.max:g}")

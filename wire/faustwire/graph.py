@@ -1,0 +1,188 @@
+"""What a snapshot says: how a linear time-invariant system is wired, and with which values.
+
+A graph is a tree of leaves (they hold numbers) and containers (they hold nodes). It has no Faust,
+no torch and no behaviour: ``validation`` checks one, ``plain`` turns it into dicts and back, the
+bridge's codegen writes it as a program.
+
+Arrays are float64, C-contiguous and read-only. Names are any text; a node's *path* is the names
+from the root joined by dots, and every error quotes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+def _own(values: ArrayLike) -> Array:
+    """A private, read-only float64 copy: an optimiser may go on writing into the original."""
+    array = np.array(values, dtype=np.float64, order="C")
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class _Leaf:
+    """A node with values. Every ndarray field is copied and frozen when the leaf is made."""
+
+    type: ClassVar[str]
+    name: str
+
+    def __post_init__(self) -> None:
+        for field in fields(self)[1:]:
+            values = getattr(self, field.name)
+            if values is not None:
+                object.__setattr__(self, field.name, _own(values))
+
+
+@dataclass(frozen=True, eq=False)
+class Gain(_Leaf):
+    """y = matrix · x.
+
+    Attributes:
+        matrix: [n_out, n_in], linear gains.
+    """
+
+    type: ClassVar[str] = "gain"
+    matrix: Array
+
+
+@dataclass(frozen=True, eq=False)
+class DiagonalGain(_Leaf):
+    """y[i] = gains[i] · x[i].
+
+    Attributes:
+        gains: [n], linear.
+    """
+
+    type: ClassVar[str] = "diagonal_gain"
+    gains: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Householder(_Leaf):
+    """y = (I − 2uuᵀ) · x, kept as its vector because the program then costs O(n).
+
+    Attributes:
+        vector: [n], u; of unit norm when the matrix is to be orthogonal.
+    """
+
+    type: ClassVar[str] = "householder"
+    vector: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Delay(_Leaf):
+    """Delays in samples, per channel or per matrix entry; not whole: fractional delays.
+
+    Attributes:
+        samples: [n], or [n_out, n_in] where output o is the sum over i of the delayed inputs.
+        gains: the same shape, linear, on each of those paths; None: all one.
+    """
+
+    type: ClassVar[str] = "delay"
+    samples: Array
+    gains: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FIR(_Leaf):
+    """Finite impulse responses, per channel or per matrix entry.
+
+    Attributes:
+        taps: [taps, n], or [taps, n_out, n_in].
+    """
+
+    type: ClassVar[str] = "fir"
+    taps: Array
+
+
+@dataclass(frozen=True, eq=False)
+class SOS(_Leaf):
+    """Cascades of second-order sections, per channel or per matrix entry.
+
+    Attributes:
+        sections: [sections, 6, n], or [sections, 6, n_out, n_in]; the six are
+            b0 b1 b2 a0 a1 a2 in the order of ``scipy.signal.sosfilt``, with a0 = 1.
+    """
+
+    type: ClassVar[str] = "sos"
+    sections: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """The output of each node is the input of the next.
+
+    Attributes:
+        nodes: at least one, in the order of the signal.
+    """
+
+    type: ClassVar[str] = "series"
+    name: str
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Parallel:
+    """Every node gets the same input.
+
+    Attributes:
+        nodes: at least one.
+        join: whether the outputs are summed or concatenated, in the order of ``nodes``.
+    """
+
+    type: ClassVar[str] = "parallel"
+    name: str
+    nodes: tuple[Node, ...]
+    join: Literal["sum", "concatenate"] = "sum"
+
+
+@dataclass(frozen=True, eq=False)
+class Recursion:
+    """y = forward(x + feedback(y)): positive feedback, (I − F·B)⁻¹·F.
+
+    Attributes:
+        forward: n_in → n_out.
+        feedback: n_out → n_in; some delay must lie in every loop through the two.
+    """
+
+    type: ClassVar[str] = "recursion"
+    name: str
+    forward: Node
+    feedback: Node
+
+
+Leaf: TypeAlias = Gain | DiagonalGain | Householder | Delay | FIR | SOS
+Node: TypeAlias = Leaf | Series | Parallel | Recursion
+
+LEAVES: tuple[type[Leaf], ...] = (Gain, DiagonalGain, Householder, Delay, FIR, SOS)
+CONTAINERS: tuple[type[Series | Parallel | Recursion], ...] = (Series, Parallel, Recursion)
+
+
+def channels(node: Node) -> tuple[int, int]:
+    """How many channels go in and come out: (n_in, n_out). The graph must be valid."""
+    match node:
+        case Gain():
+            n_out, n_in = node.matrix.shape
+        case DiagonalGain():
+            n_in = n_out = node.gains.shape[0]
+        case Householder():
+            n_in = n_out = node.vector.shape[0]
+        case Delay(samples=values) | FIR(taps=values) | SOS(sections=values):
+            lead = {"delay": 0, "fir": 1, "sos": 2}[node.type]
+            n_in, n_out = values.shape[-1], values.shape[lead]
+        case Series():
+            n_in, n_out = channels(node.nodes[0])[0], channels(node.nodes[-1])[1]
+        case Parallel():
+            outputs = [channels(branch)[1] for branch in node.nodes]
+            n_in = channels(node.nodes[0])[0]
+            n_out = outputs[0] if node.join == "sum" else sum(outputs)
+        case Recursion():
+            n_in, n_out = channels(node.forward)
+    return n_in, n_out

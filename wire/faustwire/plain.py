@@ -1,0 +1,96 @@
+"""Graphs as plain dicts and back: the one shape that msgpack, JSON and hand-written files share.
+
+A node is ``{"type": …, "name": …, <its fields>}``. Arrays stay ndarrays here; what stands for one
+in a file or on the wire is the caller's business (nested lists are accepted on the way back).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from faustwire.errors import GraphError
+from faustwire.graph import CONTAINERS, LEAVES, Node, Parallel, Recursion, Series
+from faustwire.validation import MAX_DEPTH
+
+_TYPES: dict[str, Any] = {node.type: node for node in (*LEAVES, *CONTAINERS)}
+
+
+def to_plain(node: Node) -> dict[str, Any]:
+    """The graph as nested dicts; arrays remain ndarrays and must not be written to."""
+    plain: dict[str, Any] = {"type": node.type, "name": node.name}
+    match node:
+        case Series():
+            plain["nodes"] = [to_plain(child) for child in node.nodes]
+        case Parallel():
+            plain["nodes"] = [to_plain(child) for child in node.nodes]
+            plain["join"] = node.join
+        case Recursion():
+            plain["forward"] = to_plain(node.forward)
+            plain["feedback"] = to_plain(node.feedback)
+        case _:
+            values = {field.name: getattr(node, field.name) for field in fields(node)[1:]}
+            plain |= {key: array for key, array in values.items() if array is not None}
+    return plain
+
+
+def from_plain(plain: Any) -> Node:
+    """The graph that nested dicts describe; ``validation.check`` has not seen it yet.
+
+    Raises:
+        GraphError: not a node, an unknown type or field, or values that are no array of numbers.
+    """
+    return _node(plain, "$", 1)
+
+
+def _node(plain: Any, path: str, depth: int) -> Node:
+    if depth > MAX_DEPTH:
+        raise GraphError(path, f"containers are nested deeper than {MAX_DEPTH}")
+    if not isinstance(plain, Mapping):
+        raise GraphError(path, f"a node is a map, not {type(plain).__name__}")
+    kind, name = plain.get("type"), plain.get("name", "")
+    if not isinstance(kind, str) or kind not in _TYPES:
+        raise GraphError(path, f"unknown type of node {kind!r}; known: {', '.join(_TYPES)}")
+    if not isinstance(name, str):
+        raise GraphError(path, f"a name is text, not {type(name).__name__}")
+    path = (name or kind) if path == "$" else f"{path}.{name or kind}"
+    node = _TYPES[kind]
+    known = {field.name for field in fields(node)} | {"type"}
+    if unknown := sorted(str(key) for key in plain.keys() - known):
+        raise GraphError(path, f"unknown field {unknown[0]!r} of {kind}")
+    arguments = {
+        key: _value(key, value, path, depth)
+        for key, value in plain.items()
+        if key not in ("type", "name")
+    }
+    try:
+        made: Node = node(name=name, **arguments)
+    except TypeError:
+        required = [field.name for field in fields(node)[1:] if field.name not in arguments]
+        raise GraphError(path, f"{kind} needs {', '.join(required)}") from None
+    return made
+
+
+def _value(key: str, value: Any, path: str, depth: int) -> Any:
+    if key in ("forward", "feedback"):
+        return _node(value, path, depth + 1)
+    if key == "nodes":
+        if not isinstance(value, (list, tuple)):
+            raise GraphError(path, f"nodes is a list, not {type(value).__name__}")
+        return tuple(_node(child, path, depth + 1) for child in value)
+    if key == "join":
+        return value
+    return _array(key, value, path)
+
+
+def _array(key: str, value: Any, path: str) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except ValueError as ragged:
+        raise GraphError(path, f"{key} is ragged: every row needs the same length") from ragged
+    if array.dtype.kind not in "fiu":
+        raise GraphError(path, f"{key} is no array of numbers")
+    return array

@@ -1,0 +1,250 @@
+"""Is a graph well-formed? Shapes end to end, finite numbers, sizes in bounds, a delay in every loop.
+
+``check`` says yes by returning, or no with the path of the offending node. The publisher asks
+before it sends, the codec asks before anybody sees what came in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faustwire.errors import GraphError, NonFiniteError
+from faustwire.graph import (
+    FIR,
+    LEAVES,
+    SOS,
+    Array,
+    Delay,
+    DiagonalGain,
+    Gain,
+    Householder,
+    Leaf,
+    Node,
+    Parallel,
+    Recursion,
+    Series,
+    channels,
+)
+
+# Far beyond any reverberator; 256 x 256 gains is already 65,536 products a sample.
+MAX_CHANNELS = 256
+# 43 s at 48 kHz. Faust rounds a delay line up to a power of two: 8 MiB in single precision.
+MAX_DELAY_SAMPLES = 2**21
+# The program spells every tap out; libfaust's compile time grows with each of them.
+MAX_TAPS = 2**17
+MAX_SECTIONS = 256
+# A container in a container …: Python and libfaust both recurse over it.
+MAX_DEPTH = 64
+MAX_NODES = 4096
+# Numbers in all: 8 MiB of them, half of codec.MAX_BYTES.
+MAX_VALUES = 2**20
+MAX_NAME = 256
+
+Paths = NDArray[np.bool_]
+
+_RANKS: dict[type[Leaf], tuple[str, tuple[int, ...]]] = {
+    Gain: ("matrix", (2,)),
+    DiagonalGain: ("gains", (1,)),
+    Householder: ("vector", (1,)),
+    Delay: ("samples", (1, 2)),
+    FIR: ("taps", (2, 3)),
+    SOS: ("sections", (3, 4)),
+}
+
+
+def check(root: Node) -> tuple[int, int]:
+    """Check the whole graph.
+
+    Args:
+        root: any node.
+
+    Returns:
+        (n_in, n_out), its channels.
+
+    Raises:
+        NonFiniteError: a value is NaN or infinite.
+        GraphError: a shape, a size, a value or a loop that can't be played.
+    """
+    _check_sizes(root, _label(root), depth=1, budget=_Budget())
+    _direct_paths(root, _label(root))
+    return channels(root)
+
+
+class _Budget:
+    """What is left of the limits that hold for the graph as a whole."""
+
+    def __init__(self) -> None:
+        self.nodes = MAX_NODES
+        self.values = MAX_VALUES
+
+    def spend(self, path: str, *, values: int = 0) -> None:
+        self.nodes -= 1
+        self.values -= values
+        if self.nodes < 0:
+            raise GraphError(path, f"the graph has more than {MAX_NODES} nodes")
+        if self.values < 0:
+            raise GraphError(path, f"the graph holds more than {MAX_VALUES} numbers")
+
+
+def _label(node: Node) -> str:
+    return node.name or node.type
+
+
+def _children(node: Series | Parallel | Recursion) -> tuple[Node, ...]:
+    return (node.forward, node.feedback) if isinstance(node, Recursion) else node.nodes
+
+
+def _check_sizes(node: Node, path: str, depth: int, budget: _Budget) -> None:
+    if len(node.name) > MAX_NAME:
+        raise GraphError(path[:MAX_NAME], f"a name is longer than {MAX_NAME} characters")
+    if depth > MAX_DEPTH:
+        raise GraphError(path, f"containers are nested deeper than {MAX_DEPTH}")
+    if isinstance(node, LEAVES):
+        _check_leaf(node, path, budget)
+        return
+    budget.spend(path)
+    children = _children(node)
+    if not children:
+        raise GraphError(path, f"a {node.type} without nodes")
+    for child in children:
+        _check_sizes(child, f"{path}.{_label(child)}", depth + 1, budget)
+    _check_joints(node, path)
+
+
+def _check_leaf(leaf: Leaf, path: str, budget: _Budget) -> None:
+    field, ranks = _RANKS[type(leaf)]
+    values: Array = getattr(leaf, field)
+    if values.ndim not in ranks:
+        wanted = " or ".join(map(str, ranks))
+        raise GraphError(path, f"{field} has {values.ndim} dimensions, not {wanted}")
+    if values.size == 0:
+        raise GraphError(path, f"{field} is empty: {list(values.shape)}")
+    budget.spend(path, values=values.size)
+    if max(channels(leaf)) > MAX_CHANNELS:
+        raise GraphError(path, f"{max(channels(leaf))} channels; at most {MAX_CHANNELS}")
+    _check_finite(values, field, path)
+    match leaf:
+        case Delay():
+            _check_delay(leaf, path)
+        case FIR() if values.shape[0] > MAX_TAPS:
+            raise GraphError(path, f"{values.shape[0]} taps; at most {MAX_TAPS}")
+        case SOS():
+            _check_sections(leaf, path)
+
+
+def _check_finite(values: Array, field: str, path: str) -> None:
+    if not np.isfinite(values).all():
+        where = tuple(map(int, np.argwhere(~np.isfinite(values))[0]))
+        raise NonFiniteError(path, f"{field}{list(where)} is {values[where]}")
+
+
+def _check_delay(leaf: Delay, path: str) -> None:
+    if leaf.samples.min() < 0:
+        raise GraphError(path, f"a delay of {leaf.samples.min():g} samples; it can't be negative")
+    if leaf.samples.max() > MAX_DELAY_SAMPLES:
+        longest = leaf.samples.max()
+        raise GraphError(path, f"a delay of {longest:g} samples; at most {MAX_DELAY_SAMPLES}")
+    if leaf.gains is not None:
+        if leaf.gains.shape != leaf.samples.shape:
+            shapes = f"{list(leaf.gains.shape)}, samples {list(leaf.samples.shape)}"
+            raise GraphError(path, f"gains and samples differ in shape: gains {shapes}")
+        _check_finite(leaf.gains, "gains", path)
+
+
+def _check_sections(leaf: SOS, path: str) -> None:
+    sections = leaf.sections
+    if sections.shape[0] > MAX_SECTIONS:
+        raise GraphError(path, f"{sections.shape[0]} sections; at most {MAX_SECTIONS}")
+    if sections.shape[1] != 6:
+        raise GraphError(path, f"{sections.shape[1]} coefficients a section, not b0 b1 b2 a0 a1 a2")
+    if (sections[:, 3] != 1.0).any():
+        raise GraphError(path, "a0 is not 1: divide each section by its a0")
+
+
+def _check_joints(node: Series | Parallel | Recursion, path: str) -> None:
+    match node:
+        case Series():
+            for before, after in zip(node.nodes, node.nodes[1:], strict=False):
+                if channels(before)[1] != channels(after)[0]:
+                    raise GraphError(
+                        path,
+                        f"{_label(before)} sends {channels(before)[1]} channels, "
+                        f"{_label(after)} takes {channels(after)[0]}",
+                    )
+        case Parallel():
+            if node.join not in ("sum", "concatenate"):
+                raise GraphError(path, f"join is {node.join!r}, not 'sum' or 'concatenate'")
+            inputs = [channels(branch)[0] for branch in node.nodes]
+            outputs = [channels(branch)[1] for branch in node.nodes]
+            if len(set(inputs)) > 1:
+                raise GraphError(path, f"branches take different numbers of channels: {inputs}")
+            if node.join == "sum" and len(set(outputs)) > 1:
+                raise GraphError(path, f"branches to be summed send different numbers: {outputs}")
+        case Recursion():
+            into, out = channels(node.forward)
+            if channels(node.feedback) != (out, into):
+                raise GraphError(
+                    path,
+                    f"forward is {into} in, {out} out, so feedback must be {out} in, {into} out; "
+                    f"it is {channels(node.feedback)[0]} in, {channels(node.feedback)[1]} out",
+                )
+
+
+def _direct_paths(node: Node, path: str) -> Paths:
+    """Which inputs reach which outputs within the same sample: bool [n_out, n_in].
+
+    A recursion whose own loop closes on such paths has no delay and can't be computed sample by
+    sample, wherever the missing delay should have been.
+    """
+    match node:
+        case Gain():
+            return node.matrix != 0
+        case DiagonalGain():
+            return np.diag(node.gains != 0)
+        case Householder():
+            return np.eye(len(node.vector)) - 2 * np.outer(node.vector, node.vector) != 0
+        case Delay():
+            direct = node.samples < 1
+            if node.gains is not None:
+                direct &= node.gains != 0
+            return _as_matrix(direct)
+        case FIR():
+            return _as_matrix(node.taps[0] != 0)
+        case SOS():
+            return _as_matrix((node.sections[:, 0] != 0).all(axis=0))
+        case Series():
+            reach = _direct_paths(node.nodes[0], f"{path}.{_label(node.nodes[0])}")
+            for child in node.nodes[1:]:
+                reach = _direct_paths(child, f"{path}.{_label(child)}") @ reach
+            return reach
+        case Parallel():
+            branches = [_direct_paths(child, f"{path}.{_label(child)}") for child in node.nodes]
+            if node.join == "concatenate":
+                return np.concatenate(branches)
+            return np.logical_or.reduce(branches)
+        case Recursion():
+            forward = _direct_paths(node.forward, f"{path}.{_label(node.forward)}")
+            feedback = _direct_paths(node.feedback, f"{path}.{_label(node.feedback)}")
+            return _closed(forward @ feedback, path) @ forward
+
+
+def _as_matrix(direct: Paths) -> Paths:
+    return np.diag(direct) if direct.ndim == 1 else direct
+
+
+def _closed(loop: Paths, path: str) -> Paths:
+    """I + L + L² + … of a loop's direct paths, which must end: no channel may reach itself."""
+    reach = np.eye(len(loop), dtype=np.bool_)
+    step = reach
+    for _ in range(len(loop)):
+        step = loop @ step
+        if not step.any():
+            return reach
+        reach |= step
+    channel = int(np.argmax(np.diagonal(reach & loop @ reach)))
+    raise GraphError(
+        path,
+        f"a loop without delay through channel {channel}: put at least one sample of delay "
+        "into the forward or the feedback path",
+    )
