@@ -73,7 +73,9 @@ def _slider(name: str, overrides: object) -> Slider:
         raise ControlError(f"control {name!r} is True or a dict of overrides, not {overrides!r}")
     for key, value in overrides.items():
         if key not in _FIELDS:
-            raise ControlError(f"control {name!r} has no field {key!r}; it has {', '.join(_FIELDS)}")
+            raise ControlError(
+                f"control {name!r} has no field {key!r}; it has {', '.join(_FIELDS)}"
+            )
         if key == "label":
             _check_label(name, value)
         elif isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -26,4 +26,12 @@ class NonFiniteError(GraphError):
 
 
 class MessageError(FaustwireError, ValueError):
-    """Bytes that are no message of this protocol, or one that breaks a limit of it."""
+    """Bytes that are no message of this protocol, or one that breaks a limit of it.
+
+    Attributes:
+        seq: of the Snapshot or Source they were, None where that could not be read.
+    """
+
+    def __init__(self, problem: str, *, seq: int | None = None) -> None:
+        super().__init__(problem)
+        self.seq = seq

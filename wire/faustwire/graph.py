@@ -18,6 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 Array: TypeAlias = NDArray[np.float64]
 
+# A delay within this of a whole number of samples is that number: float32 training scripts write
+# 593 samples as 593.00001.
+WHOLE = 1e-6
+
 
 def _own(values: ArrayLike) -> Array:
     """A private, read-only float64 copy: an optimiser may go on writing into the original."""

@@ -1,4 +1,4 @@
-"""Is a graph well-formed? Shapes end to end, finite numbers, sizes in bounds, a delay in every loop.
+"""Is a graph well-formed? Shapes that fit, finite numbers, sizes in bounds, a delay in every loop.
 
 ``check`` says yes by returning, or no with the path of the offending node. The publisher asks
 before it sends, the codec asks before anybody sees what came in.
@@ -6,14 +6,17 @@ before it sends, the codec asks before anybody sees what came in.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
 from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import (
+    CONTAINERS,
     FIR,
-    LEAVES,
     SOS,
+    WHOLE,
     Array,
     Delay,
     DiagonalGain,
@@ -41,7 +44,7 @@ MAX_NODES = 4096
 MAX_VALUES = 2**20
 MAX_NAME = 256
 
-Paths = NDArray[np.bool_]
+Paths: TypeAlias = NDArray[np.bool_]
 
 _RANKS: dict[type[Leaf], tuple[str, tuple[int, ...]]] = {
     Gain: ("matrix", (2,)),
@@ -100,7 +103,7 @@ def _check_sizes(node: Node, path: str, depth: int, budget: _Budget) -> None:
         raise GraphError(path[:MAX_NAME], f"a name is longer than {MAX_NAME} characters")
     if depth > MAX_DEPTH:
         raise GraphError(path, f"containers are nested deeper than {MAX_DEPTH}")
-    if isinstance(node, LEAVES):
+    if not isinstance(node, CONTAINERS):
         _check_leaf(node, path, budget)
         return
     budget.spend(path)
@@ -198,23 +201,8 @@ def _direct_paths(node: Node, path: str) -> Paths:
     sample, wherever the missing delay should have been.
     """
     match node:
-        case Gain():
-            return node.matrix != 0
-        case DiagonalGain():
-            return np.diag(node.gains != 0)
-        case Householder():
-            return np.eye(len(node.vector)) - 2 * np.outer(node.vector, node.vector) != 0
-        case Delay():
-            direct = node.samples < 1
-            if node.gains is not None:
-                direct &= node.gains != 0
-            return _as_matrix(direct)
-        case FIR():
-            return _as_matrix(node.taps[0] != 0)
-        case SOS():
-            return _as_matrix((node.sections[:, 0] != 0).all(axis=0))
         case Series():
-            reach = _direct_paths(node.nodes[0], f"{path}.{_label(node.nodes[0])}")
+            reach: Paths = _direct_paths(node.nodes[0], f"{path}.{_label(node.nodes[0])}")
             for child in node.nodes[1:]:
                 reach = _direct_paths(child, f"{path}.{_label(child)}") @ reach
             return reach
@@ -222,14 +210,34 @@ def _direct_paths(node: Node, path: str) -> Paths:
             branches = [_direct_paths(child, f"{path}.{_label(child)}") for child in node.nodes]
             if node.join == "concatenate":
                 return np.concatenate(branches)
-            return np.logical_or.reduce(branches)
+            either: Paths = np.logical_or.reduce(branches)
+            return either
         case Recursion():
             forward = _direct_paths(node.forward, f"{path}.{_label(node.forward)}")
             feedback = _direct_paths(node.feedback, f"{path}.{_label(node.feedback)}")
             return _closed(forward @ feedback, path) @ forward
+        case _:
+            return _leaf_paths(node)
 
 
-def _as_matrix(direct: Paths) -> Paths:
+def _leaf_paths(node: Leaf) -> Paths:
+    direct: Paths
+    match node:
+        case Gain():
+            direct = node.matrix != 0
+        case DiagonalGain():
+            direct = node.gains != 0
+        case Householder():
+            direct = np.eye(len(node.vector)) - 2 * np.outer(node.vector, node.vector) != 0
+        case Delay():
+            # A fractional delay needs its whole sample, too: its filter has a first tap.
+            direct = node.samples < 1 - WHOLE
+            if node.gains is not None:
+                direct &= node.gains != 0
+        case FIR():
+            direct = node.taps[0] != 0
+        case SOS():
+            direct = (node.sections[:, 0] != 0).all(axis=0)
     return np.diag(direct) if direct.ndim == 1 else direct
 
 
