@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import (
-    CONTAINERS,
     FIR,
     SOS,
     WHOLE,
@@ -103,7 +102,7 @@ def _check_sizes(node: Node, path: str, depth: int, budget: _Budget) -> None:
         raise GraphError(path[:MAX_NAME], f"a name is longer than {MAX_NAME} characters")
     if depth > MAX_DEPTH:
         raise GraphError(path, f"containers are nested deeper than {MAX_DEPTH}")
-    if not isinstance(node, CONTAINERS):
+    if not isinstance(node, Series | Parallel | Recursion):
         _check_leaf(node, path, budget)
         return
     budget.spend(path)

@@ -1,0 +1,104 @@
+"""Where workers and the bridge of this machine meet: a socket and a lock for each ``.dsp``.
+
+Both sides work the place out from the real path of the ``.dsp``, so nobody has to be told. It lies
+outside the plugin's directory, where nothing but the plugin's files should be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from faustwire.errors import FaustwireError
+
+# Not $TMPDIR: two shells may differ in it and must still meet. The plugin's own config file is
+# hard-wired to /tmp, too. Short, because a socket's path has at most 104 bytes on macOS.
+_ROOT = Path("/tmp")  # noqa: S108 - made private in `prepare`
+
+
+class PathError(FaustwireError, ValueError):
+    """A path that can't be the plugin's file."""
+
+
+@dataclass(frozen=True)
+class Rendezvous:
+    """The meeting place for one ``.dsp``; ``dsp_path`` is its real path."""
+
+    dsp_path: Path
+    directory: Path
+    key: str
+
+    @property
+    def socket_path(self) -> Path:
+        """The Unix socket that the bridge binds."""
+        return self.directory / f"{self.key}.socket"
+
+    @property
+    def endpoint(self) -> str:
+        """The same as a ZeroMQ endpoint."""
+        return f"ipc://{self.socket_path}"
+
+    @property
+    def lock_path(self) -> Path:
+        """Locked for as long as a bridge lives; says which."""
+        return self.directory / f"{self.key}.lock"
+
+    @property
+    def log_path(self) -> Path:
+        """What a bridge writes that was started by a worker, not by a person."""
+        return self.directory / f"{self.key}.log"
+
+    def prepare(self) -> None:
+        """Make the directory, for this user alone.
+
+        Raises:
+            PathError: somebody else made it first.
+        """
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        status = self.directory.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+            raise PathError(
+                f"{self.directory} belongs to somebody else, so a bridge's socket would not be "
+                "safe there: remove it"
+            )
+        if status.st_mode & 0o077:
+            self.directory.chmod(0o700)
+
+
+def rendezvous(dsp_path: str | Path) -> Rendezvous:
+    """The meeting place for a ``.dsp``, whatever link or relative path names it.
+
+    Raises:
+        PathError: the path names no file.
+    """
+    real = file_path(dsp_path, "dsp_path")
+    key = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
+    return Rendezvous(real, _ROOT / f"faustwire-{os.getuid()}", key)
+
+
+def file_path(path: str | Path, argument: str) -> Path:
+    """The real, absolute path of a file that may not exist yet.
+
+    The plugin resolves relative paths against the DAW's directory and does not notice when the
+    target of a link is replaced: it has to be told the real path.
+
+    Args:
+        path: as given by a person.
+        argument: what to call it in an error.
+
+    Raises:
+        PathError: it names a directory, nothing, or can't be one line of text.
+    """
+    text = os.fspath(path)
+    if not isinstance(text, str) or not text.strip() or "\0" in text or "\n" in text:
+        raise PathError(f"{argument}={text!r} names no file: give a path such as /tmp/live.dsp")
+    real = Path(os.path.realpath(Path(text).expanduser()))
+    if text.endswith(os.sep) or not real.name or real.is_dir():
+        raise PathError(f"{argument}={text!r} is a directory: name a file in it")
+    if real.name != real.name.strip():
+        # The plugin trims the line that names the file.
+        raise PathError(f"{argument}={text!r} begins or ends with a space, which the plugin trims")
+    return real
