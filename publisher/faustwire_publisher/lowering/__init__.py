@@ -1,0 +1,30 @@
+"""FLAMO module → ``faustwire.graph``: only the values that the module applies at this moment.
+
+``lower`` turns a model into a graph. ``lowers`` makes a module type of your own publishable: the
+decorated function gets the module and its key and returns a node of ``faustwire.graph``::
+
+    from faustwire import graph
+    from faustwire_publisher.lowering import lowers, values
+
+    @lowers(MyGain)
+    def my_gain(module: MyGain, name: str) -> graph.Node:
+        return graph.Gain(name, values(module.map(module.param)))
+
+Types are matched exactly: a subclass may have changed the maths, so it needs an entry of its own,
+and is refused without one. Rules run under ``torch.no_grad()`` in the middle of a training loop:
+they read the module and change nothing. A rule that says no raises ``RefusalError``; a rule of a
+container lowers what it holds with ``lower_child``.
+"""
+
+from __future__ import annotations
+
+from faustwire_publisher.errors import ModelError, RefusalError
+from faustwire_publisher.lowering import containers, delays, filters, gains, sections
+from faustwire_publisher.lowering.entry import lower
+from faustwire_publisher.lowering.registry import lower_child, lowers
+from faustwire_publisher.lowering.tensors import values
+
+__all__ = ["ModelError", "RefusalError", "lower", "lower_child", "lowers", "values"]
+
+RULE_MODULES = (containers, delays, filters, gains, sections)
+"""Importing them fills the registry."""

@@ -1,0 +1,46 @@
+"""The way in: a whole model, lowered and checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from faustwire.errors import GraphError, NonFiniteError
+from faustwire.graph import Node
+from faustwire.validation import check
+from faustwire_publisher.errors import ModelError
+from faustwire_publisher.lowering.registry import lower_child
+
+ROOT = "model"
+
+
+def lower(model: Any) -> Node:
+    """The graph that plays what the model does to a signal with its parameters as they are now.
+
+    The model is only read: nothing is copied, patched or moved, and the values of the graph are
+    its own, so training may go on at once.
+
+    Args:
+        model: a FLAMO module, container or ``Shell``, a ``HomogeneousFDN``, or any module that
+            has a rule in the registry.
+
+    Returns:
+        The graph, checked. Its names are the model's own keys; its root is called ``model``.
+
+    Raises:
+        NonFiniteError: a value is NaN or infinite; it carries the path.
+        ModelError: a module that can't be lowered, or a system that can't be played; it carries
+            the path in the model.
+    """
+    with torch.no_grad():
+        node = lower_child(model, ROOT)
+    if node is None:
+        raise ModelError(ROOT, "nothing in it does anything to a signal")
+    try:
+        check(node)
+    except NonFiniteError:
+        raise
+    except GraphError as error:
+        raise ModelError(error.path, error.problem) from None
+    return node

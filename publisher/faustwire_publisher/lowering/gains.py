@@ -1,0 +1,51 @@
+"""Gains and mixing matrices: values that don't depend on frequency."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from flamo.functional import AllpassFDNMatrix
+from flamo.processor import dsp
+from numpy.typing import NDArray
+
+from faustwire import graph
+from faustwire_publisher.errors import RefusalError
+from faustwire_publisher.lowering.registry import lowers
+from faustwire_publisher.lowering.tensors import values
+
+
+# Each of these leaves sets ``map`` to what it is; whoever replaces the map replaces the matrix.
+@lowers(dsp.Gain, dsp.Matrix)
+def matrix(leaf: dsp.Gain, name: str) -> graph.Gain:
+    """``leaf.map(leaf.param)``: [n_out, n_in], linear."""
+    gains = values(leaf.map(leaf.param))
+    return graph.Gain(name, _inputs(gains, leaf.input_channels))
+
+
+@lowers(dsp.parallelGain)
+def diagonal(leaf: dsp.parallelGain, name: str) -> graph.DiagonalGain:
+    """``leaf.map(leaf.param)``: [n], linear."""
+    gains = values(leaf.map(leaf.param))
+    return graph.DiagonalGain(name, _inputs(gains, leaf.input_channels))
+
+
+@lowers(dsp.HouseholderMatrix)
+def householder(leaf: dsp.HouseholderMatrix, name: str) -> graph.Householder:
+    """I − 2uuᵀ with u = ``leaf.map(leaf.param)``: [n, 1], carried as a complex tensor."""
+    return graph.Householder(name, values(leaf.map(leaf.param))[:, 0])
+
+
+@lowers(AllpassFDNMatrix)
+def allpass(module: AllpassFDNMatrix, name: str) -> graph.Gain:
+    """The feedback matrix of an allpass FDN: [2n, 2n], from two parameters and no map."""
+    return graph.Gain(name, values(module.get_matrix()))
+
+
+def _inputs(gains: NDArray[Any], n_in: int) -> NDArray[Any]:
+    """FLAMO's einsum lets one gain stand for all inputs, and objects to any other mismatch."""
+    if gains.ndim == 0 or gains.shape[-1] == n_in:
+        return gains
+    if gains.shape[-1] == 1:
+        return np.broadcast_to(gains, (*gains.shape[:-1], n_in))
+    raise RefusalError(f"its map returns {list(gains.shape)}, but {n_in} channels come in")

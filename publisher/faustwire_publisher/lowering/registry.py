@@ -1,0 +1,87 @@
+"""Which function lowers which type of module: one table, matched exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+from faustwire.errors import GraphError
+from faustwire.graph import Node
+from faustwire_publisher.errors import ModelError, RefusalError
+
+Rule: TypeAlias = Callable[[Any, str], Node | None]
+"""(module, its key) → its node, or None where the module passes its input on unchanged."""
+
+AnyRule = TypeVar("AnyRule", bound=Rule)
+
+_RULES: dict[type, Rule] = {}
+# By "module.Class", for types whose import would cost a training script something it doesn't use.
+_NAMED: dict[str, Rule] = {}
+
+
+def lowers(*kinds: type | str) -> Callable[[AnyRule], AnyRule]:
+    """Register the decorated function as the rule for these types of modules.
+
+    Args:
+        kinds: types, or their full names ("package.module.Class"). A later entry for the same
+            type replaces the earlier one.
+
+    Returns:
+        A decorator that leaves the function as it is.
+    """
+
+    def register(rule: AnyRule) -> AnyRule:
+        for kind in kinds:
+            if isinstance(kind, str):
+                _NAMED[kind] = rule
+            else:
+                _RULES[kind] = rule
+        return rule
+
+    return register
+
+
+def lower_child(module: Any, name: str) -> Node | None:
+    """Lower one module by the rule of its type.
+
+    Args:
+        module: what to lower.
+        name: its key in the module that holds it; becomes the node's name.
+
+    Returns:
+        The node, or None where the module passes its input on unchanged.
+
+    Raises:
+        ModelError: there is no rule, or it says no; the path starts with ``name``.
+    """
+    kind = type(module)
+    rule = _RULES.get(kind) or _by_name(kind)
+    if rule is None:
+        raise ModelError(name, _unknown(kind))
+    try:
+        return rule(module, name)
+    except GraphError as below:
+        raise type(below)(f"{name}.{below.path}", below.problem) from below.__cause__
+    except RefusalError as refusal:
+        raise ModelError(name, str(refusal)) from None
+    except Exception as failure:
+        problem = f"{kind.__name__} can't be evaluated ({type(failure).__name__}: {failure})"
+        raise ModelError(name, problem) from failure
+
+
+def _by_name(kind: type) -> Rule | None:
+    rule = _NAMED.get(f"{kind.__module__}.{kind.__qualname__}")
+    if rule is not None:
+        _RULES[kind] = rule
+    return rule
+
+
+def _unknown(kind: type) -> str:
+    hint = f"register a function for it with @faustwire_publisher.lowering.lowers({kind.__name__})"
+    known = next((base for base in kind.__mro__[1:] if base in _RULES or _by_name(base)), None)
+    if known is not None:
+        return (
+            f"{kind.__name__} is a subclass of {known.__name__} and may have changed what that "
+            f"does, so it is not lowered as one; {hint}"
+        )
+    return f"don't know what {kind.__module__}.{kind.__qualname__} does to the signal; {hint}"

@@ -1,0 +1,106 @@
+"""Second-order sections: every recursive filter of FLAMO is a cascade of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from flamo.processor import dsp
+from numpy.typing import NDArray
+
+from faustwire import graph
+from faustwire_publisher.errors import RefusalError
+from faustwire_publisher.lowering.registry import lowers
+from faustwire_publisher.lowering.tensors import values
+
+# FLAMO computes most coefficients in single precision; a section that would cancel exactly in
+# real numbers misses by a few of its roundings.
+CANCELS = 8 * float(np.finfo(np.float32).eps)
+
+
+@lowers(dsp.SOSFilter, dsp.parallelSOSFilter)
+def given_sections(leaf: dsp.SOSFilter, name: str) -> graph.SOS:
+    """``leaf.map(leaf.param)``: [sections, 6, …channels], b0 b1 b2 a0 a1 a2."""
+    return sos(name, values(leaf.map(leaf.param)).astype(np.float64))
+
+
+@lowers(dsp.Biquad, dsp.parallelBiquad)
+def designed_sections(leaf: Any, name: str) -> graph.SOS:
+    """The coefficients that FLAMO's own design arrives at."""
+    return sos(name, _designed(leaf, bins_dim=0))
+
+
+def sos(name: str, sections: NDArray[np.float64]) -> graph.SOS:
+    """A checked cascade from coefficients that need not be normalised.
+
+    Args:
+        name: the node's.
+        sections: [sections, 6, …channels], float64, b0 b1 b2 a0 a1 a2 each.
+
+    Raises:
+        RefusalError: a section is unstable: a pole lies on or outside the unit circle.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        sections = sections / sections[:, 3:4]
+    if not _stable(sections).all() and np.isfinite(sections).all():
+        _repair(sections)
+    return graph.SOS(name, sections)
+
+
+class _DesignView:
+    """A leaf as its ``get_poly_coeff`` sees it, with a transform of 4 points and no damping.
+
+    The leaf itself must not be touched: a training thread may be computing with it. Three taps
+    fit into 4 points, so the transform can be undone; without the time anti-aliasing envelope,
+    which is FLAMO's way of computing, they are the filter's own. In float64, because some designs
+    multiply in the envelope's precision.
+    """
+
+    def __init__(self, leaf: Any) -> None:
+        self._leaf = leaf
+        self.nfft = 4
+        self.alias_envelope_dcy = torch.ones(3, dtype=torch.float64, device=leaf.param.device)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._leaf, name)
+
+
+def _designed(leaf: Any, *, bins_dim: int) -> NDArray[np.float64]:
+    _, b_bins, a_bins = type(leaf).get_poly_coeff(_DesignView(leaf), leaf.map(leaf.param))
+    bins = np.stack([tensor.numpy(force=True) for tensor in (b_bins, a_bins)])
+    bins = np.moveaxis(bins, bins_dim + 1, 1)
+    taps = np.fft.irfft(bins, n=4, axis=1)[:, :3]  # [b or a, 3, sections, …channels]
+    return np.moveaxis(taps.reshape(6, *taps.shape[2:]), 0, 1)
+
+
+def _stable(sections: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether both poles lie inside the unit circle, with a0 = 1: the stability triangle."""
+    a1, a2 = sections[:, 4], sections[:, 5]
+    stable: NDArray[np.bool_] = (np.abs(a2) < 1) & (np.abs(a1) < 1 + a2)
+    return stable
+
+
+def _repair(sections: NDArray[np.float64]) -> None:
+    """Let poles that zeros cancel drop out, in place; refuse the rest that are unstable.
+
+    A design reaches such corners in training: its cutoff is clamped to 0 or half the sample rate.
+    """
+    cascades = np.moveaxis(sections, 1, -1)  # [sections, …channels, 6], the same memory
+    for where in np.argwhere(~_stable(sections)):
+        coefficients = cascades[tuple(where)]
+        b, a = coefficients[:3], coefficients[3:]
+        gain = b[0]
+        if np.abs(b - gain * a).max() > CANCELS * np.abs(gain):
+            raise RefusalError(_unstable(where.tolist(), a))
+        coefficients[:] = gain, 0, 0, 1, 0, 0
+
+
+def _unstable(where: list[int], a: NDArray[np.float64]) -> str:
+    section, *entry = where
+    radius = float(np.abs(np.roots(a)).max())
+    channel = f"channel {entry[0]}" if len(entry) == 1 else f"output {entry[0]} input {entry[1]}"
+    return (
+        f"section {section} of {channel} is unstable: a pole of radius {radius:.9g} "
+        "lies on or outside the unit circle; keep its parameters where the filter is stable"
+    )
