@@ -1,0 +1,113 @@
+"""``make demo``: trainings, a bridge and a stand-in plugin, on this machine, in about a minute."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from demo import tables
+from demo.picture import Change, draw
+from demo.programs import ProgramError
+from demo.rooms import ROOMS
+from demo.session import Heard, Record, run
+from demo.sound import Response, impulse_response, save
+from demo.worker import Call
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo.
+
+    Returns:
+        0, or 1 when a process failed or the plugin would have taken a DAW down.
+    """
+    options = _parser().parse_args(arguments)
+    out: Path = options.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    try:
+        with _progress(console) as progress:
+            record, heard = run(
+                out,
+                ROOMS,
+                steps=options.steps,
+                min_interval=options.min_interval,
+                on_call=_Bars(progress, options.steps),
+            )
+    except ProgramError as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    console.print(tables.workers(record), tables.plugin(record, heard))
+    for path in _leave(out, record, heard):
+        console.print(f"  {path.relative_to(out.parent)}", highlight=False)
+    return 0 if all(reload.ok for reload in record.reloads) else 1
+
+
+def _leave(out: Path, record: Record, heard: Sequence[Heard]) -> list[Path]:
+    """Write the sounds and the picture; tells all files that are worth a look."""
+    changes: dict[str, Change] = {}
+    for name in record.calls:
+        texts = [each.text for each in heard if each.worker == name]
+        changes[name] = Change(impulse_response(texts[0]), impulse_response(texts[-1]))
+    sounds: dict[str, Response] = {}
+    for name, change in changes.items():
+        sounds |= {f"{name}-before": change.before, f"{name}-after": change.after}
+    picture = out / "demo.png"
+    draw(record, heard, changes, picture)
+    return [out / "demo.dsp", *save(sounds, out), picture]
+
+
+class _Bars:
+    """A progress bar for each worker, moved by its calls of ``update``."""
+
+    def __init__(self, progress: Progress, steps: int) -> None:
+        self._progress = progress
+        self._published = dict.fromkeys(ROOMS, 0)
+        self._tasks = {
+            name: progress.add_task(name, total=steps, note="starting") for name in ROOMS
+        }
+
+    def __call__(self, worker: str, call: Call) -> None:
+        self._published[worker] += call.published
+        note = f"decay off by {call.decay_db:5.2f} dB, {self._published[worker]} published"
+        self._progress.update(self._tasks[worker], completed=call.step, note=note)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:8}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m demo",
+        description="Two trainings publish through one bridge to a stand-in plugin.",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("demo-out"), help="for what it leaves: %(default)s"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=250, help="of each optimiser (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--min-interval",
+        type=float,
+        default=0.5,
+        metavar="SECONDS",
+        help="between two reloads (default: %(default)s)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
