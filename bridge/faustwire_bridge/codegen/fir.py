@@ -1,0 +1,38 @@
+"""Finite impulse responses, tap by tap: taps of zero cost nothing, so sparse ones stay sparse."""
+
+from __future__ import annotations
+
+from faustwire.graph import FIR, Array
+from faustwire_bridge.codegen.delays import delayed
+from faustwire_bridge.codegen.sheet import Place, Sheet, Value
+
+
+def write_fir(node: FIR, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
+    """y[i] = taps[:, i] ∗ x[i], or the sum over the inputs where there are taps per entry."""
+    operands = [value if value[0] == 0.0 else (1.0, sheet.operand(value)) for value in inputs]
+    if node.taps.ndim == 2:
+        return [
+            sheet.total("f", _tapped(node.taps[:, i], value, sheet, place))
+            for i, value in enumerate(operands)
+        ]
+    return [
+        sheet.total(
+            "f",
+            [
+                tap
+                for i, value in enumerate(operands)
+                for tap in _tapped(node.taps[:, o, i], value, sheet, place)
+            ],
+        )
+        for o in range(node.taps.shape[1])
+    ]
+
+
+def _tapped(taps: Array, value: Value, sheet: Sheet, place: Place) -> list[Value]:
+    factor, operand = value
+    if factor == 0.0:
+        return []
+    return [
+        (taps.item(steps), delayed(operand, steps, sheet, in_loop=place.in_loop))
+        for steps in taps.nonzero()[0].tolist()
+    ]

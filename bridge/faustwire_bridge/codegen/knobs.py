@@ -1,0 +1,131 @@
+"""The macro controls in a program: slider declarations, and what they do to the signals.
+
+``rt60`` attenuates every delay of m samples inside a recursion by 10^(-3m/(fs·RT60)) a pass, on
+top of what was trained. ``pre_delay`` delays the input of the wet path. ``dry_wet`` fades between
+the program's input and its output: output o gets input o; a program with one input sends it to all
+outputs, one with one output hears the mean of its inputs, and outputs beyond the inputs stay wet
+only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from faustwire.controls import ControlError, Slider
+from faustwire_bridge.codegen.sheet import ZERO, Sheet, Value, term
+
+# libfaust makes an address of a label by replacing these (and spaces) with an underscore.
+_REPLACED = re.compile(r'[\s#*,/\\?\[\]{}()"\']')
+# Above 2^30 samples the length of the delay line would not fit Faust's integers.
+_MAX_PRE_DELAY_SAMPLES = 2**21
+
+
+def address(label: str) -> str:
+    """The last part of a slider's address, as the plugin stores its value under."""
+    return _REPLACED.sub("_", label.strip())
+
+
+class Knobs:
+    """The sliders of one program.
+
+    Attributes:
+        declarations: definitions at the top level of the program, in the order of the sliders'
+            addresses.
+        warnings: controls that can't apply to this model, in words.
+    """
+
+    def __init__(self, sliders: Mapping[str, Slider], fs: float) -> None:
+        self._sliders, self._fs = sliders, fs
+        self._attenuations: dict[float, str] = {}
+        self._used: set[str] = set()
+        self.warnings: list[str] = []
+        if len({address(slider.label) for slider in sliders.values()}) < len(sliders):
+            labels = ", ".join(repr(slider.label) for slider in sliders.values())
+            raise ControlError(f"two controls have the same address: labels {labels}")
+
+    def attenuation(self, samples: float) -> str:
+        """The operand that attenuates a delay of so many samples in a loop."""
+        self._used.add("rt60")
+        if samples not in self._attenuations:
+            self._attenuations[samples] = f"k{len(self._attenuations)}"
+        return self._attenuations[samples]
+
+    @property
+    def has_rt60(self) -> bool:
+        """Whether loops are to be attenuated."""
+        return "rt60" in self._sliders
+
+    def delay_input(self, inputs: list[Value], sheet: Sheet) -> list[Value]:
+        """The inputs of the wet path."""
+        if "pre_delay" not in self._sliders:
+            return inputs
+        self._used.add("pre_delay")
+        sheet.comment("pre-delay")
+        return [
+            (factor, sheet.define("i", f"{operand}@pre_delay")) if factor else ZERO
+            for factor, operand in inputs
+        ]
+
+    def mix(self, wet: list[Value], n_in: int, sheet: Sheet) -> list[Value]:
+        """The outputs, faded towards the inputs."""
+        if "dry_wet" not in self._sliders:
+            return wet
+        self._used.add("dry_wet")
+        sheet.comment("dry/wet")
+        dry = _dry(len(wet), n_in)
+        if None in dry:
+            self.warnings.append(
+                f"dry/wet: only the first {n_in} of {len(wet)} outputs have a dry part"
+            )
+        return [
+            (
+                1.0,
+                sheet.define("o", f"wet*{_operand(value)}" + (f"+dry*{source}" if source else "")),
+            )
+            for value, source in zip(wet, dry, strict=True)
+        ]
+
+    def declarations(self) -> list[str]:
+        """The definitions of the sliders and of what follows from them."""
+        names = sorted(self._used, key=lambda name: address(self._sliders[name].label))
+        lines = [f"slider_{name} = {_declaration(self._sliders[name])};" for name in names]
+        if "dry_wet" in self._used:
+            lines += ["wet = slider_dry_wet;", "dry = 1.0-slider_dry_wet;"]
+        if "pre_delay" in self._used:
+            scale = self._fs / 1000
+            longest = min(self._sliders["pre_delay"].max * scale, _MAX_PRE_DELAY_SAMPLES)
+            lines.append(f"pre_delay = int(min({longest!r}, {scale!r}*slider_pre_delay+0.5));")
+        if self._attenuations:
+            lines.append("// rt60: 10^(-3m/(fs*rt60)) for each delay of m samples")
+            lines += [
+                f"{name} = exp({-3 * math.log(10) * samples / self._fs!r}/slider_rt60);"
+                for samples, name in self._attenuations.items()
+            ]
+        return lines
+
+    def finish(self) -> None:
+        """Note the controls that found nothing to act on."""
+        if "rt60" in self._sliders and "rt60" not in self._used:
+            self.warnings.append("rt60 left out: the model has no delay inside a recursion")
+
+
+def _dry(n_out: int, n_in: int) -> list[str | None]:
+    if n_in == 1:
+        return ["x0"] * n_out
+    if n_out == 1:
+        return [f"({'+'.join(f'x{i}' for i in range(n_in))})*{1 / n_in!r}"]
+    return [f"x{o}" if o < n_in else None for o in range(n_out)]
+
+
+def _operand(value: Value) -> str:
+    return term(value) if value[0] else "0.0"
+
+
+def _declaration(slider: Slider) -> str:
+    unit = f" [unit:{slider.unit}]" if slider.unit else ""
+    numbers = ", ".join(
+        repr(float(value)) for value in (slider.init, slider.min, slider.max, slider.step)
+    )
+    return f'hslider("{slider.label}{unit}", {numbers})'

@@ -1,0 +1,114 @@
+"""From a graph to scalar signals on a sheet: containers here, leaves each in a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from faustwire.graph import (
+    FIR,
+    LEAVES,
+    SOS,
+    Delay,
+    DiagonalGain,
+    Gain,
+    Householder,
+    Leaf,
+    Node,
+    Parallel,
+    Recursion,
+    Series,
+    channels,
+)
+from faustwire_bridge.codegen.delays import write_delay
+from faustwire_bridge.codegen.fir import write_fir
+from faustwire_bridge.codegen.gains import write_diagonal_gain, write_gain, write_householder
+from faustwire_bridge.codegen.names import printable
+from faustwire_bridge.codegen.sections import write_sections
+from faustwire_bridge.codegen.sheet import Place, Sheet, Value, term
+
+LeafWriter = Callable[[Any, list[Value], Sheet, Place], list[Value]]
+
+_LEAF_WRITERS: dict[type[Leaf], LeafWriter] = {
+    Gain: write_gain,
+    DiagonalGain: write_diagonal_gain,
+    Householder: write_householder,
+    Delay: write_delay,
+    FIR: write_fir,
+    SOS: write_sections,
+}
+
+
+def write_node(node: Node, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
+    """Write what a node does to some signals.
+
+    Args:
+        node: of a valid graph.
+        inputs: [n_in], its input signals.
+        sheet: gets the definitions and loop variables.
+        place: where the node stands.
+
+    Returns:
+        [n_out], its output signals.
+    """
+    match node:
+        case Series():
+            signals = inputs
+            for child in node.nodes:
+                signals = write_node(child, signals, sheet, place.below(child))
+            return signals
+        case Parallel():
+            return _write_parallel(node, inputs, sheet, place)
+        case Recursion():
+            return _write_recursion(node, inputs, sheet, place)
+        case _:
+            n_in, n_out = channels(node)
+            sheet.comment(f"{printable(place.path)}: {node.type}, {n_in} in, {n_out} out")
+            return _LEAF_WRITERS[type(node)](node, inputs, sheet, place)
+
+
+def _write_parallel(node: Parallel, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
+    branches = [write_node(child, inputs, sheet, place.below(child)) for child in node.nodes]
+    if node.join == "concatenate":
+        return [signal for branch in branches for signal in branch]
+    sheet.comment(f"{printable(place.path)}: sum of {len(branches)} branches")
+    return [sheet.total("s", signals) for signals in zip(*branches, strict=True)]
+
+
+def _write_recursion(
+    node: Recursion, inputs: list[Value], sheet: Sheet, place: Place
+) -> list[Value]:
+    """Solve y = F(x + B·y): the sums are named before they are known, and defined when B·y is."""
+    inside = place.looped(every_path_delayed=_delays_every_path(node))
+    sums = [sheet.name("u") for _ in inputs]
+    outputs = write_node(
+        node.forward, [(1.0, name) for name in sums], sheet, inside.below(node.forward)
+    )
+    returned = write_node(node.feedback, outputs, sheet, inside.below(node.feedback))
+    sheet.comment(f"{printable(place.path)}: what enters the loop, its input and its feedback")
+    for name, pair in zip(sums, zip(inputs, returned, strict=True), strict=True):
+        terms = [term(value) for value in pair if value[0] != 0.0]
+        sheet.definitions.append(f"{name} = {'+'.join(terms) or '0.0'};")
+    return outputs
+
+
+def _delays_every_path(node: Recursion) -> bool:
+    """Whether some stage that all signals of the loop pass delays each of them by a sample."""
+    return _is_cut(node.forward) or _is_cut(node.feedback)
+
+
+def _is_cut(node: Node) -> bool:
+    match node:
+        case Delay():
+            return bool(node.samples.min() >= 1)
+        case FIR():
+            return not node.taps[0].any()
+        case Series():
+            return any(_is_cut(child) for child in node.nodes)
+        case Parallel():
+            return all(_is_cut(child) for child in node.nodes)
+        case Recursion():
+            return _is_cut(node.forward)
+        case _ if isinstance(node, LEAVES):
+            return False
+    raise AssertionError(node)
