@@ -32,7 +32,8 @@ def locked(place: Rendezvous) -> Iterator[int]:
         yield descriptor
     finally:
         # Removed while still locked, so that nobody else can be the one who loses it.
-        place.lock_path.unlink(missing_ok=True)
+        if _is_current(descriptor, place.lock_path):
+            place.lock_path.unlink()
         os.close(descriptor)
 
 

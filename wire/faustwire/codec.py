@@ -57,9 +57,10 @@ def decode(data: bytes) -> Message:
             Snapshot or Source it was, if that much could be read.
     """
     body = _unpack(data)
-    kind = _TYPES.get(body.get("type"))  # type: ignore[arg-type]
+    name = body.get("type")
+    kind = _TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise MessageError(f"unknown type of message {str(body.get('type'))[:40]!r}")
+        raise MessageError(f"unknown type of message {str(name)[:40]!r}")
     seq = body.get("seq")
     try:
         return kind(**_arguments(kind, body))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +67,12 @@ class Rendezvous:
             )
         if status.st_mode & 0o077:
             self.directory.chmod(0o700)
+
+    def clear(self) -> None:
+        """Leave nothing behind; what others still use stays."""
+        self.log_path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.directory.rmdir()
 
 
 def rendezvous(dsp_path: str | Path) -> Rendezvous:

@@ -1,0 +1,46 @@
+# Every command sets itself up: a virtual environment in .venv, made once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test test-slow lint types bench check format clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "faustwire needs Python 3.10 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY) ## two trainings, one bridge, one stand-in plugin; results in demo-out/
+	$(BIN)/python -m demo
+
+test: $(READY) ## the whole suite
+	$(BIN)/python -m pytest
+
+test-slow: $(READY) ## what is too long for every day
+	$(BIN)/python -m pytest -m slow --timeout=1800
+
+lint: $(READY) ## ruff and the import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+bench: $(READY) ## what update costs, ours against adac's, in one run
+	$(BIN)/python benchmarks/update_time.py
+	$(BIN)/python benchmarks/compile_time.py
+
+check: lint types test ## all that CI checks
+
+format: $(READY) ## ruff's formatter and its safe fixes
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove what the commands made
+	rm -rf $(VENV) demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,124 @@
+"""The program ``faustwire``, also ``python -m faustwire_bridge``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from faustwire.errors import FaustwireError
+from faustwire.rendezvous import rendezvous
+from faustwire_bridge import logs
+from faustwire_bridge.lock import LockedError
+from faustwire_bridge.server import Settings, serve
+
+# sysexits.h: what a worker that started us, or a service manager, can tell apart.
+EXIT_LOCKED = 75
+EXIT_USAGE = 64
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Returns:
+        The exit code: 0, 64 for arguments that make no sense, 75 where another bridge keeps the
+        ``.dsp``.
+    """
+    options = _parser().parse_args(arguments)
+    logs.configure(options.log_level, as_json=options.log_json)
+    try:
+        return int(options.run(options))
+    except (FaustwireError, OSError) as problem:
+        # A sentence for people; a traceback would only hide it.
+        logging.getLogger("faustwire.bridge").error("%s", problem)  # noqa: TRY400
+        return EXIT_LOCKED if isinstance(problem, LockedError) else EXIT_USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="faustwire",
+        description="Hear a FLAMO model while it trains: the audio machine's side.",
+    )
+    parser.add_argument("--version", action="version", version=f"faustwire {version('faustwire')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(commands)
+    return parser
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="keep a .dsp file equal to what the training sends",
+        description="Listen for training processes and keep one .dsp file, next to a running "
+        "hot-reload plugin, equal to the newest snapshot that is due and changed.",
+        epilog="Workers on this machine find the bridge by the path of its .dsp, so they need no "
+        "endpoint; others say HotReload(endpoint='tcp://…') or set FAUSTWIRE_ENDPOINT. "
+        "Ctrl-C or SIGTERM ends it; the .dsp stays.",
+    )
+    parser.add_argument(
+        "--dsp-path",
+        default="/tmp/adac-live.dsp",  # noqa: S108 - the reference's default
+        metavar="FILE",
+        help="the .dsp to keep; its name must not change while the plugin runs "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--config-path",
+        default="/tmp/faust-current-dsp.txt",  # noqa: S108 - hard-wired in the plugin
+        metavar="FILE",
+        help="the plugin's config file; its first line is kept naming the .dsp "
+        "(default: %(default)s, which the plugin has hard-wired)",
+    )
+    parser.add_argument(
+        "--bind",
+        action="append",
+        default=[],
+        metavar="ENDPOINT",
+        help="listen here as well, for instance tcp://127.0.0.1:5555; port 0 takes a free one; "
+        "may be given several times",
+    )
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="allow --bind beyond this machine: whoever reaches the endpoint can publish",
+    )
+    parser.add_argument(
+        "--leave-when-idle",
+        action="store_true",
+        help="end when the last worker has gone (how HotReload starts a bridge of its own)",
+    )
+    parser.add_argument(
+        "--print-ready",
+        action="store_true",
+        help='print {"endpoints": […]} on stdout once workers can connect',
+    )
+    parser.add_argument(
+        "--log-level",
+        default="info",
+        choices=["debug", "info", "warning", "error"],
+        help="debug tells every verdict (default: %(default)s)",
+    )
+    parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
+    parser.set_defaults(run=_serve)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    serve(
+        Settings(
+            place=rendezvous(options.dsp_path),
+            config_path=options.config_path,
+            endpoints=options.bind,
+            insecure=options.insecure,
+            leave_when_idle=options.leave_when_idle,
+            on_ready=_print_ready if options.print_ready else lambda _endpoints: None,
+        )
+    )
+    return 0
+
+
+def _print_ready(endpoints: list[str]) -> None:
+    sys.stdout.write(json.dumps({"endpoints": endpoints}) + "\n")
+    sys.stdout.flush()

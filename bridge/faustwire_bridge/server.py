@@ -1,0 +1,253 @@
+"""The shell around the core: one thread, one poller; sockets, clock and files."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import zmq
+
+from faustwire import codec
+from faustwire.errors import FaustwireError, MessageError
+from faustwire.messages import Reason, ToWorker, Verdict, Welcome
+from faustwire.rendezvous import Rendezvous
+from faustwire_bridge import core
+from faustwire_bridge.lock import locked, sign
+from faustwire_bridge.plugin_files import PluginFiles
+
+_log = logging.getLogger("faustwire.bridge")
+
+# Messages a peer may have waiting. A worker sends one and waits; pings and resends come on top.
+_RECEIVE_HIGH_WATER_MARK = 16
+# A worker that never reads its verdicts is not worth more memory than this many.
+_SEND_HIGH_WATER_MARK = 64
+_HANDSHAKE_MS = 2000
+_HEARTBEAT_MS = 2000
+# Messages taken in one go before time is looked at again.
+_BATCH = 64
+
+
+class BindError(FaustwireError, RuntimeError):
+    """An endpoint that the bridge can't, or had better not, listen on."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a bridge is told when it starts.
+
+    Attributes:
+        place: the ``.dsp`` and where its workers meet.
+        config_path: the plugin's config file.
+        endpoints: ZeroMQ endpoints to bind, beside the local one of ``place``.
+        insecure: listen beyond loopback though anybody there could then publish.
+        leave_when_idle: end when the last worker has gone.
+        on_ready: is called with the bound endpoints once workers can connect.
+    """
+
+    place: Rendezvous
+    config_path: str
+    endpoints: Sequence[str] = ()
+    insecure: bool = False
+    leave_when_idle: bool = False
+    on_ready: Callable[[list[str]], None] = lambda _endpoints: None
+
+
+def serve(settings: Settings) -> None:
+    """Run a bridge until SIGINT, SIGTERM, or until the last worker has gone if so told.
+
+    Raises:
+        LockedError: another bridge keeps this ``.dsp``.
+        BindError: an endpoint can't be bound.
+        PathError: a path names no file.
+    """
+    files = PluginFiles(settings.place, settings.config_path)
+    for endpoint in settings.endpoints:
+        _check_endpoint(endpoint, insecure=settings.insecure)
+    with locked(settings.place) as lock, _wakeup() as signals, _router(settings) as router:
+        bound = _bind(router, settings)
+        sign(lock, bound)
+        files.clear_leftovers()
+        settings.on_ready(bound)
+        _log.info("ready", extra={"dsp": str(files.dsp_path), "endpoints": " ".join(bound)})
+        _Shell(router, signals, files, settings.leave_when_idle).run()
+    if settings.leave_when_idle:
+        settings.place.clear()
+
+
+class _Shell:
+    def __init__(
+        self, router: zmq.Socket[bytes], signals: socket.socket, files: PluginFiles, leave: bool
+    ) -> None:
+        self._router = router
+        self._signals = signals
+        self._files = files
+        welcome = Welcome(os.getpid(), socket.gethostname(), str(files.dsp_path))
+        self._core = core.Core(welcome, time.monotonic(), leave_when_idle=leave)
+        self._failing: str | None = None
+        self._stopping: str | None = None
+
+    def run(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._router, zmq.POLLIN)
+        poller.register(self._signals, zmq.POLLIN)
+        while self._stopping is None:
+            ready = dict(poller.poll(self._patience_ms()))
+            if self._signals.fileno() in ready:
+                names = [signal.Signals(number).name for number in self._signals.recv(64)]
+                self._stopping = f"{names[0]}"
+            if self._router in ready:
+                self._receive()
+            self._handle(core.Tick())
+        _log.info("stopped", extra={"why": self._stopping})
+
+    def _patience_ms(self) -> int | None:
+        deadline = self._core.deadline()
+        if deadline is None:
+            return None
+        return max(0, int((deadline - time.monotonic()) * 1000) + 1)
+
+    def _receive(self) -> None:
+        for _ in range(_BATCH):
+            try:
+                peer, *frames = self._router.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            try:
+                self._handle(self._event(peer, frames))
+            except Exception:  # noqa: BLE001 - one message must not end the bridge for everybody else
+                _log.exception("internal error, the message is dropped")
+
+    def _event(self, peer: bytes, frames: list[bytes]) -> core.Event:
+        if len(frames) != 1:
+            return core.Unreadable(peer, f"a message is one frame, not {len(frames)}", None)
+        try:
+            return core.Arrived(peer, codec.decode(frames[0]))
+        except MessageError as problem:
+            return core.Unreadable(peer, str(problem), problem.seq)
+
+    def _handle(self, event: core.Event) -> None:
+        if self._core.program is not None and not self._files.intact():
+            self._core.handle(core.DspChanged(), time.monotonic())
+        for instruction in self._core.handle(event, time.monotonic()):
+            match instruction:
+                case core.Send(peer, message):
+                    self._send(peer, message)
+                case core.Write():
+                    self._handle(self._write(instruction))
+                case core.Stop(why):
+                    self._stopping = why
+
+    def _write(self, write: core.Write) -> core.Event:
+        try:
+            self._files.write(write.program, rewrite_config=write.rewrite_config)
+        except OSError as problem:
+            return core.WriteFailed(_explain(problem))
+        return core.Written()
+
+    def _send(self, peer: bytes, message: ToWorker) -> None:
+        if isinstance(message, Verdict):
+            self._tell(peer, message)
+        try:
+            self._router.send_multipart([peer, codec.encode(message)], zmq.DONTWAIT)
+        except zmq.Again:
+            _log.debug("a worker does not read its verdicts", extra={"peer": peer.hex()})
+        except zmq.ZMQError as problem:
+            if problem.errno != zmq.EHOSTUNREACH:
+                raise
+            self._handle(core.Lost(peer))
+
+    def _tell(self, peer: bytes, verdict: Verdict) -> None:
+        """Log a verdict; a cause that holds back step after step is told once."""
+        extra = {"worker": self._core.worker(peer), "seq": verdict.seq}
+        if verdict.reason is Reason.PUBLISHED:
+            self._failing = None
+            _log.info("published", extra=extra)
+            for warning in verdict.warnings:
+                _log.debug(warning, extra=extra)
+        elif verdict.reason in (Reason.REFUSED, Reason.WRITE_FAILED):
+            if self._failing != verdict.detail:
+                _log.warning("%s: %s", verdict.reason, verdict.detail, extra=extra)
+            self._failing = verdict.detail
+        else:
+            _log.debug("%s", verdict.reason, extra=extra)
+
+
+def _explain(problem: OSError) -> str:
+    where = problem.filename2 or problem.filename
+    what = problem.strerror or type(problem).__name__
+    return f"{what}: {where}" if where else what
+
+
+@contextmanager
+def _router(settings: Settings) -> Iterator[zmq.Socket[bytes]]:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    router = context.socket(zmq.ROUTER)
+    router.setsockopt(zmq.LINGER, 0)
+    router.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    router.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
+    router.setsockopt(zmq.RCVHWM, _RECEIVE_HIGH_WATER_MARK)
+    router.setsockopt(zmq.SNDHWM, _SEND_HIGH_WATER_MARK)
+    router.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
+    router.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+    router.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * _HEARTBEAT_MS)
+    if any("[" in endpoint for endpoint in settings.endpoints):
+        router.setsockopt(zmq.IPV6, 1)
+    try:
+        yield router
+    finally:
+        # Verdicts on their way get a moment; a worker that is gone does not hold us up.
+        router.close(linger=200)
+        context.term()
+        settings.place.socket_path.unlink(missing_ok=True)
+
+
+def _bind(router: zmq.Socket[bytes], settings: Settings) -> list[str]:
+    bound = []
+    for endpoint in (*settings.endpoints, settings.place.endpoint):
+        try:
+            router.bind(endpoint)
+        except zmq.ZMQError as problem:
+            raise BindError(
+                f"can't listen on {endpoint}: {problem.strerror}; choose another --bind"
+            ) from problem
+        bound.append(router.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0"))
+    return bound
+
+
+def _check_endpoint(endpoint: str, *, insecure: bool) -> None:
+    transport, _, address = endpoint.partition("://")
+    if transport not in ("tcp", "ipc") or not address:
+        raise BindError(f"{endpoint!r} is no endpoint: write tcp://127.0.0.1:5555 or ipc:///a/path")
+    if transport == "ipc" or insecure:
+        return
+    host = address.rpartition(":")[0].strip("[]")
+    if host not in ("localhost", "::1") and not host.startswith("127."):
+        raise BindError(
+            f"{endpoint} can be reached from other machines, and whoever reaches it decides what "
+            "the plugin plays: bind tcp://127.0.0.1:… (and tunnel, for instance with ssh -L), or "
+            "say --insecure on a network that you trust"
+        )
+
+
+@contextmanager
+def _wakeup() -> Iterator[socket.socket]:
+    """A socket that becomes readable when SIGINT or SIGTERM comes, for the poller."""
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    handled = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: None) for number in handled}
+    descriptor = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(descriptor)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        reader.close()
+        writer.close()

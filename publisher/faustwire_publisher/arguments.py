@@ -1,0 +1,61 @@
+"""What people pass to HotReload, checked when they pass it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from faustwire.codec import MAX_METRICS
+from faustwire.validation import MAX_NAME
+from faustwire_publisher.errors import ArgumentError
+
+
+def number(argument: str, value: Any, *, above: float | None = None) -> float:
+    """A finite number of at least 0, or greater than ``above``."""
+    wanted = "a number of at least 0" if above is None else f"a number above {above:g}"
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        result = math.nan
+    low_enough = result >= 0 if above is None else result > above
+    if isinstance(value, (bool, str)) or not math.isfinite(result) or not low_enough:
+        raise ArgumentError(f"{argument}={value!r}: give {wanted}")
+    return result
+
+
+def period(value: Any) -> int:
+    """``every``: a whole number of calls from 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ArgumentError(f"every={value!r}: give a whole number from 1, 1 for every call")
+    return value
+
+
+def text(argument: str, value: Any) -> str:
+    """Text of a length that may stand in a name."""
+    if not isinstance(value, str) or not value or len(value) > MAX_NAME:
+        raise ArgumentError(f"{argument}={value!r}: give text of 1 to {MAX_NAME} characters")
+    return value
+
+
+def remote_endpoint(value: Any) -> str:
+    """A ZeroMQ endpoint to connect to."""
+    transport, _, address = value.partition("://") if isinstance(value, str) else ("", "", "")
+    host, _, port = address.rpartition(":")
+    if transport == "ipc" and address:
+        return str(value)
+    if transport != "tcp" or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ArgumentError(f"endpoint={value!r}: give one such as tcp://127.0.0.1:5555")
+    return str(value)
+
+
+def metric_values(metrics: Mapping[str, Any] | None) -> dict[str, float]:
+    """Metrics as plain numbers; a tensor of one element is one."""
+    if metrics is None:
+        return {}
+    if len(metrics) > MAX_METRICS:
+        raise ArgumentError(f"{len(metrics)} metrics; at most {MAX_METRICS}")
+    try:
+        return {str(name): float(value) for name, value in metrics.items()}
+    except (TypeError, ValueError, RuntimeError) as problem:
+        raise ArgumentError(f"metrics={metrics!r}: give numbers by name") from problem

@@ -1,0 +1,256 @@
+"""The socket: connect, send the newest, wait for its verdict, connect again.
+
+One thread of its own owns the DEALER and everything about it; the training loop only puts messages
+into the mailbox. One is on its way at a time (a credit of one). A resend after a lost connection
+carries the same number, so the bridge answers it without doing it twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from faustwire import codec
+from faustwire.errors import MessageError
+from faustwire.messages import (
+    Bye,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    Reason,
+    Rejection,
+    Snapshot,
+    Source,
+    Verdict,
+    Welcome,
+)
+from faustwire_publisher.mailbox import Mailbox, Ticket
+
+_log = logging.getLogger("faustwire.publisher")
+
+# Well below the bridge's patience of five seconds.
+_PING_SECONDS = 1.0
+# The monitor tells of a connection a little before the socket can send through it.
+_AGAIN_SECONDS = 0.005
+_RECONNECT_MS = 20
+_RECONNECT_MAX_MS = 2000
+_HANDSHAKE_MS = 2000
+_HEARTBEAT_MS = 2000
+# While there is no connection, how often somebody may be asked to start a bridge.
+_REVIVE_SECONDS = (0.5, 1.0, 2.0, 5.0)
+_FAILED_HANDSHAKES = (
+    zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+    | zmq.Event.HANDSHAKE_FAILED_AUTH
+)
+_EVENTS = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED | _FAILED_HANDSHAKES
+
+
+class Client:
+    """A worker's connection to its bridge.
+
+    Attributes:
+        mailbox: where messages go in and verdicts come out.
+        bridge: the bridge's Welcome while connected.
+        connections: how often a bridge has said Welcome; a new one may know nothing of the last.
+        heard: when the bridge last sent anything, monotonic seconds.
+        trouble: one line about why there is no connection, where something is known.
+    """
+
+    def __init__(
+        self, endpoint: str, hello: Hello, revive: Callable[[], str | None] | None = None
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            endpoint: ZeroMQ endpoint of the bridge.
+            hello: who we are.
+            revive: is called, on the thread, while there is no connection: starts a bridge if
+                there is none and returns what is wrong, if anything.
+        """
+        self.mailbox = Mailbox()
+        self.bridge: Welcome | None = None
+        self.connections = 0
+        self.heard = 0.0
+        self.trouble: str | None = None
+        self._endpoint = endpoint
+        self._hello = hello
+        self._revive = revive
+        self._closing = False
+        self._wakeup, self._waker = socket.socketpair()
+        self._waker.setblocking(False)
+        self._thread = threading.Thread(target=self._run, name="faustwire", daemon=True)
+        self._thread.start()
+
+    def submit(self, message: Snapshot | Source) -> Ticket:
+        """Hand a message over; it takes the place of one that still waits to be sent."""
+        ticket = self.mailbox.put(message)
+        self._wake()
+        return ticket
+
+    def close(self) -> None:
+        """Say Bye and end the thread. What has no verdict yet is given up."""
+        self._closing = True
+        self._wake()
+        self._thread.join()
+        self._waker.close()
+
+    def _wake(self) -> None:
+        # A full pipe has woken the thread already; a closed one has no thread.
+        with suppress(OSError):
+            self._waker.send(b"\0")
+
+    # -- on the thread from here ---------------------------------------------------------------
+
+    def _run(self) -> None:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._dealer = _dealer(context, ipv6="[" in self._endpoint)
+        self._monitor = self._dealer.get_monitor_socket(_EVENTS)
+        self._connected = False
+        self._revivals = 0
+        self._next_revival = 0.0
+        self._next_ping = 0.0
+        try:
+            self._loop()
+        except Exception:  # noqa: BLE001 - the training goes on; told where people look
+            _log.exception("the connection to the bridge has ended; please report this")
+        finally:
+            self.bridge = None
+            self._dealer.disable_monitor()
+            self._monitor.close(linger=0)
+            # Bye gets a moment.
+            self._dealer.close(linger=200)
+            context.term()
+            self._wakeup.close()
+
+    def _loop(self) -> None:
+        poller = zmq.Poller()
+        for source in (self._dealer, self._monitor, self._wakeup):
+            poller.register(source, zmq.POLLIN)
+        self._ask_for_a_bridge(time.monotonic())
+        self._dealer.connect(self._endpoint)
+        while not self._closing:
+            ready = dict(poller.poll(self._patience_ms()))
+            if self._wakeup.fileno() in ready:
+                self._wakeup.recv(4096)
+            if self._monitor in ready:
+                self._watch_connection()
+            if self._dealer in ready:
+                self._receive()
+            self._work(time.monotonic())
+        if self._connected:
+            self._send(Bye())
+
+    def _patience_ms(self) -> int:
+        if self._connected:
+            until = self._next_ping
+        elif self._revive is not None:
+            until = self._next_revival
+        else:
+            until = time.monotonic() + 1.0
+        return max(1, int((until - time.monotonic()) * 1000) + 1)
+
+    def _work(self, now: float) -> None:
+        if not self._connected:
+            self._ask_for_a_bridge(now)
+            return
+        if self.bridge is not None:
+            self._send_ticket(self.mailbox.take())
+        if now >= self._next_ping:
+            # Until Welcome has come, Hello is the ping.
+            sent = self._send(Ping() if self.bridge is not None else self._hello)
+            self._next_ping = now + (_PING_SECONDS if sent else _AGAIN_SECONDS)
+
+    def _ask_for_a_bridge(self, now: float) -> None:
+        if self._revive is None or now < self._next_revival:
+            return
+        self._next_revival = now + _REVIVE_SECONDS[min(self._revivals, len(_REVIVE_SECONDS) - 1)]
+        self._revivals += 1
+        self.trouble = self._revive()
+
+    def _watch_connection(self) -> None:
+        while self._monitor.poll(0):
+            event = recv_monitor_message(self._monitor)["event"]
+            if event == zmq.Event.HANDSHAKE_SUCCEEDED:
+                self._connected = True
+                self._next_ping = 0.0
+            elif event == zmq.Event.DISCONNECTED:
+                self._connected = False
+                self.bridge = None
+                self._revivals, self._next_revival = 0, 0.0
+            else:
+                self.trouble = "something answers there, but it is no faustwire bridge"
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                data = self._dealer.recv(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            self.heard = time.monotonic()
+            try:
+                self._take(codec.decode(data))
+            except MessageError as problem:
+                self.trouble = f"the bridge speaks another language: {problem}"
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Welcome():
+                self.bridge, self.trouble = message, None
+                self.connections += 1
+                self._send_ticket(self.mailbox.lost())
+            case Verdict():
+                self.mailbox.settle(message)
+                self._send_ticket(self.mailbox.take())
+            case Pong():
+                self._send_again_if_overdue()
+            case Rejection(detail):
+                # Hello goes out with the next ping.
+                self.bridge, self.trouble = None, detail
+
+    def _send_ticket(self, ticket: Ticket | None) -> None:
+        if ticket is None:
+            return
+        ticket.sent = time.monotonic()
+        self._next_ping = ticket.sent + _PING_SECONDS
+        try:
+            self._send(ticket.message)
+        except MessageError as problem:  # too large
+            refusal = Verdict(ticket.message.seq, False, Reason.REFUSED, str(problem))
+            self.mailbox.settle(refusal)
+
+    def _send_again_if_overdue(self) -> None:
+        """A Pong came, but no verdict: it, or the message, was dropped on the way."""
+        ticket = self.mailbox.unanswered()
+        if ticket is not None and time.monotonic() - ticket.sent > 2 * _PING_SECONDS:
+            self._send_ticket(ticket)
+
+    def _send(self, message: Message) -> bool:
+        # Again: the connection went while we looked; DISCONNECTED or the next ping will tell.
+        with suppress(zmq.Again):
+            self._dealer.send(codec.encode(message), zmq.DONTWAIT)
+            return True
+        return False
+
+
+def _dealer(context: zmq.Context[zmq.Socket[bytes]], *, ipv6: bool) -> zmq.Socket[bytes]:
+    dealer = context.socket(zmq.DEALER)
+    dealer.setsockopt(zmq.LINGER, 0)
+    # Without it messages would queue for a bridge that isn't there, and arrive before Hello.
+    dealer.setsockopt(zmq.IMMEDIATE, 1)
+    dealer.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+    dealer.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
+    dealer.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
+    dealer.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+    dealer.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * _HEARTBEAT_MS)
+    dealer.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
+    dealer.setsockopt(zmq.IPV6, int(ipv6))
+    return dealer

@@ -1,0 +1,360 @@
+"""HotReload, the class that people use."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from faustwire.controls import sliders
+from faustwire.errors import GraphError, NonFiniteError
+from faustwire.messages import Hello, Reason, Snapshot, Source, Verdict
+from faustwire.rendezvous import file_path, rendezvous
+from faustwire_publisher.arguments import metric_values, number, period, remote_endpoint, text
+from faustwire_publisher.client import Client
+from faustwire_publisher.embedded import EmbeddedBridge
+from faustwire_publisher.errors import ArgumentError, ForkError, ModelError
+from faustwire_publisher.hint import Hint
+from faustwire_publisher.lowering import lower
+from faustwire_publisher.mailbox import Ticket
+from faustwire_publisher.notices import Notices
+
+if TYPE_CHECKING:
+    import torch
+    from typing_extensions import Self
+
+# Long enough for a bridge to start from a cold disk; an update waits for it at most once.
+_TIMEOUT_SECONDS = 5.0
+
+
+class HotReload:
+    """Publish a FLAMO model to a running hot-reload Faust plugin while it trains.
+
+    Interface and meaning are those of ``adac.HotReload``. The work is done by a bridge process:
+    one on this machine, started when there is none for this ``dsp_path``, or the one at
+    ``endpoint``.
+
+    Args:
+        fs: sampling rate, Hz.
+        name: of the program; stands in its header.
+        dsp_path: the ``.dsp`` to keep. Its basename must stay the same while the plugin runs.
+        config_path: the plugin's config file, whose first line is kept naming ``dsp_path``.
+        every: publish at most every n-th call of ``update``; the first call always qualifies.
+        min_interval: seconds at least between two reloads of the plugin, whoever caused them; 0
+            switches every time throttle off.
+        controls: macro controls "rt60", "dry_wet", "pre_delay": True, or a dict that overrides
+            init, min, max, step or label.
+        endpoint: ZeroMQ endpoint of a running bridge, for instance "tcp://studio:5555"; default:
+            the environment's FAUSTWIRE_ENDPOINT, else a bridge on this machine. With one, the
+            paths are the bridge's, and those given here are not used.
+        worker: the name to be known by; default: host name and process id.
+        wait: whether ``update`` waits for the verdict. With False it never waits; True then means
+            handed over, a newer snapshot replaces one that is still queued, and ``last`` tells
+            later how it ended.
+        timeout: seconds that a call waits at most. After it has waited in vain once, calls don't
+            wait until the bridge is heard of again.
+        keys: reserved for CURVE keys; must be None in this version.
+
+    Raises:
+        ValueError: an argument makes no sense (``faustwire.errors.FaustwireError`` covers all).
+
+    Attributes:
+        endpoint: the endpoint in use.
+        worker: the name in use.
+    """
+
+    def __init__(
+        self,
+        fs: float,
+        *,
+        name: str = "FDN",
+        dsp_path: str | Path = "/tmp/adac-live.dsp",  # noqa: S108 - the reference's default
+        config_path: str | Path = "/tmp/faust-current-dsp.txt",  # noqa: S108 - the plugin's
+        every: int = 1,
+        min_interval: float = 0.5,
+        controls: Mapping[str, Any] | None = None,
+        endpoint: str | None = None,
+        worker: str | None = None,
+        wait: bool = True,
+        timeout: float = _TIMEOUT_SECONDS,
+        keys: None = None,
+    ) -> None:
+        self.fs = number("fs", fs, above=0)
+        self.name = text("name", name)
+        self.worker = text("worker", worker or f"{socket.gethostname()}-{os.getpid()}")
+        self._every = period(every)
+        self._min_interval = number("min_interval", min_interval)
+        self._controls = sliders(controls)
+        self._wait = wait
+        self._timeout = number("timeout", timeout, above=0)
+        if keys is not None:
+            raise ArgumentError(
+                "keys=…: CURVE is not in this version; reach a remote bridge by ssh -L"
+            )
+        self._place = rendezvous(dsp_path)
+        self._config_path = str(file_path(config_path, "config_path"))
+        if str(self._place.dsp_path) == self._config_path:
+            raise ArgumentError(f"dsp_path and config_path are the same file, {self._config_path}")
+        remote = endpoint or os.environ.get("FAUSTWIRE_ENDPOINT")
+        self._embedded = not remote
+        self.endpoint = remote_endpoint(remote) if remote else self._place.endpoint
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+        self._calls = 0
+        self._seq = 0
+        self._hint: Hint | None = None
+        self._digested: Ticket | None = None
+        self._handed_over: Ticket | None = None
+        self._last: Verdict | None = None
+        self._proven = False
+        self._stalled_at: float | None = None
+        self._notices = Notices()
+        self._farewell: weakref.finalize[..., Any] | None = None
+
+    # -- the three calls -----------------------------------------------------------------------
+
+    def update(
+        self,
+        model: torch.nn.Module,
+        *,
+        force: bool = False,
+        metrics: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Publish the model if it is due; to be called after each optimiser step.
+
+        Args:
+            model: a FLAMO module.
+            force: bypass both throttles, never the dedupe.
+            metrics: losses and the like by name, numbers or tensors of one element.
+
+        Returns:
+            True: a new ``.dsp`` was written and the plugin will reload (with ``wait=False``: handed
+            over). False: throttled, unchanged, refused, or no bridge; ``last`` says which.
+
+        Raises:
+            ModelError: the model can't be expressed. Only until a first snapshot has been
+                published; later it costs a warning and False.
+            ForkError: called in a forked process.
+        """
+        with self._lock:
+            client = self._connect()
+            self._digest(client)
+            self._calls += 1
+            skipped = None if force else self._turned_down_anyway(client)
+            if skipped is not None:
+                return self._end(Verdict(0, False, skipped))
+            measured = metric_values(metrics)
+            try:
+                graph = lower(model)
+            except NonFiniteError as problem:
+                return self._end(Verdict(0, False, Reason.NON_FINITE, str(problem)))
+            except (ModelError, GraphError) as problem:
+                if not self._proven:
+                    raise
+                return self._end(Verdict(0, False, Reason.REFUSED, str(problem)))
+            self._notices.over(Reason.NON_FINITE)
+            self._seq += 1
+            snapshot = Snapshot(
+                self._seq,
+                self._calls,
+                self.fs,
+                graph,
+                name=self.name,
+                force=force,
+                controls=self._controls,
+                metrics=measured,
+            )
+            published = self._hand_over(client, snapshot)
+            if self.last.reason is Reason.REFUSED and not self._proven:
+                raise ModelError(self.name, self.last.detail)
+            return published
+
+    def publish(self, code: str) -> bool:
+        """Publish Faust text of your own; no throttle applies, the dedupe does.
+
+        Returns:
+            As ``update``.
+
+        Raises:
+            TypeError: ``code`` is no text.
+            ForkError: called in a forked process.
+        """
+        if not isinstance(code, str):
+            raise TypeError(f"publish takes Faust text, not {type(code).__name__}")
+        with self._lock:
+            client = self._connect()
+            self._seq += 1
+            return self._hand_over(client, Source(self._seq, code))
+
+    @contextmanager
+    def follow(
+        self, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+    ) -> Iterator[Self]:
+        """Call ``update(model)`` after every step of an optimiser, and once, forced, at the end.
+
+        For loops that offer no callback, such as FLAMO's ``Trainer`` or Lightning::
+
+            with live.follow(model, trainer.optimizer):
+                trainer.train(train_set, valid_set)
+        """
+        handle = optimizer.register_step_post_hook(lambda *_: self._follow(model))
+        try:
+            yield self
+        finally:
+            handle.remove()
+            self.update(model, force=True)
+
+    def _follow(self, model: torch.nn.Module) -> None:
+        self.update(model)
+
+    # -- how it ended ----------------------------------------------------------------------------
+
+    @property
+    def last(self) -> Verdict:
+        """The verdict on the last call, or what is known of it so far.
+
+        Raises:
+            RuntimeError: nothing was called yet.
+        """
+        if self._last is None:
+            raise RuntimeError("there is no verdict before the first call of update or publish")
+        if self._last.reason is Reason.HANDED_OVER and self._handed_over is not None:
+            return self._handed_over.verdict or self._last
+        return self._last
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until the newest snapshot that was handed over has its verdict.
+
+        Args:
+            timeout: seconds; None: the one given to HotReload.
+
+        Returns:
+            Whether nothing is left to wait for.
+        """
+        self._check_process()
+        pending = None if self._client is None else self._client.mailbox.pending()
+        if pending is None:
+            return True
+        return pending.wait(self._timeout if timeout is None else timeout) is not None
+
+    def close(self) -> None:
+        """Flush, and leave the bridge. The next call of ``update`` would come back to it."""
+        self._check_process()
+        with self._lock:
+            if self._farewell is not None:
+                self._farewell()
+            self._client = self._farewell = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise ForkError(
+                f"this HotReload belongs to process {self._pid} and can't be used in its fork "
+                f"{os.getpid()}: call update in the training process, not in a DataLoader's "
+                "worker, or make a HotReload of the worker's own"
+            )
+
+    def _connect(self) -> Client:
+        self._check_process()
+        if self._client is None:
+            hello = Hello(
+                self.worker,
+                secrets.token_hex(8),
+                host=socket.gethostname(),
+                pid=self._pid,
+                every=self._every,
+                min_interval=self._min_interval,
+            )
+            revive = None
+            if self._embedded:
+                revive = EmbeddedBridge(self._place, self._config_path).revive
+            self._client = Client(self.endpoint, hello, revive)
+            self._farewell = weakref.finalize(self, _leave, self._client, self._timeout, self._pid)
+        return self._client
+
+    def _turned_down_anyway(self, client: Client) -> Reason | None:
+        """Why the bridge would certainly turn this call down; spares the work on it."""
+        if self._hint is None or client.bridge is None:
+            return None
+        return self._hint.turns_down(self._calls, client.connections)
+
+    def _hand_over(self, client: Client, message: Snapshot | Source) -> bool:
+        ticket = client.submit(message)
+        if not self._wait:
+            self._handed_over = ticket
+            self._last = Verdict(message.seq, False, Reason.HANDED_OVER)
+            self._tell_of_silence(client)
+            return True
+        # Whoever has waited in vain once does not wait again before the bridge is heard of.
+        stalled = self._stalled_at is not None and client.heard <= self._stalled_at
+        verdict = ticket.wait(0.0 if stalled else self._timeout)
+        if verdict is None:
+            self._stalled_at = time.monotonic()
+            return self._end(self._no_bridge(client, message.seq))
+        self._stalled_at = None
+        self._digest(client)
+        self._last = verdict
+        return verdict.published
+
+    def _digest(self, client: Client) -> None:
+        """Learn from the newest answer of the bridge, once."""
+        ticket = client.mailbox.answered
+        if ticket is None or ticket is self._digested or ticket.verdict is None:
+            return
+        self._digested = ticket
+        self._hint = Hint(ticket, client.connections)
+        self._proven = self._proven or ticket.verdict.published
+        self._notices.take(ticket.verdict)
+
+    def _tell_of_silence(self, client: Client) -> None:
+        """With ``wait=False`` nobody waits for the timeout, but people must hear of it."""
+        pending = client.mailbox.pending()
+        if pending is not None and time.monotonic() - pending.made >= self._timeout:
+            self._notices.take(self._no_bridge(client, pending.message.seq))
+
+    def _no_bridge(self, client: Client, seq: int) -> Verdict:
+        if client.bridge is not None:
+            what = f"the bridge at {self.endpoint} (pid {client.bridge.pid}) does not answer"
+        elif self._embedded:
+            what = f"there is no bridge for {self._place.dsp_path} yet"
+        else:
+            what = f"no bridge answers at {self.endpoint}: is `faustwire serve` running there?"
+        trouble = f" ({client.trouble})" if client.trouble else ""
+        return Verdict(seq, False, Reason.NO_BRIDGE, what + trouble)
+
+    def _end(self, verdict: Verdict) -> bool:
+        """The verdict of this side, without the bridge."""
+        self._last = verdict
+        self._notices.take(verdict)
+        return verdict.published
+
+
+def _leave(client: Client, timeout: float, pid: int) -> None:
+    """Wait for the last verdict and go; also at the interpreter's exit, but not in a fork."""
+    if os.getpid() != pid:
+        return
+    pending = client.mailbox.pending()
+    if pending is not None and client.bridge is not None:
+        pending.wait(timeout)
+    client.close()

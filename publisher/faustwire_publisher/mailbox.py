@@ -1,0 +1,106 @@
+"""What waits to be sent and what is on its way: one of each, the newest wins."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field, replace
+
+from faustwire.messages import Reason, Snapshot, Source, Verdict
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A message that was handed over, and its verdict when there is one.
+
+    Attributes:
+        message: what to send.
+        made, sent, received: when it was handed over, last sent, and answered; monotonic seconds.
+        verdict: None until it is known.
+    """
+
+    message: Snapshot | Source
+    made: float = field(default_factory=time.monotonic)
+    sent: float = 0.0
+    received: float = 0.0
+    verdict: Verdict | None = None
+    _done: threading.Event = field(default_factory=threading.Event)
+
+    def end(self, verdict: Verdict) -> None:
+        """The verdict is here."""
+        self.received = time.monotonic()
+        self.verdict = verdict
+        self._done.set()
+
+    def supersede(self) -> None:
+        """A newer message goes in its stead."""
+        self.end(Verdict(self.message.seq, False, Reason.SUPERSEDED))
+
+    def wait(self, timeout: float) -> Verdict | None:
+        """The verdict, or None if it took longer than ``timeout`` seconds."""
+        self._done.wait(timeout)
+        return self.verdict
+
+
+class Mailbox:
+    """Between the training loop, which puts, and the connection's thread, which takes.
+
+    Attributes:
+        answered: the last ticket that the bridge answered.
+    """
+
+    def __init__(self) -> None:
+        self.answered: Ticket | None = None
+        self._lock = threading.Lock()
+        self._waiting: Ticket | None = None
+        self._in_flight: Ticket | None = None
+
+    def put(self, message: Snapshot | Source) -> Ticket:
+        """Hand a message over; it takes the place of one that still waits."""
+        with self._lock:
+            old = self._waiting
+            if old is not None and isinstance(message, Snapshot):
+                # A forced call stays forced, whichever snapshot goes in the end.
+                forced = isinstance(old.message, Snapshot) and old.message.force
+                message = replace(message, force=message.force or forced)
+            ticket = self._waiting = Ticket(message)
+        if old is not None:
+            old.supersede()
+        return ticket
+
+    def pending(self) -> Ticket | None:
+        """The newest message without a verdict."""
+        with self._lock:
+            return self._waiting or self._in_flight
+
+    def take(self) -> Ticket | None:
+        """The message to send now, if nothing is on its way."""
+        with self._lock:
+            if self._in_flight is not None or self._waiting is None:
+                return None
+            self._in_flight, self._waiting = self._waiting, None
+            return self._in_flight
+
+    def unanswered(self) -> Ticket | None:
+        """What is on its way."""
+        return self._in_flight
+
+    def lost(self) -> Ticket | None:
+        """What was on its way may be lost: the one to send again, or a newer one in its stead."""
+        with self._lock:
+            ticket = self._in_flight
+            if ticket is None or self._waiting is None:
+                return ticket
+            self._in_flight = None
+        ticket.supersede()
+        return self.take()
+
+    def settle(self, verdict: Verdict) -> None:
+        """A verdict came; one on anything but what is on its way is late, and ignored."""
+        with self._lock:
+            ticket = self._in_flight
+            if ticket is None or ticket.message.seq != verdict.seq:
+                return
+            self._in_flight = None
+        self.answered = ticket
+        ticket.end(verdict)

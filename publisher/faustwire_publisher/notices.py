@@ -1,0 +1,47 @@
+"""Warnings that come once a cause, not once a step, and never stop a training."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+from faustwire.messages import Reason, Verdict
+from faustwire_publisher.errors import FaustwireWarning
+
+_log = logging.getLogger("faustwire.publisher")
+
+# What each reason proves to be over: the plugin's troubles end with a program that passes, the
+# bridge's silence with any word of it.
+_HOLDS_BACK = (Reason.REFUSED, Reason.WRITE_FAILED, Reason.NON_FINITE, Reason.NO_BRIDGE)
+_PASSES = (Reason.PUBLISHED, Reason.UNCHANGED)
+
+
+class Notices:
+    """Which causes people have been told about and are not over yet."""
+
+    def __init__(self) -> None:
+        self._told: set[Reason] = set()
+
+    def take(self, verdict: Verdict) -> None:
+        """Warn if this verdict is news, or note that a cause is over."""
+        if verdict.reason in _HOLDS_BACK:
+            self._warn(verdict)
+        if verdict.reason in _PASSES:
+            self._told.clear()
+        elif verdict.reason is not Reason.NO_BRIDGE and verdict.seq:
+            self._told.discard(Reason.NO_BRIDGE)
+
+    def over(self, reason: Reason) -> None:
+        """A cause is over, so that the next one is told again."""
+        self._told.discard(reason)
+
+    def _warn(self, verdict: Verdict) -> None:
+        if verdict.reason in self._told:
+            return
+        self._told.add(verdict.reason)
+        text = f"not published ({verdict.reason}): {verdict.detail}; the training goes on"
+        try:
+            warnings.warn(text, FaustwireWarning, stacklevel=6)
+        except FaustwireWarning:
+            # Warnings were made errors; what happens to a plugin still must not end a training.
+            _log.warning(text)

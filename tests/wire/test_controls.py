@@ -1,0 +1,57 @@
+"""Macro controls: the reference's names and ranges, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from faustwire.controls import ControlError, Slider, sliders, to_plain
+
+
+def test_true_means_the_references_defaults() -> None:
+    chosen = sliders({"rt60": True, "dry_wet": True, "pre_delay": True})
+    assert chosen == {
+        "dry_wet": Slider("dry/wet", "", 1.0, 0.0, 1.0, 0.01),
+        "pre_delay": Slider("pre-delay", "ms", 0.0, 0.0, 250.0, 1.0),
+        "rt60": Slider("rt60", "s", 2.0, 0.1, 10.0, 0.01),
+    }
+
+
+def test_false_and_none_leave_a_control_out() -> None:
+    assert sliders({"rt60": False, "dry_wet": None}) == {}
+    assert sliders(None) == {}
+
+
+def test_a_dict_overrides_some_fields_and_an_empty_one_none() -> None:
+    assert sliders({"rt60": {"max": 20.0, "label": "decay"}})["rt60"] == Slider(
+        "decay", "s", 2.0, 0.1, 20.0, 0.01
+    )
+    assert sliders({"rt60": {}}) == sliders({"rt60": True})
+
+
+def test_plain_sliders_read_back_the_same() -> None:
+    chosen = sliders({"rt60": {"init": 1.5}, "pre_delay": True})
+    assert sliders(to_plain(chosen)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("controls", "expected"),
+    [
+        ({"reverb": True}, "unknown control 'reverb'; there are dry_wet, pre_delay, rt60"),
+        ({"rt60": {"colour": 1}}, "no field 'colour'"),
+        ({"rt60": 3}, "True or a dict"),
+        ({"rt60": {"init": "long"}}, "init is a number"),
+        ({"rt60": {"init": float("nan")}}, "init is nan"),
+        ({"rt60": {"init": 50}}, "between min and max"),
+        ({"rt60": {"min": 3, "max": 3, "init": 3}}, "min below max"),
+        ({"rt60": {"step": 0}}, "step is above 0"),
+        ({"rt60": {"min": 0}}, "min is at least 0.001"),
+        ({"dry_wet": {"max": 2}}, "max is at most 1"),
+        ({"rt60": {"label": 'a"b'}}, "a label can't hold"),
+        ({"rt60": {"label": " "}}, "printable text"),
+    ],
+)
+def test_an_unknown_control_or_field_is_an_error(
+    controls: dict[str, object], expected: str
+) -> None:
+    with pytest.raises(ControlError, match=expected):
+        sliders(controls)
