@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from faustwire.graph import Delay
 from faustwire_bridge.codegen.fractional import write_fractional
-from faustwire_bridge.codegen.sheet import ZERO, Place, Sheet, Value, whole
+from faustwire_bridge.codegen.sheet import ZERO, Place, Sheet, Value, delayed, whole
 
 
 def write_delay(node: Delay, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
     """y[i] = gains[i] · x[i] delayed, or the sum over the inputs where there is one per entry."""
     samples = node.samples.tolist()
     if node.samples.ndim == 1:
-        delayed = [
-            _delayed(m, value, sheet, place) for m, value in zip(samples, inputs, strict=True)
+        lines = [
+            _write_line(m, value, sheet, place) for m, value in zip(samples, inputs, strict=True)
         ]
         if node.gains is None:
-            return delayed
+            return lines
         return [
             sheet.scaled(gain, value)
-            for gain, value in zip(node.gains.tolist(), delayed, strict=True)
+            for gain, value in zip(node.gains.tolist(), lines, strict=True)
         ]
     gains = [[1.0] * len(inputs)] * len(samples) if node.gains is None else node.gains.tolist()
     return [
         sheet.total(
             "e",
             [
-                sheet.scaled(gain, _delayed(m, value, sheet, place))
+                sheet.scaled(gain, _write_line(m, value, sheet, place))
                 for m, gain, value in zip(row, row_gains, inputs, strict=True)
                 if gain != 0.0
             ],
@@ -34,7 +34,7 @@ def write_delay(node: Delay, inputs: list[Value], sheet: Sheet, place: Place) ->
     ]
 
 
-def _delayed(samples: float, value: Value, sheet: Sheet, place: Place) -> Value:
+def _write_line(samples: float, value: Value, sheet: Sheet, place: Place) -> Value:
     factor, operand = value
     if factor == 0.0:
         return ZERO
@@ -46,16 +46,3 @@ def _delayed(samples: float, value: Value, sheet: Sheet, place: Place) -> Value:
     if place.in_loop and sheet.attenuation and samples:
         operand = sheet.define("a", f"{sheet.attenuation(samples)}*{operand}")
     return (factor, operand)
-
-
-def delayed(operand: str, steps: int, sheet: Sheet, *, in_loop: bool) -> str:
-    """An operand some whole samples ago, read from a loop variable inside loops."""
-    if steps == 0:
-        return operand
-    if not in_loop:
-        return f"{operand}@{steps}"
-    return _at(sheet.previous(operand), steps - 1)
-
-
-def _at(operand: str, steps: int) -> str:
-    return f"{operand}@{steps}" if steps else operand

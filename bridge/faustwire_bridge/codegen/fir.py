@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from faustwire.graph import FIR, Array
-from faustwire_bridge.codegen.delays import delayed
-from faustwire_bridge.codegen.sheet import Place, Sheet, Value
+from faustwire_bridge.codegen.sheet import Place, Sheet, Value, delayed
 
 
 def write_fir(node: FIR, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:

@@ -137,3 +137,12 @@ def whole(samples: float) -> int | None:
     """The whole number of samples that a delay stands for, if it is within 1e-6 of one."""
     nearest = math.floor(samples + 0.5)
     return nearest if abs(samples - nearest) <= 1e-6 else None
+
+
+def delayed(operand: str, steps: int, sheet: Sheet, *, in_loop: bool = False) -> str:
+    """An operand some whole samples ago, read from a loop variable inside loops."""
+    if steps == 0:
+        return operand
+    if in_loop:
+        operand, steps = sheet.previous(operand), steps - 1
+    return f"{operand}@{steps}" if steps else operand
