@@ -7,6 +7,14 @@ from faustwire_publisher.errors import (
     ModelError,
 )
 from faustwire_publisher.hot_reload import HotReload
-from faustwire_publisher.lowering import lowers
+from faustwire_publisher.lowering import flamo_to_json, lowers
 
-__all__ = ["ArgumentError", "FaustwireWarning", "ForkError", "HotReload", "ModelError", "lowers"]
+__all__ = [
+    "ArgumentError",
+    "FaustwireWarning",
+    "ForkError",
+    "HotReload",
+    "ModelError",
+    "flamo_to_json",
+    "lowers",
+]

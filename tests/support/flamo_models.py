@@ -26,6 +26,8 @@ MODELS: dict[str, Maker] = {}
 """Whole delays: compared sample by sample."""
 FRACTIONAL: dict[str, Maker] = {}
 """Fractional delays: compared below a quarter of the sampling rate."""
+SLOW: dict[str, Maker] = {}
+"""An accurate equaliser takes seconds a channel."""
 
 
 def make(name: str) -> Any:
@@ -33,7 +35,7 @@ def make(name: str) -> Any:
     torch.manual_seed(crc32(name.encode()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return (MODELS | FRACTIONAL)[name]()
+        return (MODELS | FRACTIONAL | SLOW)[name]()
 
 
 def parts(**modules: nn.Module) -> system.Series:

@@ -74,7 +74,10 @@ def _core(model: Any) -> Any:
 
 
 def _prepare(model: nn.Module, nfft: int, alias_decay_db: float) -> None:
-    model.double()
+    if model.dtype != torch.float64:
+        # Not otherwise: it would also raise what FLAMO keeps in single precision (the centre
+        # frequencies of an equaliser), and make another filter of it.
+        model.double()
     for module in model.modules():
         if isinstance(module, dsp.DSP):
             module.set_nfft(nfft)

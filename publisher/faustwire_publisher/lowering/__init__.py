@@ -11,20 +11,39 @@ decorated function gets the module and its key and returns a node of ``faustwire
         return graph.Gain(name, values(module.map(module.param)))
 
 Types are matched exactly: a subclass may have changed the maths, so it needs an entry of its own,
-and is refused without one. Rules run under ``torch.no_grad()`` in the middle of a training loop:
-they read the module and change nothing. A rule that says no raises ``RefusalError``; a rule of a
-container lowers what it holds with ``lower_child``.
+and is refused without one; ``lowers(MyShell)(rule_of(Shell))`` says that it hasn't. Rules run under
+``torch.no_grad()`` in the middle of a training loop: they read the module and change nothing. A
+rule that says no raises ``RefusalError``; a rule of a container lowers what it holds with
+``lower_child``.
 """
 
 from __future__ import annotations
 
 from faustwire_publisher.errors import ModelError, RefusalError
-from faustwire_publisher.lowering import containers, delays, filters, gains, sections
-from faustwire_publisher.lowering.entry import lower
-from faustwire_publisher.lowering.registry import lower_child, lowers
+from faustwire_publisher.lowering import (
+    containers,
+    delays,
+    designs,
+    filterbank,
+    filters,
+    gains,
+    reverb,
+    sections,
+)
+from faustwire_publisher.lowering.entry import flamo_to_json, lower
+from faustwire_publisher.lowering.registry import lower_child, lowers, rule_of
 from faustwire_publisher.lowering.tensors import values
 
-__all__ = ["ModelError", "RefusalError", "lower", "lower_child", "lowers", "values"]
+__all__ = [
+    "ModelError",
+    "RefusalError",
+    "flamo_to_json",
+    "lower",
+    "lower_child",
+    "lowers",
+    "rule_of",
+    "values",
+]
 
-RULE_MODULES = (containers, delays, filters, gains, sections)
+RULE_MODULES = (containers, delays, designs, filterbank, filters, gains, reverb, sections)
 """Importing them fills the registry."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from flamo.processor import dsp, system
 from torch import nn
 
 from faustwire import graph
-from faustwire.graph import Node
+from faustwire.graph import Node, channels
+from faustwire_publisher.errors import ModelError, RefusalError
 from faustwire_publisher.lowering.registry import lower_child, lowers
+from faustwire_publisher.lowering.transforms import transform
+
+Parts: TypeAlias = Iterable[tuple[str, nn.Module]]
 
 
 @lowers(
@@ -25,11 +29,16 @@ def wire(_module: nn.Module, _name: str) -> None:
     """FLAMO's way of computing, not part of the sound."""
 
 
+@lowers(dsp.Transform)
+def lone_transform(module: dsp.Transform, name: str) -> Node | None:
+    """A transform that is not part of a series: its channels, if somebody has told it."""
+    return transform(module, name, getattr(module, "input_channels", None))
+
+
 @lowers(system.Series, nn.Sequential)
 def series(module: nn.Sequential, name: str) -> Node | None:
     """The children in order; one that stands in it twice is applied twice."""
-    # named_children() would leave out the second appearance of a shared module.
-    nodes = _nodes(module._modules.items())  # noqa: SLF001
+    nodes = _chain(_children(module), _inputs(module))
     return graph.Series(name, nodes) if nodes else None
 
 
@@ -55,22 +64,65 @@ def recursion(module: system.Recursion, name: str) -> graph.Recursion:
 
 @lowers(system.Shell)
 def shell(module: system.Shell, name: str) -> Node | None:
-    """Input layer, core, output layer; what only computes or analyses drops out."""
-    parts = (
-        ("input_layer", module.get_inputLayer()),
-        ("core", module.get_core()),
-        ("output_layer", module.get_outputLayer()),
-    )
-    nodes = _nodes(parts)
-    return graph.Series(name, nodes) if nodes else None
+    """Input layer, core, output layer.
+
+    The layers are FLAMO's way of computing and of looking at the result: transforms of theirs
+    that aren't a mix of channels (a magnitude, a window) are no part of the sound. Whatever else
+    stands in them is.
+    """
+    nodes: list[Node] = []
+    for key, part, n_in in (
+        ("input_layer", module.get_inputLayer(), module.input_channels),
+        ("core", module.get_core(), None),
+        ("output_layer", module.get_outputLayer(), _inputs(module.get_core(), "output_channels")),
+    ):
+        node = lower_child(part, key) if key == "core" else _layer(part, key, n_in)
+        if node is not None:
+            nodes.append(node)
+    return graph.Series(name, tuple(nodes)) if nodes else None
 
 
-def _nodes(parts: Iterable[tuple[str, Any]]) -> tuple[Node, ...]:
-    lowered = (lower_child(part, key) for key, part in parts)
-    return tuple(node for node in lowered if node is not None)
+def _layer(module: nn.Module, key: str, n_in: int | None) -> Node | None:
+    if isinstance(module, nn.Sequential) and type(module) in (system.Series, nn.Sequential):
+        nodes = _chain(_children(module), n_in, analyses=True)
+        return graph.Series(key, nodes) if nodes else None
+    nodes = _chain([(key, module)], n_in, analyses=True)
+    return nodes[0] if nodes else None
 
 
-def _branch(part: Any, key: str, channels: int) -> Node:
+def _chain(parts: Parts, n_in: int | None, *, analyses: bool = False) -> tuple[Node, ...]:
+    """Modules in the order of the signal; ``n_in`` channels come in, None: not known."""
+    nodes: list[Node] = []
+    for key, part in parts:
+        if type(part) is dsp.Transform:
+            node = _transform(part, key, channels(nodes[-1])[1] if nodes else n_in, analyses)
+        else:
+            node = lower_child(part, key)
+        if node is not None:
+            nodes.append(node)
+    return tuple(nodes)
+
+
+def _transform(module: dsp.Transform, key: str, n_in: int | None, analyses: bool) -> Node | None:
+    try:
+        return transform(module, key, n_in)
+    except RefusalError as refusal:
+        if analyses:
+            return None
+        raise ModelError(key, str(refusal)) from refusal.__cause__
+
+
+def _branch(part: nn.Module, key: str, n: int) -> Node:
     """A branch can't drop out: one that does nothing is a wire for each channel."""
     node = lower_child(part, key)
-    return graph.DiagonalGain(key, np.ones(channels)) if node is None else node
+    return graph.DiagonalGain(key, np.ones(n)) if node is None else node
+
+
+def _children(module: nn.Sequential) -> Parts:
+    # named_children() would leave out the second appearance of a shared module.
+    return module._modules.items()  # noqa: SLF001
+
+
+def _inputs(module: nn.Module, side: str = "input_channels") -> int | None:
+    count: int | None = getattr(module, side, None)
+    return count

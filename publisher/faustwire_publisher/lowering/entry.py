@@ -8,6 +8,7 @@ import torch
 
 from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import Node
+from faustwire.json_form import to_json
 from faustwire.validation import check
 from faustwire_publisher.errors import ModelError
 from faustwire_publisher.lowering.registry import lower_child
@@ -33,7 +34,8 @@ def lower(model: Any) -> Node:
         ModelError: a module that can't be lowered, or a system that can't be played; it carries
             the path in the model.
     """
-    with torch.no_grad():
+    # Some designs (AccurateGEQ) run an optimiser of their own, which inference mode forbids.
+    with torch.inference_mode(False), torch.no_grad():
         node = lower_child(model, ROOT)
     if node is None:
         raise ModelError(ROOT, "nothing in it does anything to a signal")
@@ -44,3 +46,21 @@ def lower(model: Any) -> Node:
     except GraphError as error:
         raise ModelError(error.path, error.problem) from None
     return node
+
+
+def flamo_to_json(model: Any, fs: float, *, name: str = "FDN") -> dict[str, Any]:
+    """The first of two steps by hand; ``faustwire_bridge.json_to_faust`` is the second.
+
+    Args:
+        model: as for ``lower``.
+        fs: sampling rate in Hz of the signal that the program will get.
+        name: of the program.
+
+    Returns:
+        The graph as a dict that ``json.dumps`` takes and a person can edit.
+
+    Raises:
+        NonFiniteError: as ``lower``.
+        ModelError: as ``lower``.
+    """
+    return to_json(lower(model), fs, name)

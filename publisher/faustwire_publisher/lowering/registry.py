@@ -41,6 +41,18 @@ def lowers(*kinds: type | str) -> Callable[[AnyRule], AnyRule]:
     return register
 
 
+def rule_of(kind: type) -> Rule:
+    """The rule of a type, for a subclass that does nothing else: ``lowers(Mine)(rule_of(Gain))``.
+
+    Raises:
+        KeyError: the type has none.
+    """
+    rule = _RULES.get(kind) or _by_name(kind)
+    if rule is None:
+        raise KeyError(f"no rule for {kind.__qualname__}")
+    return rule
+
+
 def lower_child(module: Any, name: str) -> Node | None:
     """Lower one module by the rule of its type.
 
@@ -77,11 +89,13 @@ def _by_name(kind: type) -> Rule | None:
 
 
 def _unknown(kind: type) -> str:
-    hint = f"register a function for it with @faustwire_publisher.lowering.lowers({kind.__name__})"
+    name = kind.__name__
+    register = f"register a function for it with @faustwire_publisher.lowering.lowers({name})"
     known = next((base for base in kind.__mro__[1:] if base in _RULES or _by_name(base)), None)
-    if known is not None:
-        return (
-            f"{kind.__name__} is a subclass of {known.__name__} and may have changed what that "
-            f"does, so it is not lowered as one; {hint}"
-        )
-    return f"don't know what {kind.__module__}.{kind.__qualname__} does to the signal; {hint}"
+    if known is None:
+        full = f"{kind.__module__}.{kind.__qualname__}"
+        return f"don't know what a {full} does to the signal; {register}"
+    return (
+        f"{name} is a subclass of {known.__name__} and may have changed what that does; "
+        f"{register}, or lowers({name})(rule_of({known.__name__})) if it hasn't"
+    )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import torch
 from flamo.processor import dsp
 from numpy.typing import NDArray
 
@@ -25,12 +22,6 @@ def given_sections(leaf: dsp.SOSFilter, name: str) -> graph.SOS:
     return sos(name, values(leaf.map(leaf.param)).astype(np.float64))
 
 
-@lowers(dsp.Biquad, dsp.parallelBiquad)
-def designed_sections(leaf: Any, name: str) -> graph.SOS:
-    """The coefficients that FLAMO's own design arrives at."""
-    return sos(name, _designed(leaf, bins_dim=0))
-
-
 def sos(name: str, sections: NDArray[np.float64]) -> graph.SOS:
     """A checked cascade from coefficients that need not be normalised.
 
@@ -46,32 +37,6 @@ def sos(name: str, sections: NDArray[np.float64]) -> graph.SOS:
     if not _stable(sections).all() and np.isfinite(sections).all():
         _repair(sections)
     return graph.SOS(name, sections)
-
-
-class _DesignView:
-    """A leaf as its ``get_poly_coeff`` sees it, with a transform of 4 points and no damping.
-
-    The leaf itself must not be touched: a training thread may be computing with it. Three taps
-    fit into 4 points, so the transform can be undone; without the time anti-aliasing envelope,
-    which is FLAMO's way of computing, they are the filter's own. In float64, because some designs
-    multiply in the envelope's precision.
-    """
-
-    def __init__(self, leaf: Any) -> None:
-        self._leaf = leaf
-        self.nfft = 4
-        self.alias_envelope_dcy = torch.ones(3, dtype=torch.float64, device=leaf.param.device)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._leaf, name)
-
-
-def _designed(leaf: Any, *, bins_dim: int) -> NDArray[np.float64]:
-    _, b_bins, a_bins = type(leaf).get_poly_coeff(_DesignView(leaf), leaf.map(leaf.param))
-    bins = np.stack([tensor.numpy(force=True) for tensor in (b_bins, a_bins)])
-    bins = np.moveaxis(bins, bins_dim + 1, 1)
-    taps = np.fft.irfft(bins, n=4, axis=1)[:, :3]  # [b or a, 3, sections, …channels]
-    return np.moveaxis(taps.reshape(6, *taps.shape[2:]), 0, 1)
 
 
 def _stable(sections: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -1,0 +1,110 @@
+"""Filters that FLAMO designs from their parameters: biquads, state-variable filters, equalisers.
+
+Their coefficients are read off FLAMO's own ``get_poly_coeff``. It rounds many of them to single
+precision even in a model of double precision, which near z = 1 makes another filter of them than
+the formulas would.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from flamo.processor import dsp
+from numpy.typing import NDArray
+from torch import nn
+
+from faustwire import graph
+from faustwire_publisher.lowering.registry import lowers
+from faustwire_publisher.lowering.sections import sos
+from faustwire_publisher.lowering.tensors import values
+
+Sections: TypeAlias = NDArray[np.float64]
+"""[sections, 6, …channels]: b0 b1 b2 a0 a1 a2, a0 not yet 1."""
+
+
+@lowers(
+    dsp.Biquad,
+    dsp.parallelBiquad,
+    dsp.SVF,
+    dsp.parallelSVF,
+    dsp.GEQ,
+    dsp.parallelGEQ,
+    dsp.AccurateGEQ,
+    dsp.parallelAccurateGEQ,
+    "flamo.auxiliary.reverb.parallelFDNGEQ",
+    "flamo.auxiliary.reverb.parallelFDNAccurateGEQ",
+    "flamo.auxiliary.reverb.parallelGFDNAccurateGEQ",
+)
+def cascade(leaf: Any, name: str) -> graph.SOS:
+    """Responses of the sections come as [bins, sections, …channels]."""
+    return sos(name, _designed(leaf, lambda bins: bins))
+
+
+@lowers(dsp.PEQ, dsp.parallelPEQ, "flamo.auxiliary.reverb.parallelFDNPEQ")
+def parametric(leaf: Any, name: str) -> graph.SOS:
+    """Responses of the bands come as [bands, bins, …channels]."""
+    return sos(name, _designed(leaf, lambda bands: bands.swapaxes(0, 1)))
+
+
+class _DesignView:
+    """A leaf as its ``get_poly_coeff`` sees it, with a transform of 4 points and no damping.
+
+    The leaf itself must not be touched: a training thread may be computing with it. Three taps
+    fit into 4 points, so the transform can be undone; without the time anti-aliasing envelope,
+    which is FLAMO's way of computing, they are the filter's own. In float64, because some designs
+    multiply in the envelope's precision.
+    """
+
+    def __init__(self, leaf: Any) -> None:
+        self._leaf = leaf
+        self.nfft = 4
+        self.alias_envelope_dcy = torch.ones(3, dtype=torch.float64, device=leaf.param.device)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._leaf, name)
+
+
+# A graphic equaliser costs milliseconds a channel, an accurate one seconds, and most models keep
+# theirs fixed. One design a leaf: the newest.
+_DESIGNS: WeakKeyDictionary[nn.Module, tuple[list[Any], Sections]] = WeakKeyDictionary()
+
+# What the designs depend on, besides the mapped parameter.
+_SETTINGS = (
+    *("fs", "delays", "filter_type", "design", "n_bands", "n_groups", "octave_interval"),
+    *("is_twostage", "is_proportional", "f_min", "f_max", "center_freq_bias"),
+    *("center_freq", "shelving_crossover"),
+)
+
+
+def _designed(leaf: Any, bins_first: Callable[[NDArray[Any]], NDArray[Any]]) -> Sections:
+    mapped = leaf.map(leaf.param)
+    settings = vars(leaf)
+    key = [_fixed(mapped), *(_fixed(settings.get(setting)) for setting in _SETTINGS)]
+    known = _DESIGNS.get(leaf)
+    if known is not None and known[0] == key:
+        return known[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # FLAMO copies and indexes in ways that torch warns of
+        _, b_bins, a_bins = type(leaf).get_poly_coeff(_DesignView(leaf), mapped)
+    b, a = (_taps(bins_first(bins.numpy(force=True))) for bins in (b_bins, a_bins))
+    sections: Sections = np.concatenate((b, a)).swapaxes(0, 1)
+    _DESIGNS[leaf] = key, sections
+    return sections
+
+
+def _fixed(value: Any) -> Any:
+    """A value that can be compared later: an optimiser writes tensors in place."""
+    if isinstance(value, torch.Tensor):
+        return str(value.dtype), value.shape, values(value).tobytes()
+    return tuple(map(_fixed, value)) if isinstance(value, tuple) else value
+
+
+def _taps(bins: NDArray[Any]) -> Sections:
+    """[3 bins of 4 points, sections, …] → [3 taps, sections, …]."""
+    taps: Sections = np.fft.irfft(bins, n=4, axis=0)[:3]
+    return taps

@@ -1,0 +1,63 @@
+"""Transforms: FLAMO's wrapper for any function of a signal. Most of them only analyse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from flamo.processor import dsp
+from numpy.typing import NDArray
+
+from faustwire import graph
+from faustwire_publisher.errors import RefusalError
+
+# What Transform() does when it isn't told otherwise.
+_IDENTITY = dsp.Transform.__init__.__defaults__[0]
+
+
+def transform(module: dsp.Transform, name: str, n_in: int | None) -> graph.Gain | None:
+    """What the function does to ``n_in`` channels, if that is to mix them.
+
+    Nothing but trying tells what a function does: it is applied to one impulse a channel, and the
+    gains that come out must predict what it makes of noise, in every bin.
+
+    Raises:
+        RefusalError: it does something else, which no program could play.
+    """
+    if module.transform is _IDENTITY:
+        return None
+    if n_in is None:
+        raise RefusalError("no module beside it tells how many channels it gets; leave it out")
+    bins = n_in + 5
+    impulses = np.eye(bins, n_in, dtype=np.complex128)
+    draw = np.random.default_rng(bins).standard_normal
+    noise = draw((bins, n_in)) + 1j * draw((bins, n_in))
+    gains = _applied(module, impulses)[:n_in]
+    if not np.allclose(_applied(module, noise), noise @ gains, rtol=1e-6, atol=1e-6):
+        raise _not_a_mix()
+    if np.any(gains.imag != 0):
+        raise _not_a_mix()
+    if np.array_equal(gains, np.eye(n_in)):
+        return None
+    return graph.Gain(name, gains.real.T)
+
+
+def _applied(module: dsp.Transform, signal: NDArray[Any]) -> NDArray[Any]:
+    """[bins, channels] in and out, as FLAMO has it with a batch of one."""
+    try:
+        result = module.transform(torch.from_numpy(signal)[None].to(module.device))
+        applied: NDArray[Any] = result.numpy(force=True)
+    except Exception as failure:
+        raise _not_a_mix() from failure
+    if applied.ndim != 3 or applied.shape[:2] != (1, len(signal)):
+        raise _not_a_mix()
+    mixed: NDArray[Any] = applied[0]
+    return mixed
+
+
+def _not_a_mix() -> RefusalError:
+    return RefusalError(
+        "this transform is not linear and time-invariant, or more than a mix of channels: take it "
+        "out of what is published, or make it a module and register a rule for that"
+    )
