@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,11 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo.
 
     Returns:
-        0, or 1 when a process failed or the plugin would have taken a DAW down.
+        0; 1 when a process failed or the plugin would have taken a DAW down; 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
     out: Path = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
+    for name in ("demo.png", *(f"{sound}.wav" for room in ROOMS for sound in _sounds(room))):
+        (out / name).unlink(missing_ok=True)
+    # Whatever ends the demo, its children end with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console()
     try:
         with _progress(console) as progress:
@@ -41,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ProgramError as error:
         console.print(str(error), style="red", markup=False)
         return 1
+    except KeyboardInterrupt:
+        return 130
     console.print(tables.workers(record), tables.plugin(record, heard))
     for path in _leave(out, record, heard):
         console.print(f"  {path.relative_to(out.parent)}", highlight=False)
@@ -55,10 +62,14 @@ def _leave(out: Path, record: Record, heard: Sequence[Heard]) -> list[Path]:
         changes[name] = Change(impulse_response(texts[0]), impulse_response(texts[-1]))
     sounds: dict[str, Response] = {}
     for name, change in changes.items():
-        sounds |= {f"{name}-before": change.before, f"{name}-after": change.after}
+        sounds |= zip(_sounds(name), (change.before, change.after), strict=True)
     picture = out / "demo.png"
     draw(record, heard, changes, picture)
     return [out / "demo.dsp", *save(sounds, out), picture]
+
+
+def _sounds(room: str) -> tuple[str, str]:
+    return f"{room}-before", f"{room}-after"
 
 
 class _Bars:

@@ -47,6 +47,7 @@ def draw(record: Record, heard: Sequence[Heard], changes: Mapping[str, Change], 
     figure.suptitle(
         "Two reverberators learn, and are heard while they do",
         x=0.065,
+        y=0.985,
         ha="left",
         fontsize=21,
         fontweight="bold",

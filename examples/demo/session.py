@@ -121,7 +121,10 @@ def run(
         }
         _follow(workers, {"bridge": bridge, "plugin": plugin}, lines, record, on_call)
         _await_reload(plugin, lines, record, hashlib.sha256(dsp.read_bytes()).hexdigest())
-    return record, _heard(record, kept)
+    heard = _heard(record, kept)
+    if deaf := record.calls.keys() - {each.worker for each in heard}:
+        raise plugin.failure(f"never loaded a program of {', '.join(sorted(deaf))}")
+    return record, heard
 
 
 def _follow(
@@ -166,7 +169,7 @@ def _heard(record: Record, kept: Path) -> list[Heard]:
         if not reload.ok:
             continue
         text = (kept / f"{reload.number:05d}.dsp").read_text()
-        worker = next(name for name in record.calls if name in text.splitlines()[0])
+        worker = next(name for name in record.calls if text.startswith(f"// {name}\n"))
         published = [
             call.begun_monotonic_s
             for call in record.calls[worker]

@@ -18,7 +18,7 @@ def workers(record: Record) -> Table:
     """Each worker's calls of ``update``, by what came of them."""
     table = Table(title="calls of HotReload.update")
     table.add_column("worker")
-    for column in ("calls", *_COLUMNS, "other", "first loss", "last loss"):
+    for column in ("calls", *_COLUMNS, "other", "loss"):
         table.add_column(column, justify="right")
     for name, calls in record.calls.items():
         reasons = Counter(_THROTTLED.get(call.reason, call.reason) for call in calls)
@@ -28,8 +28,7 @@ def workers(record: Record) -> Table:
             str(len(calls)),
             *(str(reasons[column]) for column in _COLUMNS),
             ", ".join(f"{count} {reason}" for reason, count in other.items()) or "0",
-            f"{calls[0].loss:.2f}",
-            f"{calls[-1].loss:.2f}",
+            f"{calls[0].loss:.1f} → {calls[-1].loss:.1f}",
         )
     return table
 

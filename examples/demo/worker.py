@@ -49,7 +49,7 @@ def train(room_name: str, steps: int, live: HotReload) -> None:
     model = build(room, seed=3)
     criterion = RoomLoss(room)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, eta_min=0.002)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, eta_min=0.006)
     with torch.no_grad():
         parts = criterion(respond(model), model)
     _call(live, model, 0, parts, force=True)

@@ -84,8 +84,9 @@ def test_the_picture_is_a_picture(demo: tuple[str, Path]) -> None:
     assert np.ptp(pixels[..., :3]) > 0.9
 
 
-def test_nothing_is_left_running(demo: tuple[str, Path]) -> None:
-    """The bridge has given its lock back, so a second run on the same files works."""
+def test_a_worker_that_fails_ends_the_demo(demo: tuple[str, Path]) -> None:
+    """Exit code 1 and the end of its log; the run before has left the files free for this one."""
     _, out = demo
-    result = run_demo(out, "--steps", "1")
-    assert result.returncode == 0, result.stdout + result.stderr
+    result = run_demo(out, "--min-interval", "-1")
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "min_interval" in result.stdout
