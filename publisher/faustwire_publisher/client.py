@@ -84,6 +84,7 @@ class Client:
         self._endpoint = endpoint
         self._hello = hello
         self._revive = revive
+        self._in_vain: float | None = None
         self._closing = False
         self._wakeup, self._waker = socket.socketpair()
         self._waker.setblocking(False)
@@ -95,6 +96,16 @@ class Client:
         ticket = self.mailbox.put(message)
         self._wake()
         return ticket
+
+    def wait_for(self, ticket: Ticket, timeout: float) -> Verdict | None:
+        """The verdict on a ticket, or None after ``timeout`` seconds.
+
+        Whoever has waited in vain once does not wait again before the bridge is heard of.
+        """
+        silent = self._in_vain is not None and self.heard <= self._in_vain
+        verdict = ticket.wait(0.0 if silent else timeout)
+        self._in_vain = time.monotonic() if verdict is None else None
+        return verdict
 
     def close(self) -> None:
         """Say Bye and end the thread. What has no verdict yet is given up."""

@@ -61,6 +61,7 @@ class EmbeddedBridge:
     def _start(self) -> subprocess.Popen[bytes]:
         self._place.prepare()
         command = [sys.executable, "-m", "faustwire_bridge", "serve", "--leave-when-idle"]
+        command += ["--log-level", "warning"]
         command += ["--dsp-path", os.fspath(self._place.dsp_path)]
         command += ["--config-path", self._config_path]
         with self._place.log_path.open("ab") as log:

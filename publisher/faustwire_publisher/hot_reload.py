@@ -116,7 +116,6 @@ class HotReload:
         self._handed_over: Ticket | None = None
         self._last: Verdict | None = None
         self._proven = False
-        self._stalled_at: float | None = None
         self._notices = Notices()
         self._farewell: weakref.finalize[..., Any] | None = None
 
@@ -306,13 +305,9 @@ class HotReload:
             self._last = Verdict(message.seq, False, Reason.HANDED_OVER)
             self._tell_of_silence(client)
             return True
-        # Whoever has waited in vain once does not wait again before the bridge is heard of.
-        stalled = self._stalled_at is not None and client.heard <= self._stalled_at
-        verdict = ticket.wait(0.0 if stalled else self._timeout)
+        verdict = client.wait_for(ticket, self._timeout)
         if verdict is None:
-            self._stalled_at = time.monotonic()
             return self._end(self._no_bridge(client, message.seq))
-        self._stalled_at = None
         self._digest(client)
         self._last = verdict
         return verdict.published
@@ -355,6 +350,6 @@ def _leave(client: Client, timeout: float, pid: int) -> None:
     if os.getpid() != pid:
         return
     pending = client.mailbox.pending()
-    if pending is not None and client.bridge is not None:
-        pending.wait(timeout)
+    if pending is not None:
+        client.wait_for(pending, timeout)
     client.close()

@@ -1,0 +1,25 @@
+"""What every test gets: an environment of its own and a plugin folder that is cleaned up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridges import Plugin
+
+
+@pytest.fixture(autouse=True)
+def _no_endpoint_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FAUSTWIRE_ENDPOINT", raising=False)
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Iterator[Plugin]:
+    """A folder for a plugin's files; whatever bridge is left for it is ended."""
+    folder = tmp_path / "plugin"
+    folder.mkdir()
+    plugin = Plugin(folder)
+    yield plugin
+    plugin.end_bridge()

@@ -1,0 +1,124 @@
+"""Real bridges in processes of their own, with paths of their own, that end with the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from faustwire.rendezvous import Rendezvous, rendezvous
+
+DEADLINE = 20.0
+
+
+def eventually(condition: Callable[[], object], what: str, seconds: float = DEADLINE) -> None:
+    """Wait until something is so; fail when the deadline has passed."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.005)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """The two files of a plugin, and where its workers and bridge meet."""
+
+    folder: Path
+
+    @property
+    def dsp_path(self) -> Path:
+        return self.folder / "live.dsp"
+
+    @property
+    def config_path(self) -> Path:
+        return self.folder / "current-dsp.txt"
+
+    @property
+    def place(self) -> Rendezvous:
+        return rendezvous(self.dsp_path)
+
+    @property
+    def paths(self) -> dict[str, str]:
+        return {"dsp_path": str(self.dsp_path), "config_path": str(self.config_path)}
+
+    def program(self) -> str:
+        return self.dsp_path.read_text()
+
+    def bridge_pid(self) -> int | None:
+        """The process of the bridge that keeps the ``.dsp``, as it signed its lock."""
+        try:
+            return int(json.loads(self.place.lock_path.read_text())["pid"])
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def end_bridge(self) -> None:
+        """End whatever bridge a test has left, and what it left."""
+        pid = self.bridge_pid()
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+                os.kill(pid, signal.SIGKILL)
+            eventually(lambda: not alive(pid), f"bridge {pid} ends")
+        for path in (self.place.lock_path, self.place.socket_path, self.place.log_path):
+            path.unlink(missing_ok=True)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that nobody has reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        pass
+    except NotADirectoryError:
+        pass
+    if Path("/proc/self").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@dataclass
+class ServedBridge:
+    """A bridge that was started with ``faustwire serve``."""
+
+    process: subprocess.Popen[str]
+    endpoint: str
+    stderr: Path
+
+    def log(self) -> str:
+        return self.stderr.read_text()
+
+
+@contextmanager
+def served(
+    plugin: Plugin, *arguments: str, bind: str = "tcp://127.0.0.1:0"
+) -> Iterator[ServedBridge]:
+    """``faustwire serve`` for a plugin, ready to be connected to."""
+    command = [sys.executable, "-m", "faustwire_bridge", "serve", "--print-ready", "--bind", bind]
+    command += ["--dsp-path", str(plugin.dsp_path), "--config-path", str(plugin.config_path)]
+    stderr = plugin.folder.parent / f"{plugin.folder.name}-bridge.log"
+    with stderr.open("w") as log:
+        process = subprocess.Popen(
+            [*command, *arguments], stdout=subprocess.PIPE, stderr=log, text=True
+        )
+    assert process.stdout is not None
+    try:
+        ready = process.stdout.readline()
+        assert ready, f"the bridge did not start: {stderr.read_text()}"
+        yield ServedBridge(process, json.loads(ready)["endpoints"][0], stderr)
+    finally:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(DEADLINE)
+        process.stdout.close()
