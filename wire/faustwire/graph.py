@@ -10,7 +10,7 @@ from the root joined by dots, and every error quotes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -38,10 +38,10 @@ class _Leaf:
     name: str
 
     def __post_init__(self) -> None:
-        for field in fields(self)[1:]:
-            values = getattr(self, field.name)
+        # Not dataclasses.fields(): leaves are made on every call of a training loop.
+        for key, values in list(vars(self).items())[1:]:
             if values is not None:
-                object.__setattr__(self, field.name, _own(values))
+                object.__setattr__(self, key, _own(values))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ before it sends, the codec asks before anybody sees what came in.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -44,6 +45,7 @@ MAX_VALUES = 2**20
 MAX_NAME = 256
 
 Paths: TypeAlias = NDArray[np.bool_]
+Sizes: TypeAlias = tuple[int, int]
 
 _RANKS: dict[type[Leaf], tuple[str, tuple[int, ...]]] = {
     Gain: ("matrix", (2,)),
@@ -68,9 +70,9 @@ def check(root: Node) -> tuple[int, int]:
         NonFiniteError: a value is NaN or infinite.
         GraphError: a shape, a size, a value or a loop that can't be played.
     """
-    _check_sizes(root, _label(root), depth=1, budget=_Budget())
-    _direct_paths(root, _label(root))
-    return channels(root)
+    sizes = _check_sizes(root, _label(root), depth=1, budget=_Budget())
+    _check_loops(root, _label(root))
+    return sizes
 
 
 class _Budget:
@@ -97,24 +99,25 @@ def _children(node: Series | Parallel | Recursion) -> tuple[Node, ...]:
     return (node.forward, node.feedback) if isinstance(node, Recursion) else node.nodes
 
 
-def _check_sizes(node: Node, path: str, depth: int, budget: _Budget) -> None:
+def _check_sizes(node: Node, path: str, depth: int, budget: _Budget) -> Sizes:
+    """All but the loops; returns the node's channels, (n_in, n_out)."""
     if len(node.name) > MAX_NAME:
         raise GraphError(path[:MAX_NAME], f"a name is longer than {MAX_NAME} characters")
     if depth > MAX_DEPTH:
         raise GraphError(path, f"containers are nested deeper than {MAX_DEPTH}")
-    if not isinstance(node, Series | Parallel | Recursion):
-        _check_leaf(node, path, budget)
-        return
+    if not isinstance(node, (Series, Parallel, Recursion)):
+        return _check_leaf(node, path, budget)
     budget.spend(path)
     children = _children(node)
     if not children:
         raise GraphError(path, f"a {node.type} without nodes")
-    for child in children:
-        _check_sizes(child, f"{path}.{_label(child)}", depth + 1, budget)
-    _check_joints(node, path)
+    sizes = [
+        _check_sizes(child, f"{path}.{_label(child)}", depth + 1, budget) for child in children
+    ]
+    return _check_joints(node, path, sizes)
 
 
-def _check_leaf(leaf: Leaf, path: str, budget: _Budget) -> None:
+def _check_leaf(leaf: Leaf, path: str, budget: _Budget) -> Sizes:
     field, ranks = _RANKS[type(leaf)]
     values: Array = getattr(leaf, field)
     if values.ndim not in ranks:
@@ -123,8 +126,9 @@ def _check_leaf(leaf: Leaf, path: str, budget: _Budget) -> None:
     if values.size == 0:
         raise GraphError(path, f"{field} is empty: {list(values.shape)}")
     budget.spend(path, values=values.size)
-    if max(channels(leaf)) > MAX_CHANNELS:
-        raise GraphError(path, f"{max(channels(leaf))} channels; at most {MAX_CHANNELS}")
+    sizes = channels(leaf)
+    if max(sizes) > MAX_CHANNELS:
+        raise GraphError(path, f"{max(sizes)} channels; at most {MAX_CHANNELS}")
     _check_finite(values, field, path)
     match leaf:
         case Delay():
@@ -133,6 +137,7 @@ def _check_leaf(leaf: Leaf, path: str, budget: _Budget) -> None:
             raise GraphError(path, f"{values.shape[0]} taps; at most {MAX_TAPS}")
         case SOS():
             _check_sections(leaf, path)
+    return sizes
 
 
 def _check_finite(values: Array, field: str, path: str) -> None:
@@ -164,33 +169,48 @@ def _check_sections(leaf: SOS, path: str) -> None:
         raise GraphError(path, "a0 is not 1: divide each section by its a0")
 
 
-def _check_joints(node: Series | Parallel | Recursion, path: str) -> None:
+def _check_joints(node: Series | Parallel | Recursion, path: str, sizes: list[Sizes]) -> Sizes:
+    """Do the parts fit, whose channels are ``sizes``? Returns the channels of the whole."""
     match node:
         case Series():
-            for before, after in zip(node.nodes, node.nodes[1:], strict=False):
-                if channels(before)[1] != channels(after)[0]:
-                    raise GraphError(
-                        path,
-                        f"{_label(before)} sends {channels(before)[1]} channels, "
-                        f"{_label(after)} takes {channels(after)[0]}",
-                    )
+            for k, ((_, sent), (taken, _)) in enumerate(pairwise(sizes)):
+                if sent != taken:
+                    before, after = _label(node.nodes[k]), _label(node.nodes[k + 1])
+                    raise GraphError(path, f"{before} sends {sent} channels, {after} takes {taken}")
+            return sizes[0][0], sizes[-1][1]
         case Parallel():
-            if node.join not in ("sum", "concatenate"):
-                raise GraphError(path, f"join is {node.join!r}, not 'sum' or 'concatenate'")
-            inputs = [channels(branch)[0] for branch in node.nodes]
-            outputs = [channels(branch)[1] for branch in node.nodes]
-            if len(set(inputs)) > 1:
-                raise GraphError(path, f"branches take different numbers of channels: {inputs}")
-            if node.join == "sum" and len(set(outputs)) > 1:
-                raise GraphError(path, f"branches to be summed send different numbers: {outputs}")
+            return _check_branches(node, path, sizes)
         case Recursion():
-            into, out = channels(node.forward)
-            if channels(node.feedback) != (out, into):
+            (into, out), (back_in, back_out) = sizes
+            if (back_in, back_out) != (out, into):
                 raise GraphError(
                     path,
                     f"forward is {into} in, {out} out, so feedback must be {out} in, {into} out; "
-                    f"it is {channels(node.feedback)[0]} in, {channels(node.feedback)[1]} out",
+                    f"it is {back_in} in, {back_out} out",
                 )
+            return into, out
+
+
+def _check_branches(node: Parallel, path: str, sizes: list[Sizes]) -> Sizes:
+    if node.join not in ("sum", "concatenate"):
+        raise GraphError(path, f"join is {node.join!r}, not 'sum' or 'concatenate'")
+    inputs, outputs = [into for into, _ in sizes], [out for _, out in sizes]
+    if len(set(inputs)) > 1:
+        raise GraphError(path, f"branches take different numbers of channels: {inputs}")
+    if node.join == "concatenate":
+        return inputs[0], sum(outputs)
+    if len(set(outputs)) > 1:
+        raise GraphError(path, f"branches to be summed send different numbers: {outputs}")
+    return inputs[0], outputs[0]
+
+
+def _check_loops(node: Node, path: str) -> None:
+    """Only what stands inside a recursion needs its direct paths known."""
+    if isinstance(node, Recursion):
+        _direct_paths(node, path)
+    elif isinstance(node, (Series, Parallel)):
+        for child in node.nodes:
+            _check_loops(child, f"{path}.{_label(child)}")
 
 
 def _direct_paths(node: Node, path: str) -> Paths:
@@ -213,6 +233,9 @@ def _direct_paths(node: Node, path: str) -> Paths:
             return either
         case Recursion():
             forward = _direct_paths(node.forward, f"{path}.{_label(node.forward)}")
+            if not forward.any():  # the delays of most reverberators stand there
+                _check_loops(node.feedback, f"{path}.{_label(node.feedback)}")
+                return forward
             feedback = _direct_paths(node.feedback, f"{path}.{_label(node.feedback)}")
             return _closed(forward @ feedback, path) @ forward
         case _:
