@@ -9,6 +9,7 @@ import torch
 import flamo_truth
 from faustwire_publisher.lowering import lower
 from flamo_filters import FRACTIONAL, MODELS, SLOW, make
+from flamo_random import random_model
 from graph_response import frequency_response, impulse_response, relative_db
 
 torch.set_num_threads(1)
@@ -60,3 +61,11 @@ def test_a_model_in_single_precision_differs_by_its_rounding(name: str) -> None:
     graph = lower(model)
     truth = truth_of(name, model)
     assert relative_db(impulse_response(graph, SAMPLES), truth) < -100
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_random_model_responds_as_it_does(seed: int) -> None:
+    model = random_model(seed)
+    graph = lower(model)
+    truth = flamo_truth.impulse_response(model, SAMPLES)
+    assert relative_db(impulse_response(graph, SAMPLES), truth) < -135

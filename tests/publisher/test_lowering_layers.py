@@ -63,6 +63,26 @@ def test_computing_and_analysing_is_no_part_of_the_sound(into: nn.Module, out: n
     assert [node.name for node in graph.nodes] == ["core"]
 
 
+def test_norms_that_do_not_cancel_are_heard() -> None:
+    into, out = (kind(NFFT, norm="ortho", dtype=torch.float64) for kind in (dsp.FFT, dsp.iFFT))
+    assert [node.name for node in in_layers(gain(2, 2), into, out).nodes] == ["core"]
+    core = gain(1, 1)
+    graph = in_layers(core, into, INVERSE)
+    heard = system.Shell(core=core, input_layer=into, output_layer=INVERSE)
+    impulse = torch.zeros(1, NFFT, 1, dtype=torch.float64)
+    impulse[:, 0] = 1
+    played = impulse_response(graph, 4)[0, 0]
+    assert played == pytest.approx(heard(impulse)[0, :4, 0].tolist(), abs=1e-12)
+
+
+def test_what_torch_wraps_around_a_model_is_looked_through() -> None:
+    core = gain(2, 2)
+    for wrapped in (nn.DataParallel(core), torch.compile(core)):
+        graph = lower(wrapped)
+        assert isinstance(graph, Series)
+        assert graph.nodes[0].matrix.tolist() == core.param.tolist()  # type: ignore[union-attr]
+
+
 def test_gains_in_the_layers_stay() -> None:
     graph = in_layers(
         gain(3, 2),

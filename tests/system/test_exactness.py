@@ -13,6 +13,7 @@ import flamo_truth
 from faustwire_bridge import json_to_faust
 from faustwire_publisher.lowering import flamo_to_json
 from flamo_filters import FRACTIONAL, MODELS, SLOW, make
+from flamo_random import random_model
 from graph_response import relative_db
 
 pytest.importorskip("cyfaust")
@@ -65,3 +66,10 @@ def test_fractional_delays_are_right_below_a_quarter_of_the_rate(name: str) -> N
     # No causal filter does much better below one sample: see codegen.fractional.
     limit = -55 if "less than a sample" in name else -80
     assert 20 * np.log10(deviation) < limit
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_program_of_a_random_model_responds_as_it_does(seed: int) -> None:
+    model = random_model(seed)
+    response = played(model, SAMPLES, double=True)
+    assert relative_db(response, flamo_truth.impulse_response(model, SAMPLES)) < -120

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from flamo.processor import dsp, system
@@ -79,7 +79,42 @@ def shell(module: system.Shell, name: str) -> Node | None:
         node = lower_child(part, key) if key == "core" else _layer(part, key, n_in)
         if node is not None:
             nodes.append(node)
+    scale = _norm(module.get_inputLayer(), module.get_outputLayer())
+    if nodes and scale != 1:
+        n_out = channels(nodes[-1])[1]
+        nodes.append(graph.DiagonalGain("norm", np.full(n_out, scale)))
     return graph.Series(name, tuple(nodes)) if nodes else None
+
+
+@lowers(
+    nn.DataParallel,
+    nn.parallel.DistributedDataParallel,
+    "torch._dynamo.eval_frame.OptimizedModule",
+)
+def wrapper(module: nn.Module, name: str) -> Node | None:
+    """What torch wraps around a model to train it on several devices, or compiled."""
+    key = "_orig_mod" if "_orig_mod" in module._modules else "module"  # noqa: SLF001
+    nodes = _chain([(key, getattr(module, key))], None)
+    return graph.Series(name, nodes) if nodes else None
+
+
+# What an FFT of n points scales by, as a power of n; its inverse, by the same divided.
+_NORMS = {"backward": 0.0, "ortho": -0.5, "forward": -1.0}
+
+
+def _norm(into: nn.Module, out: nn.Module) -> float:
+    """A transform and its inverse cancel, unless their norms differ."""
+    transforms: list[Any] = [*_parts(into), *_parts(out)]
+    forward = [part for part in transforms if type(part) in (dsp.FFT, dsp.FFTAntiAlias)]
+    inverse = [part for part in transforms if type(part) in (dsp.iFFT, dsp.iFFTAntiAlias)]
+    if len(forward) != 1 or len(inverse) != 1:
+        return 1.0
+    power = _NORMS[forward[0].norm] - _NORMS[inverse[0].norm]
+    return float(forward[0].nfft ** power)
+
+
+def _parts(layer: nn.Module) -> Iterable[nn.Module]:
+    return layer if isinstance(layer, nn.Sequential) else (layer,)
 
 
 def _layer(module: nn.Module, key: str, n_in: int | None) -> Node | None:
