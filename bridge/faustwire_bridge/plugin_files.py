@@ -26,6 +26,7 @@ class PluginFiles:
             f".{self.config_path.name}.{place.key}.tmp"
         )
         self._written: tuple[int, int, int] | None = None
+        self._directory: tuple[int, int] | None = None
 
     def clear_leftovers(self) -> None:
         """Remove what a bridge that was killed while writing has left."""
@@ -47,7 +48,12 @@ class PluginFiles:
         """
         self._written = None
         _replace(self.dsp_path, program.encode(), self._dsp_temporary)
-        self._point_config(rewrite=rewrite_config)
+        status = self.dsp_path.parent.stat()
+        directory = (status.st_dev, status.st_ino)
+        # The plugin's watch dies with the directory; it looks again when its config is written.
+        moved = self._directory not in (None, directory)
+        self._point_config(rewrite=rewrite_config or moved)
+        self._directory = directory
         self._written = _identity(self.dsp_path)
 
     def intact(self) -> bool:

@@ -41,11 +41,13 @@ _PING_SECONDS = 1.0
 # The monitor tells of a connection a little before the socket can send through it.
 _AGAIN_SECONDS = 0.005
 _RECONNECT_MS = 20
-_RECONNECT_MAX_MS = 2000
+# Trying a Unix socket costs next to nothing; many workers must not hammer a bridge over TCP.
+_RECONNECT_MAX_MS = {"ipc": 160, "tcp": 2560}
 _HANDSHAKE_MS = 2000
 _HEARTBEAT_MS = 2000
 # While there is no connection, how often somebody may be asked to start a bridge.
-_REVIVE_SECONDS = (0.5, 1.0, 2.0, 5.0)
+# The first pause is for a bridge that is just dying.
+_REVIVE_SECONDS = (0.05, 0.5, 1.0, 2.0, 5.0)
 _FAILED_HANDSHAKES = (
     zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
     | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
@@ -123,7 +125,7 @@ class Client:
 
     def _run(self) -> None:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._dealer = _dealer(context, ipv6="[" in self._endpoint)
+        self._dealer = _dealer(context, self._endpoint)
         self._monitor = self._dealer.get_monitor_socket(_EVENTS)
         self._connected = False
         self._revivals = 0
@@ -252,16 +254,16 @@ class Client:
         return False
 
 
-def _dealer(context: zmq.Context[zmq.Socket[bytes]], *, ipv6: bool) -> zmq.Socket[bytes]:
+def _dealer(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:
     dealer = context.socket(zmq.DEALER)
     dealer.setsockopt(zmq.LINGER, 0)
     # Without it messages would queue for a bridge that isn't there, and arrive before Hello.
     dealer.setsockopt(zmq.IMMEDIATE, 1)
     dealer.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
-    dealer.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
+    dealer.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS[endpoint[:3]])
     dealer.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
     dealer.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
     dealer.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * _HEARTBEAT_MS)
     dealer.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
-    dealer.setsockopt(zmq.IPV6, int(ipv6))
+    dealer.setsockopt(zmq.IPV6, int("[" in endpoint))
     return dealer

@@ -195,9 +195,7 @@ class HotReload:
             return self._hand_over(client, Source(self._seq, code))
 
     @contextmanager
-    def follow(
-        self, model: torch.nn.Module, optimizer: torch.optim.Optimizer
-    ) -> Iterator[Self]:
+    def follow(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[Self]:
         """Call ``update(model)`` after every step of an optimiser, and once, forced, at the end.
 
         For loops that offer no callback, such as FLAMO's ``Trainer`` or Lightning::
@@ -324,9 +322,9 @@ class HotReload:
 
     def _tell_of_silence(self, client: Client) -> None:
         """With ``wait=False`` nobody waits for the timeout, but people must hear of it."""
-        pending = client.mailbox.pending()
-        if pending is not None and time.monotonic() - pending.made >= self._timeout:
-            self._notices.take(self._no_bridge(client, pending.message.seq))
+        since = client.mailbox.unanswered_since
+        if since is not None and time.monotonic() - since >= self._timeout:
+            self._notices.take(self._no_bridge(client, self._seq))
 
     def _no_bridge(self, client: Client, seq: int) -> Verdict:
         if client.bridge is not None:

@@ -47,10 +47,13 @@ class Mailbox:
 
     Attributes:
         answered: the last ticket that the bridge answered.
+        unanswered_since: since when something has been put and nothing been answered, monotonic
+            seconds; None while nothing waits.
     """
 
     def __init__(self) -> None:
         self.answered: Ticket | None = None
+        self.unanswered_since: float | None = None
         self._lock = threading.Lock()
         self._waiting: Ticket | None = None
         self._in_flight: Ticket | None = None
@@ -64,6 +67,8 @@ class Mailbox:
                 forced = isinstance(old.message, Snapshot) and old.message.force
                 message = replace(message, force=message.force or forced)
             ticket = self._waiting = Ticket(message)
+            if self.unanswered_since is None:
+                self.unanswered_since = ticket.made
         if old is not None:
             old.supersede()
         return ticket
@@ -102,5 +107,6 @@ class Mailbox:
             if ticket is None or ticket.message.seq != verdict.seq:
                 return
             self._in_flight = None
+            self.unanswered_since = self._waiting.made if self._waiting else None
         self.answered = ticket
         ticket.end(verdict)

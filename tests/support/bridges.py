@@ -73,18 +73,13 @@ class Plugin:
 def alive(pid: int) -> bool:
     """Whether a process runs; one that nobody has reaped does not."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        pass
-    except NotADirectoryError:
-        pass
-    if Path("/proc/self").exists():
-        return False
-    try:
         os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except ProcessLookupError:
         return False
-    return True
+    except FileNotFoundError:
+        # Gone in between, or a system without /proc, where nothing of ours stays a zombie.
+        return not Path("/proc/self").exists()
 
 
 @dataclass
