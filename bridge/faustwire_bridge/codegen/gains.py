@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from faustwire.graph import Array, DiagonalGain, Gain, Householder
 from faustwire_bridge.codegen.sheet import ZERO, Place, Sheet, Value, balanced
+from faustwire_bridge.codegen.structure import Kronecker, RankOne, kronecker, rank_one
 
 
 def write_diagonal_gain(
@@ -18,51 +23,86 @@ def write_diagonal_gain(
 
 def write_gain(node: Gain, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
     """Multiply by a matrix."""
-    del place
-    return write_matrix(node.matrix, inputs, sheet)
+    # A cheap form lets every output depend on every input, needed or not.
+    return write_matrix(node.matrix, inputs, sheet, structured=not place.exact)
 
 
 def write_householder(
     node: Householder, inputs: list[Value], sheet: Sheet, place: Place
 ) -> list[Value]:
-    """Reflect, x − 2u(u·x): N + N multiplications instead of N²."""
-    vector = node.vector.tolist()
-    if place.exact or sum(value != 0.0 for value in vector) < 3:
-        matrix = -2.0 * node.vector[:, None] * node.vector[None, :]
-        matrix.flat[:: len(vector) + 1] += 1.0
-        return write_matrix(matrix, inputs, sheet)
-    projection = sheet.total(
-        "p", [sheet.scaled(u, value) for u, value in zip(vector, inputs, strict=True)]
-    )
-    return [
-        sheet.total("h", (value, sheet.scaled(-2.0 * u, projection)))
-        for u, value in zip(vector, inputs, strict=True)
-    ]
+    """Reflect, x − v(v·x) with v = √2·u: N + N multiplications instead of N²."""
+    if place.exact or np.count_nonzero(node.vector) < 3:
+        matrix = np.eye(len(node.vector)) - 2.0 * np.outer(node.vector, node.vector)
+        return write_matrix(matrix, inputs, sheet, structured=False)
+    scaled = math.sqrt(2) * node.vector
+    return _write_rank_one(RankOne(np.ones(len(scaled)), -scaled, scaled), inputs, sheet)
 
 
-def write_matrix(matrix: Array, inputs: list[Value], sheet: Sheet) -> list[Value]:
-    """Multiply by a matrix, [n_out, n_in]."""
+def write_matrix(
+    matrix: Array, inputs: list[Value], sheet: Sheet, *, structured: bool
+) -> list[Value]:
+    """Multiply by a matrix.
+
+    Args:
+        matrix: [n_out, n_in].
+        inputs: [n_in].
+        sheet: gets the definitions.
+        structured: whether products of cheap matrices may stand for this one.
+
+    Returns:
+        [n_out].
+    """
+    if structured and len(inputs) > 3:
+        if split := kronecker(matrix):
+            return _write_kronecker(split, inputs, sheet)
+        if sum_of := rank_one(matrix):
+            return _write_rank_one(sum_of, inputs, sheet)
     factors = [factor for factor, _ in inputs]
-    if (matrix == 0.0).any() or (abs(matrix) == 1.0).any() or not all(factors):
-        return _write_sparse(matrix, inputs, sheet)
-    operands = inputs
+    magnitudes = abs(matrix)
+    if magnitudes.min() == 0.0 or (magnitudes == magnitudes[0, 0]).any(axis=1).all():
+        return _write_rows(matrix, inputs, sheet)
+    if not all(factors) or not np.isfinite(matrix * factors).all():
+        return _write_rows(matrix, inputs, sheet)
     if any(factor != 1.0 for factor in factors):
-        operands = [(1.0, sheet.operand(value)) for value in inputs]
-    form = balanced([f"%r*{operand}" for _, operand in operands])
+        matrix = matrix * factors
+    form = balanced([f"%r*{operand}" for _, operand in inputs])
     return [(1.0, sheet.define("m", form % tuple(row))) for row in matrix.tolist()]
 
 
-def _write_sparse(matrix: Array, inputs: list[Value], sheet: Sheet) -> list[Value]:
+def _write_rows(matrix: Array, inputs: list[Value], sheet: Sheet) -> list[Value]:
+    """Row by row, without zeros; equal rows once."""
+    written: dict[tuple[float, ...], Value] = {}
+    rows = [tuple(row) for row in matrix.tolist()]
+    for row in rows:
+        if row not in written:
+            pairs = zip(row, inputs, strict=True)
+            terms = [sheet.scaled(gain, value) for gain, value in pairs if gain != 0.0]
+            written[row] = sheet.total("m", terms) if terms else ZERO
+    return [written[row] for row in rows]
+
+
+def _write_kronecker(split: Kronecker, inputs: list[Value], sheet: Sheet) -> list[Value]:
+    half = len(split.inner)
+    blocks = [
+        write_matrix(split.inner, inputs[start : start + half], sheet, structured=True)
+        for start in (0, half)
+    ]
+    pairs = list(zip(*blocks, strict=True))
     return [
-        sheet.total(
-            "m",
-            [
-                sheet.scaled(gain, value)
-                for gain, value in zip(row, inputs, strict=True)
-                if gain != 0.0
-            ],
-        )
-        if any(row)
-        else ZERO
-        for row in matrix.tolist()
+        sheet.total("m", [sheet.scaled(g, v) for g, v in zip(row, pair, strict=True)])
+        for row in split.outer.tolist()
+        for pair in pairs
+    ]
+
+
+def _write_rank_one(parts: RankOne, inputs: list[Value], sheet: Sheet) -> list[Value]:
+    row, column, diagonal = (
+        values.tolist() for values in (parts.row, parts.column, parts.diagonal)
+    )
+    projected = sheet.total(
+        "p", [sheet.scaled(gain, value) for gain, value in zip(row, inputs, strict=True)]
+    )
+    return [
+        sheet.total("h", (sheet.scaled(own, value), sheet.scaled(gain, projected)))
+        for own, gain, value in zip(diagonal, column, inputs, strict=True)
     ]

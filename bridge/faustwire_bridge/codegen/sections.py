@@ -36,14 +36,15 @@ def _write_cascade(coefficients: list[list[float]], value: Value, sheet: Sheet) 
 def _write_section(
     coefficients: tuple[float, float, float, float, float], value: Value, sheet: Sheet
 ) -> Value:
-    """Direct form II: one loop variable a section."""
+    """Direct form II: one loop variable a section; its largest b waits as a factor."""
     b0, b1, b2, a1, a2 = coefficients
     factor, operand = value
-    if factor == 0.0 or not (b0 or b1 or b2):
+    largest = max(b0, b1, b2, key=abs)
+    if factor == 0.0 or largest == 0.0:
         return ZERO
     state, previous = sheet.name("w"), sheet.name("z")
     terms = [(1.0, operand), (-a1, previous), (-a2, f"{previous}'")]
     sheet.definitions.append(f"{state} = {balanced([term(v) for v in terms if v[0]])};")
     sheet.equations.append((previous, state))
-    result = sheet.total("b", [(b0, state), (b1, previous), (b2, f"{previous}'")])
-    return sheet.scaled(factor, result)
+    shape = [(b0 / largest, state), (b1 / largest, previous), (b2 / largest, f"{previous}'")]
+    return sheet.scaled(factor, sheet.scaled(largest, sheet.total("b", shape)))

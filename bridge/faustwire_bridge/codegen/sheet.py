@@ -104,10 +104,17 @@ class Sheet:
         return operand if factor == 1.0 else self.define("t", term(value))
 
     def total(self, prefix: str, values: Iterable[Value]) -> Value:
-        """The sum of some values; a new name only when there is something to add."""
+        """The sum of some values; a new name only when there is something to add.
+
+        Where all factors have one magnitude, the sum is made of signs and the factor waits.
+        """
         terms = [value for value in values if value[0] != 0.0]
         if len(terms) < 2:
             return terms[0] if terms else ZERO
+        magnitude = abs(terms[0][0])
+        if all(abs(factor) == magnitude for factor, _ in terms):
+            negative, text = _signed([(factor < 0, operand) for factor, operand in terms])
+            return (-magnitude if negative else magnitude, self.define(prefix, text))
         return (1.0, self.define(prefix, balanced([term(value) for value in terms])))
 
     def scaled(self, factor: float, value: Value) -> Value:
@@ -131,6 +138,19 @@ def balanced(terms: Sequence[str]) -> str:
         pairs = [f"({a}+{b})" for a, b in zip(level[::2], level[1::2], strict=False)]
         level = pairs + level[len(pairs) * 2 :]
     return "+".join(level)
+
+
+def _signed(terms: list[tuple[bool, str]]) -> tuple[bool, str]:
+    """A balanced sum of operands with signs, and whether it is the negative of the sum."""
+    level = terms
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        joined = [
+            (negative, f"({a}{'+' if negative == other else '-'}{b})")
+            for (negative, a), (other, b) in pairs
+        ]
+        level = joined + level[len(joined) * 2 :]
+    return level[0]
 
 
 def whole(samples: float) -> int | None:

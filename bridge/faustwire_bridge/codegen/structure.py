@@ -1,0 +1,79 @@
+"""What a matrix is made of: Kronecker products and diagonal plus rank one, found in its numbers.
+
+Both are taken only where they give the matrix back to the last digits of double precision, so that
+a program never plays another model than the one it was given.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from faustwire.graph import Array
+
+# Rounding of a handful of products, relative to the largest entry.
+_EXACT = 2e-15
+
+
+class Kronecker(NamedTuple):
+    """matrix = outer ⊗ inner: the inner one on every block, then the outer one across them."""
+
+    outer: Array
+    inner: Array
+
+
+class RankOne(NamedTuple):
+    """matrix = diag(diagonal) + column·rowᵀ: a Householder reflection is one of these."""
+
+    diagonal: Array
+    column: Array
+    row: Array
+
+
+def kronecker(matrix: Array) -> Kronecker | None:
+    """Split a square matrix of even size into 2 × 2 blocks that differ by factors alone."""
+    size = len(matrix)
+    if matrix.shape != (size, size) or size < 4 or size % 2:
+        return None
+    half = size // 2
+    row, column = np.unravel_index(int(np.argmax(abs(matrix))), matrix.shape)
+    pivot = matrix[row, column]
+    # One row tells most matrices apart.
+    outer = matrix[row % half :: half, column % half :: half] / pivot
+    top, left = row - row % half, column - column % half
+    inner = matrix[top : top + half, left : left + half]
+    wanted = abs(pivot) * _EXACT
+    if abs(np.kron(outer[0], inner[0]) - matrix[0]).max() > wanted:
+        return None
+    if abs(np.kron(outer, inner) - matrix).max() > wanted:
+        return None
+    return Kronecker(outer, inner)
+
+
+def rank_one(matrix: Array) -> RankOne | None:
+    """Split a square matrix into a diagonal and a rank-one part."""
+    size = len(matrix)
+    if matrix.shape != (size, size) or size < 4:
+        return None
+    minor = matrix[0, 2] * matrix[1, 3] - matrix[0, 3] * matrix[1, 2]
+    if abs(minor) > 1e-12 * float(matrix[:2, 2:4].max() ** 2 + matrix[:2, 2:4].min() ** 2):
+        return None
+    outside = matrix - np.diag(np.diagonal(matrix))
+    p, q = np.unravel_index(int(np.argmax(abs(outside))), matrix.shape)
+    if outside[p, q] == 0.0:
+        return None
+    column, row = outside[:, q].copy(), outside[p] / outside[p, q]
+    others = [i for i in range(size) if i not in (p, q)]
+    i, j = (max(others, key=lambda k: abs(values[k])) for values in (column, row))
+    if column[i] == 0.0 or row[j] == 0.0:
+        return None
+    column[q], row[p] = matrix[q, j] / row[j], matrix[i, p] / column[i]
+    product = np.outer(column, row)
+    wanted = float(abs(matrix).max()) * _EXACT
+    diagonal = np.diagonal(matrix - product).copy()
+    if abs(product - matrix + np.diag(diagonal)).max() > wanted:
+        return None
+    diagonal[abs(diagonal) < wanted] = 0.0
+    diagonal[abs(diagonal - 1.0) < wanted] = 1.0
+    return RankOne(diagonal, column, row)
