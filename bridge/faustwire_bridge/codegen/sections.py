@@ -1,25 +1,47 @@
-"""Second-order sections."""
+"""Second-order sections, each in the form that single precision, which the plugin runs, can bear.
+
+Direct form II is the cheapest to compile and to run, and good to −130 dB while |A(e^jω)| stays
+above 0.1 or so. Where poles come near the circle its coefficients no longer say where exactly, and
+its state outgrows its output: −90 dB for ten-band equalisers, −40 dB for a section at 12 Hz. Such
+sections become trapezoidal state-variable filters with the same transfer function, whose small
+coefficients say how far the poles are from z = 1 (or −1, see ``_Form``): −120 dB or better, 36 Hz
+at a Q of 15 included.
+"""
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 from faustwire.graph import SOS
 from faustwire_bridge.codegen.sheet import ZERO, Place, Sheet, Value, balanced, term
+
+_DIRECT_FORM_ABOVE = 0.1
+
+
+class _Section(NamedTuple):
+    """H = (b0 + b1/z + b2/z²) / (1 + a1/z + a2/z²)."""
+
+    b0: float
+    b1: float
+    b2: float
+    a1: float
+    a2: float
 
 
 def write_sections(node: SOS, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
     """Cascades of sections: one per channel, or one per entry and their sum over the inputs."""
     del place
+    # Now [n, 6, sections] or [n_in, n_out, 6, sections].
     cascades = node.sections.T.tolist()
     if node.sections.ndim == 3:
         return [
             _write_cascade(sections, value, sheet)
             for sections, value in zip(cascades, inputs, strict=True)
         ]
-    # .T turned [sections, 6, n_out, n_in] into [n_in, n_out, 6, sections].
     return [
         sheet.total(
-            "c",
-            [_write_cascade(cascades[i][o], value, sheet) for i, value in enumerate(inputs)],
+            "c", [_write_cascade(cascades[i][o], value, sheet) for i, value in enumerate(inputs)]
         )
         for o in range(node.sections.shape[2])
     ]
@@ -27,24 +49,77 @@ def write_sections(node: SOS, inputs: list[Value], sheet: Sheet, place: Place) -
 
 def _write_cascade(coefficients: list[list[float]], value: Value, sheet: Sheet) -> Value:
     for b0, b1, b2, _, a1, a2 in zip(*coefficients, strict=True):
-        value = _write_section((b0, b1, b2, a1, a2), value, sheet)
-        if value[0] == 0.0:
+        section = _Section(b0, b1, b2, a1, a2)
+        if value[0] == 0.0 or not (b0 or b1 or b2):
             return ZERO
+        write = _write_direct_form if _suits_direct_form(section) else _write_state_variables
+        value = sheet.scaled(value[0], write(section, value[1], sheet))
     return value
 
 
-def _write_section(
-    coefficients: tuple[float, float, float, float, float], value: Value, sheet: Sheet
-) -> Value:
-    """Direct form II: one loop variable a section; its largest b waits as a factor."""
-    b0, b1, b2, a1, a2 = coefficients
-    factor, operand = value
-    largest = max(b0, b1, b2, key=abs)
-    if factor == 0.0 or largest == 0.0:
-        return ZERO
+def _suits_direct_form(section: _Section) -> bool:
+    """Whether |A| stays large on the circle, or no state-variable form exists."""
+    _, _, _, a1, a2 = section
+    at_dc, at_nyquist = 1 + a1 + a2, 1 - a1 + a2
+    if at_dc <= 0 or at_nyquist <= 0:
+        return True
+    lowest = min(at_dc, at_nyquist)
+    if a1 * a1 < 4 * a2:
+        lowest = min(lowest, (1 - a2) * math.sqrt(1 - a1 * a1 / (4 * a2)))
+    return lowest > _DIRECT_FORM_ABOVE
+
+
+def _write_direct_form(section: _Section, operand: str, sheet: Sheet) -> Value:
+    """Direct form II: one loop variable a section."""
+    b0, b1, b2, a1, a2 = section
     state, previous = sheet.name("w"), sheet.name("z")
     terms = [(1.0, operand), (-a1, previous), (-a2, f"{previous}'")]
     sheet.definitions.append(f"{state} = {balanced([term(v) for v in terms if v[0]])};")
     sheet.equations.append((previous, state))
-    shape = [(b0 / largest, state), (b1 / largest, previous), (b2 / largest, f"{previous}'")]
-    return sheet.scaled(factor, sheet.scaled(largest, sheet.total("b", shape)))
+    return _weighted([(b0, state), (b1, previous), (b2, f"{previous}'")], sheet)
+
+
+def _write_state_variables(section: _Section, operand: str, sheet: Sheet) -> Value:
+    """Trapezoidal state variables: bandpass s1 and lowpass s2, each moved by small steps.
+
+    With p = 1 + a1 + a2, m = 1 − a1 + a2: g = √(p/m), k = 2(1 − a2)/√(pm), as in A. Simper,
+    "Linear trapezoidal integrated state variable filter", 2013; its update written as
+    s1 += α·s1 + β(x − s2), s2 += g(s1 + s1 before), so that α, β and g keep their digits when
+    small, and its output as b0·x + e1·s1 + e2·s2, so that an output without b0 doesn't need x.
+    """
+    # Poles in the left half of the circle: the same filter for −z, whose states change sign.
+    mirrored = section.a1 > 0
+    b0, b1, b2, a1, a2 = section
+    if mirrored:
+        b1, a1 = -b1, -a1
+    at_dc, at_nyquist = 1 + a1 + a2, 1 - a1 + a2
+    root = math.sqrt(at_dc * at_nyquist)
+    g, k = math.sqrt(at_dc / at_nyquist), 2 * (1 - a2) / root
+    alpha, beta = -2 * g * (g + k) / (1 + g * (g + k)), 2 * g / (1 + g * (g + k))
+    highpass = (b0 - b1 + b2) / at_nyquist
+    lowpass = (b0 + b1 + b2) / at_dc - highpass
+    bandpass = (2 * (b0 - b2) / root - k * highpass + g * lowpass) / 2
+    s1, s2, moved = sheet.name("z"), sheet.name("z"), sheet.name("w")
+    moves = f"({alpha!r}*{s1}+{beta!r}*({operand}-{s2}))"
+    sheet.definitions.append(f"{moved} = {s1}+{moves};")
+    next_s2 = f"{s2}+{g!r}*({s1}+{moved})"
+    if mirrored:
+        sheet.equations += [(s1, f"-1.0*{moved}"), (s2, f"-1.0*({next_s2})")]
+    else:
+        sheet.equations += [(s1, moved), (s2, next_s2)]
+    weights = [
+        (b0, operand),
+        (bandpass * (2 + alpha), s1),
+        (lowpass - bandpass * beta, s2),
+    ]
+    return _weighted(weights, sheet)
+
+
+def _weighted(weights: list[Value], sheet: Sheet) -> Value:
+    """A sum whose largest weight waits as a factor for whatever comes next."""
+    largest = max((weight for weight, _ in weights), key=abs)
+    if largest == 0.0:
+        return ZERO
+    return sheet.scaled(
+        largest, sheet.total("b", [(weight / largest, operand) for weight, operand in weights])
+    )
