@@ -113,7 +113,7 @@ def _serve(options: argparse.Namespace) -> int:
             endpoints=options.bind,
             insecure=options.insecure,
             leave_when_idle=options.leave_when_idle,
-            on_ready=_print_ready if options.print_ready else lambda _endpoints: None,
+            on_ready=_print_ready if options.print_ready else None,
         )
     )
     return 0

@@ -86,10 +86,11 @@ class Tick:
 
 @dataclass(frozen=True)
 class Send:
-    """Send a message to a peer."""
+    """Send a message to a peer; ``again``: the answer to a resend."""
 
     peer: bytes
     message: ToWorker
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ class Core:
                 return []
             case Snapshot() | Source():
                 if session.answered is not None and message.seq <= session.answered.seq:
-                    return [Send(peer, _again(session.answered, message.seq))]
+                    return [Send(peer, _again(session.answered, message.seq), again=True)]
                 if isinstance(message, Snapshot):
                     return self._snapshot(session, message, now)
                 return self._source(session, message)

@@ -55,7 +55,7 @@ class Settings:
     endpoints: Sequence[str] = ()
     insecure: bool = False
     leave_when_idle: bool = False
-    on_ready: Callable[[list[str]], None] = lambda _endpoints: None
+    on_ready: Callable[[list[str]], None] | None = None
 
 
 def serve(settings: Settings) -> None:
@@ -73,7 +73,8 @@ def serve(settings: Settings) -> None:
         bound = _bind(router, settings)
         sign(lock, bound)
         files.clear_leftovers()
-        settings.on_ready(bound)
+        if settings.on_ready is not None:
+            settings.on_ready(bound)
         _log.info("ready", extra={"dsp": str(files.dsp_path), "endpoints": " ".join(bound)})
         _Shell(router, signals, files, settings.leave_when_idle).run()
     if settings.leave_when_idle:
@@ -136,7 +137,9 @@ class _Shell:
             self._core.handle(core.DspChanged(), time.monotonic())
         for instruction in self._core.handle(event, time.monotonic()):
             match instruction:
-                case core.Send(peer, message):
+                case core.Send(peer, message, again):
+                    if isinstance(message, Verdict) and not again:
+                        self._tell(peer, message)
                     self._send(peer, message)
                 case core.Write():
                     self._handle(self._write(instruction))
@@ -151,8 +154,6 @@ class _Shell:
         return core.Written()
 
     def _send(self, peer: bytes, message: ToWorker) -> None:
-        if isinstance(message, Verdict):
-            self._tell(peer, message)
         try:
             self._router.send_multipart([peer, codec.encode(message)], zmq.DONTWAIT)
         except zmq.Again:
@@ -224,9 +225,15 @@ def _check_endpoint(endpoint: str, *, insecure: bool) -> None:
     transport, _, address = endpoint.partition("://")
     if transport not in ("tcp", "ipc") or not address:
         raise BindError(f"{endpoint!r} is no endpoint: write tcp://127.0.0.1:5555 or ipc:///a/path")
-    if transport == "ipc" or insecure:
+    if transport == "ipc":
         return
-    host = address.rpartition(":")[0].strip("[]")
+    host, _, port = address.rpartition(":")
+    # libzmq takes a port modulo 65536.
+    if not port.isdigit() or int(port) > 65535:
+        raise BindError(f"{endpoint!r} has no port from 0 to 65535; 0 takes a free one")
+    if insecure:
+        return
+    host = host.strip("[]")
     if host not in ("localhost", "::1") and not host.startswith("127."):
         raise BindError(
             f"{endpoint} can be reached from other machines, and whoever reaches it decides what "

@@ -1,0 +1,23 @@
+"""Which room may import which, and that an installed wheel carries its types."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_one_way_through_the_house_holds() -> None:
+    """The three contracts in pyproject.toml, checked by import-linter."""
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "3 kept, 0 broken" in result.stdout
+
+
+def test_the_packages_say_that_they_are_typed() -> None:
+    for package in ("faustwire", "faustwire_publisher", "faustwire_bridge"):
+        assert files(package).joinpath("py.typed").is_file()
