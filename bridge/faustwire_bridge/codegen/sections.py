@@ -4,13 +4,14 @@ Direct form II is the cheapest to compile and to run, and good to −130 dB whil
 above 0.1 or so. Where poles come near the circle its coefficients no longer say where exactly, and
 its state outgrows its output: −90 dB for ten-band equalisers, −40 dB for a section at 12 Hz. Such
 sections become trapezoidal state-variable filters with the same transfer function, whose small
-coefficients say how far the poles are from z = 1 (or −1, see ``_Form``): −120 dB or better, 36 Hz
+coefficients say how far the poles are from z = 1 (or −1): −120 dB or better, 36 Hz
 at a Q of 15 included.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from faustwire.graph import SOS
@@ -52,9 +53,14 @@ def _write_cascade(coefficients: list[list[float]], value: Value, sheet: Sheet) 
         section = _Section(b0, b1, b2, a1, a2)
         if value[0] == 0.0 or not (b0 or b1 or b2):
             return ZERO
-        write = _write_direct_form if _suits_direct_form(section) else _write_state_variables
-        value = sheet.scaled(value[0], write(section, value[1], sheet))
+        value = sheet.scaled(value[0], _form(section)(section, value[1], sheet))
     return value
+
+
+def _form(section: _Section) -> Callable[[_Section, str, Sheet], Value]:
+    if _suits_direct_form(section):
+        return _write_direct_form
+    return _write_state_variables if section.b2 or section.a2 else _write_first_order
 
 
 def _suits_direct_form(section: _Section) -> bool:
@@ -84,8 +90,9 @@ def _write_state_variables(section: _Section, operand: str, sheet: Sheet) -> Val
 
     With p = 1 + a1 + a2, m = 1 − a1 + a2: g = √(p/m), k = 2(1 − a2)/√(pm), as in A. Simper,
     "Linear trapezoidal integrated state variable filter", 2013; its update written as
-    s1 += α·s1 + β(x − s2), s2 += g(s1 + s1 before), so that α, β and g keep their digits when
-    small, and its output as b0·x + e1·s1 + e2·s2, so that an output without b0 doesn't need x.
+    s1 += β(x − s2 − (g + k)·s1), s2 += g(s1 + s1 before), so that small coefficients keep their
+    digits (libfaust would add up s1 + α·s1), and its output as b0·x + e1·s1 + e2·s2, so that an
+    output without b0 doesn't need x.
     """
     # Poles in the left half of the circle: the same filter for −z, whose states change sign.
     mirrored = section.a1 > 0
@@ -95,13 +102,12 @@ def _write_state_variables(section: _Section, operand: str, sheet: Sheet) -> Val
     at_dc, at_nyquist = 1 + a1 + a2, 1 - a1 + a2
     root = math.sqrt(at_dc * at_nyquist)
     g, k = math.sqrt(at_dc / at_nyquist), 2 * (1 - a2) / root
-    alpha, beta = -2 * g * (g + k) / (1 + g * (g + k)), 2 * g / (1 + g * (g + k))
+    beta = 2 * g / (1 + g * (g + k))
     highpass = (b0 - b1 + b2) / at_nyquist
     lowpass = (b0 + b1 + b2) / at_dc - highpass
     bandpass = (2 * (b0 - b2) / root - k * highpass + g * lowpass) / 2
     s1, s2, moved = sheet.name("z"), sheet.name("z"), sheet.name("w")
-    moves = f"({alpha!r}*{s1}+{beta!r}*({operand}-{s2}))"
-    sheet.definitions.append(f"{moved} = {s1}+{moves};")
+    sheet.definitions.append(f"{moved} = {s1}+{beta!r}*(({operand}-{s2})-{g + k!r}*{s1});")
     next_s2 = f"{s2}+{g!r}*({s1}+{moved})"
     if mirrored:
         sheet.equations += [(s1, f"-1.0*{moved}"), (s2, f"-1.0*({next_s2})")]
@@ -109,10 +115,21 @@ def _write_state_variables(section: _Section, operand: str, sheet: Sheet) -> Val
         sheet.equations += [(s1, moved), (s2, next_s2)]
     weights = [
         (b0, operand),
-        (bandpass * (2 + alpha), s1),
+        (2 * bandpass / (1 + g * (g + k)), s1),
         (lowpass - bandpass * beta, s2),
     ]
     return _weighted(weights, sheet)
+
+
+def _write_first_order(section: _Section, operand: str, sheet: Sheet) -> Value:
+    """A lowpass s += p(x − s) with p = 1 + a1 = 1 − pole, and y = b0·x + c·s; mirrored as above."""
+    b0, b1, _, a1, _ = section
+    sign = -1.0 if a1 > 0 else 1.0
+    step = 1 - abs(a1)
+    s = sheet.name("z")
+    moved = f"{s}+{step!r}*({operand}-{s})"
+    sheet.equations.append((s, f"-1.0*({moved})" if sign < 0 else moved))
+    return _weighted([(b0, operand), (sign * (b1 - b0 * a1) / step, s)], sheet)
 
 
 def _weighted(weights: list[Value], sheet: Sheet) -> Value:
