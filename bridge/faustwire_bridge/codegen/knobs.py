@@ -16,15 +16,28 @@ from collections.abc import Mapping
 from faustwire.controls import ControlError, Slider
 from faustwire_bridge.codegen.sheet import ZERO, Sheet, Value, term
 
-# libfaust makes an address of a label by replacing these (and spaces) with an underscore.
-_REPLACED = re.compile(r'[\s#*,/\\?\[\]{}()"\']')
+# libfaust makes an address of a label by replacing these with an underscore.
+_REPLACED = re.compile(r"[\s#*,/\\?\[\]{}()]")
+# Where libfaust would look for more than a name: a definition's value, a group, a path.
+_SPECIAL = re.compile(r"[%:]|^[./]+")
+# Follows the slider in 20 ms, but starts where it stands: what is smoothed is its changes, and the
+# first sample is no change.
+_SMOOTHED_WET = (
+    "wet = slider_dry_wet-lag letrec {",
+    "'lag = 0.999*(lag+1'*(slider_dry_wet-slider_dry_wet'));",
+    "};",
+)
 # Above 2^30 samples the length of the delay line would not fit Faust's integers.
 _MAX_PRE_DELAY_SAMPLES = 2**21
 
 
 def address(label: str) -> str:
     """The last part of a slider's address, as the plugin stores its value under."""
-    return _REPLACED.sub("_", label.strip())
+    return _REPLACED.sub("_", _plain(label))
+
+
+def _plain(label: str) -> str:
+    return _SPECIAL.sub("_", label.strip())
 
 
 class Knobs:
@@ -89,10 +102,9 @@ class Knobs:
 
     def declarations(self) -> list[str]:
         """The definitions of the sliders and of what follows from them."""
-        names = sorted(self._used, key=lambda name: address(self._sliders[name].label))
-        lines = [f"slider_{name} = {_declaration(self._sliders[name])};" for name in names]
+        lines = _slider_lines({name: self._sliders[name] for name in self._used})
         if "dry_wet" in self._used:
-            lines += ["wet = slider_dry_wet;", "dry = 1.0-slider_dry_wet;"]
+            lines += [*_SMOOTHED_WET, "dry = 1.0-wet;"]
         if "pre_delay" in self._used:
             scale = self._fs / 1000
             longest = min(self._sliders["pre_delay"].max * scale, _MAX_PRE_DELAY_SAMPLES)
@@ -123,9 +135,25 @@ def _operand(value: Value) -> str:
     return term(value) if value[0] else "0.0"
 
 
-def _declaration(slider: Slider) -> str:
-    unit = f" [unit:{slider.unit}]" if slider.unit else ""
+def _slider_lines(sliders: Mapping[str, Slider]) -> list[str]:
+    """Declarations in the order of the addresses.
+
+    libfaust sorts its user interface by label, the plugin its slots by address, and the plugin
+    swaps the ranges of sliders where the two orders differ. There the address is the label.
+    """
+    names = sorted(sliders, key=lambda name: address(sliders[name].label))
+    labels = {name: _plain(sliders[name].label) + _unit(sliders[name]) for name in names}
+    if sorted(names, key=labels.__getitem__) != names:
+        labels = {name: address(sliders[name].label) for name in names}
+    return [f"slider_{name} = {_declaration(labels[name], sliders[name])};" for name in names]
+
+
+def _unit(slider: Slider) -> str:
+    return f" [unit:{slider.unit}]" if slider.unit else ""
+
+
+def _declaration(label: str, slider: Slider) -> str:
     numbers = ", ".join(
         repr(float(value)) for value in (slider.init, slider.min, slider.max, slider.step)
     )
-    return f'hslider("{slider.label}{unit}", {numbers})'
+    return f'hslider("{label}", {numbers})'

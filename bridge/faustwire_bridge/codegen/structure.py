@@ -39,14 +39,16 @@ def kronecker(matrix: Array) -> Kronecker | None:
     half = size // 2
     row, column = np.unravel_index(int(np.argmax(abs(matrix))), matrix.shape)
     pivot = matrix[row, column]
+    if pivot == 0.0:
+        return None
     # One row tells most matrices apart.
     outer = matrix[row % half :: half, column % half :: half] / pivot
     top, left = row - row % half, column - column % half
     inner = matrix[top : top + half, left : left + half]
     wanted = abs(pivot) * _EXACT
-    if abs(np.kron(outer[0], inner[0]) - matrix[0]).max() > wanted:
+    if not abs(np.kron(outer[0], inner[0]) - matrix[0]).max() <= wanted:
         return None
-    if abs(np.kron(outer, inner) - matrix).max() > wanted:
+    if not abs(np.kron(outer, inner) - matrix).max() <= wanted:
         return None
     return Kronecker(outer, inner)
 
@@ -56,23 +58,24 @@ def rank_one(matrix: Array) -> RankOne | None:
     size = len(matrix)
     if matrix.shape != (size, size) or size < 4:
         return None
-    minor = matrix[0, 2] * matrix[1, 3] - matrix[0, 3] * matrix[1, 2]
-    if abs(minor) > 1e-12 * float(matrix[:2, 2:4].max() ** 2 + matrix[:2, 2:4].min() ** 2):
+    # One minor tells most matrices apart.
+    (a, b), (c, d) = matrix[:2, 2:4].tolist()
+    if not abs(a * d - b * c) <= 1e-12 * (abs(a * d) + abs(b * c)):
         return None
     outside = matrix - np.diag(np.diagonal(matrix))
     p, q = np.unravel_index(int(np.argmax(abs(outside))), matrix.shape)
-    if outside[p, q] == 0.0:
+    if not 1e-100 < abs(outside[p, q]) < 1e100:
         return None
     column, row = outside[:, q].copy(), outside[p] / outside[p, q]
     others = [i for i in range(size) if i not in (p, q)]
     i, j = (max(others, key=lambda k: abs(values[k])) for values in (column, row))
-    if column[i] == 0.0 or row[j] == 0.0:
+    if min(abs(column[i]), abs(row[j])) < 1e-100:
         return None
     column[q], row[p] = matrix[q, j] / row[j], matrix[i, p] / column[i]
     product = np.outer(column, row)
     wanted = float(abs(matrix).max()) * _EXACT
     diagonal = np.diagonal(matrix - product).copy()
-    if abs(product - matrix + np.diag(diagonal)).max() > wanted:
+    if not abs(product - matrix + np.diag(diagonal)).max() <= wanted:
         return None
     diagonal[abs(diagonal) < wanted] = 0.0
     diagonal[abs(diagonal - 1.0) < wanted] = 1.0
