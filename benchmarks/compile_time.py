@@ -1,0 +1,142 @@
+"""How long the plugin is silent, and how much it computes: our programs against adac's.
+
+Both programs are of the same FLAMO feedback delay network, one with absorption filters in the loop
+(``parallelSOSFilter``). libfaust compiles them with the plugin's options in turn, so that a change
+of the machine's speed hits both; each text is new to libfaust, which keeps what it has compiled.
+Needs the extra ``dev``.
+
+    python benchmarks/compile_time.py [--sizes 4 8 16 32] [--repeats 15] [--sections 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import time
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import adac
+import numpy as np
+import torch
+from flamo.processor import dsp, system
+
+from faustwire_bridge.codegen import generate
+from faustwire_bridge.libfaust import compile_program
+from faustwire_publisher.lowering import lower
+
+FS = 48_000
+# Issue 3: how many times faster to compile, by size; how much cheaper to run.
+COMPILE_GOALS = {
+    "dense": {4: 3.5, 8: 2.5, 16: 2.0, 32: 1.5},
+    "householder": {4: 3.5, 8: 3.0, 16: 3.0, 32: 4.0},
+    "hadamard": {4: 3.5, 8: 3.0, 16: 3.0, 32: 4.0},
+}
+RUN_GOALS = {"dense": 0.9, "structured": 0.4}
+_NEW_TEXT = itertools.count()
+
+
+def network(size: int, kind: str, sections: int) -> Any:
+    """A feedback delay network, mono, with a random orthogonal or a structured matrix."""
+    torch.manual_seed(size)
+    common = {"nfft": 2**10, "device": "cpu"}
+    # adac reads a delay in units of samples only.
+    delays = dsp.parallelDelay(size=(size,), max_len=4000, isint=True, unit=1, fs=FS, **common)
+    lengths = torch.tensor([503.0 + 41 * line for line in range(size)])
+    delays.assign_value(delays.sample2s(lengths))
+    absorption = dsp.parallelSOSFilter(size=(size,), n_sections=sections, **common)
+    absorption.assign_value(_absorption(size, sections).reshape(absorption.param.shape))
+    if kind == "householder":
+        mixing = dsp.HouseholderMatrix(size=(size, size), **common)
+    else:
+        matrix_type = {"dense": "orthogonal", "hadamard": "hadamard"}[kind]
+        mixing = dsp.Matrix(size=(size, size), matrix_type=matrix_type, **common)
+    loop = system.Recursion(fF=_named(delays=delays, absorption=absorption), fB=mixing)
+    ins, outs = dsp.Gain(size=(size, 1), **common), dsp.Gain(size=(1, size), **common)
+    return _named(ins=ins, loop=loop, outs=outs)
+
+
+def _named(**nodes: Any) -> Any:
+    # adac makes identifiers of names; FLAMO's own, "0", "1", would be wires.
+    return system.Series(OrderedDict(nodes))
+
+
+def _absorption(size: int, sections: int) -> torch.Tensor:
+    """Gentle lowpass sections, [sections, 6, size], each different."""
+    rng = np.random.default_rng(size)
+    radius, angle = rng.uniform(0.2, 0.5, (2, sections, size))
+    a1, a2 = -2 * radius * np.cos(angle), radius**2
+    b = np.stack([np.ones_like(a1), rng.uniform(0.1, 0.3, a1.shape), rng.uniform(0, 0.1, a1.shape)])
+    b *= 0.97 * (1 + a1 + a2) / b.sum(axis=0)
+    values = np.stack([*b, np.ones_like(a1), a1, a2], axis=1)
+    return torch.tensor(values, dtype=torch.float32)
+
+
+def texts(size: int, kind: str, sections: int) -> tuple[str, str]:
+    """(ours, adac's)."""
+    model = network(size, kind, sections)
+    ours = generate(lower(model), fs=FS, channels=None).text
+    return ours, adac.json_to_faust(adac.flamo_to_json(model, FS))
+
+
+def interleaved(
+    measure: Callable[[str], float], pair: tuple[str, str], repeats: int
+) -> list[float]:
+    """The medians of a measurement of both texts, taken in turn."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(repeats):
+        for text, times in zip(pair, taken, strict=True):
+            times.append(measure(text))
+    return [statistics.median(times) for times in taken]
+
+
+def compile_seconds(text: str) -> float:
+    """One compile of a text that libfaust has not seen."""
+    text = f"{text}\n// {next(_NEW_TEXT)}\n"
+    start = time.perf_counter()
+    compile_program(text)
+    return time.perf_counter() - start
+
+
+def run_seconds(text: str, seconds: float = 0.5) -> float:
+    """The time that the interpreter takes for some seconds of noise."""
+    program = compile_program(text)
+    noise = np.random.default_rng(0).normal(size=(program.n_in, round(seconds * FS)))
+    start = time.perf_counter()
+    program.render(noise, FS)
+    return time.perf_counter() - start
+
+
+def rows(sizes: list[int], sections: int, repeats: int) -> Iterator[str]:
+    """The table, a line at a time."""
+    yield f"{'matrix':<12}{'N':>3}  {'compile ms':>18}  {'ratio':>6} {'goal':>6}   run, of adac's"
+    for kind, size in itertools.product(COMPILE_GOALS, sizes):
+        pair = texts(size, kind, sections)
+        ours, theirs = interleaved(compile_seconds, pair, repeats)
+        ours_run, theirs_run = interleaved(run_seconds, pair, max(3, repeats // 3))
+        goal = COMPILE_GOALS[kind].get(size, float("nan"))
+        yield (
+            f"{kind:<12}{size:>3}  {1e3 * ours:>7.1f} / {1e3 * theirs:>6.1f}  "
+            f"{theirs / ours:>5.2f}x {goal:>5.1f}x   {ours_run / theirs_run:.2f}"
+        )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[4, 8, 16, 32])
+    parser.add_argument("--sections", type=int, default=1, help="absorption sections a line")
+    parser.add_argument("--repeats", type=int, default=15)
+    options = parser.parse_args()
+    # flamo talks while it wires a model.
+    warnings.simplefilter("ignore")
+    print("ours / adac's, medians; goals: run cost of dense 0.9, of structured at N = 32 0.4")
+    for row in rows(options.sizes, options.sections, options.repeats):
+        print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
