@@ -133,7 +133,7 @@ class _Shell:
             return core.Unreadable(peer, str(problem), problem.seq)
 
     def _handle(self, event: core.Event) -> None:
-        if self._core.program is not None and not self._files.intact():
+        if isinstance(event, core.Arrived) and not self._files.intact():
             self._core.handle(core.DspChanged(), time.monotonic())
         for instruction in self._core.handle(event, time.monotonic()):
             match instruction:

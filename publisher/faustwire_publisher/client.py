@@ -18,7 +18,7 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from faustwire import codec
-from faustwire.errors import MessageError
+from faustwire.errors import FaustwireError, MessageError, NonFiniteError
 from faustwire.messages import (
     Bye,
     Hello,
@@ -27,8 +27,6 @@ from faustwire.messages import (
     Pong,
     Reason,
     Rejection,
-    Snapshot,
-    Source,
     Verdict,
     Welcome,
 )
@@ -93,11 +91,10 @@ class Client:
         self._thread = threading.Thread(target=self._run, name="faustwire", daemon=True)
         self._thread.start()
 
-    def submit(self, message: Snapshot | Source) -> Ticket:
+    def submit(self, ticket: Ticket) -> None:
         """Hand a message over; it takes the place of one that still waits to be sent."""
-        ticket = self.mailbox.put(message)
+        self.mailbox.put(ticket)
         self._wake()
-        return ticket
 
     def wait_for(self, ticket: Ticket, timeout: float) -> Verdict | None:
         """The verdict on a ticket, or None after ``timeout`` seconds.
@@ -232,13 +229,24 @@ class Client:
     def _send_ticket(self, ticket: Ticket | None) -> None:
         if ticket is None:
             return
-        ticket.sent = time.monotonic()
-        self._next_ping = ticket.sent + _PING_SECONDS
         try:
-            self._send(ticket.message)
-        except MessageError as problem:  # too large
-            refusal = Verdict(ticket.message.seq, False, Reason.REFUSED, str(problem))
-            self.mailbox.settle(refusal)
+            message = codec.encode(ticket.message())
+        except NonFiniteError as problem:
+            self._give_up(ticket, Reason.NON_FINITE, problem)
+        except FaustwireError as problem:
+            self._give_up(ticket, Reason.REFUSED, problem)
+        except Exception as problem:  # noqa: BLE001 - a rule or a map of the user's; the thread must live on
+            _log.exception("a snapshot could not be made")
+            self._give_up(ticket, Reason.REFUSED, problem)
+        else:
+            ticket.sent = time.monotonic()
+            self._next_ping = ticket.sent + _PING_SECONDS
+            self._send_bytes(message)
+
+    def _give_up(self, ticket: Ticket, reason: Reason, problem: Exception) -> None:
+        """What can't be sent is settled here, and what waits comes next."""
+        self.mailbox.settle(Verdict(ticket.seq, False, reason, str(problem)))
+        self._send_ticket(self.mailbox.take())
 
     def _send_again_if_overdue(self) -> None:
         """A Pong came, but no verdict: it, or the message, was dropped on the way."""
@@ -247,9 +255,12 @@ class Client:
             self._send_ticket(ticket)
 
     def _send(self, message: Message) -> bool:
+        return self._send_bytes(codec.encode(message))
+
+    def _send_bytes(self, data: bytes) -> bool:
         # Again: the connection went while we looked; DISCONNECTED or the next ping will tell.
         with suppress(zmq.Again):
-            self._dealer.send(codec.encode(message), zmq.DONTWAIT)
+            self._dealer.send(data, zmq.DONTWAIT)
             return True
         return False
 

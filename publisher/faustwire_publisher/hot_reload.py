@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from faustwire.controls import sliders
 from faustwire.errors import GraphError, NonFiniteError
+from faustwire.graph import Node
 from faustwire.messages import Hello, Reason, Snapshot, Source, Verdict
 from faustwire.rendezvous import file_path, rendezvous
 from faustwire_publisher.arguments import metric_values, number, period, remote_endpoint, text
@@ -23,7 +24,7 @@ from faustwire_publisher.client import Client
 from faustwire_publisher.embedded import EmbeddedBridge
 from faustwire_publisher.errors import ArgumentError, ForkError, ModelError
 from faustwire_publisher.hint import Hint
-from faustwire_publisher.lowering import lower
+from faustwire_publisher.lowering import lower, take
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.notices import Notices
 
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
 
 # Long enough for a bridge to start from a cold disk; an update waits for it at most once.
 _TIMEOUT_SECONDS = 5.0
+
+# What `last` says of a call that was never sent. Most calls of a training end here.
+_SKIPPED = {
+    Reason.EVERY: Verdict(0, False, Reason.EVERY),
+    Reason.MIN_INTERVAL: Verdict(0, False, Reason.MIN_INTERVAL),
+}
 
 
 class HotReload:
@@ -150,29 +157,33 @@ class HotReload:
             self._calls += 1
             skipped = None if force else self._turned_down_anyway(client)
             if skipped is not None:
-                return self._end(Verdict(0, False, skipped))
+                self._last = _SKIPPED[skipped]
+                return False
             measured = metric_values(metrics)
             try:
-                graph = lower(model)
+                graph = self._lowered(model)
             except NonFiniteError as problem:
                 return self._end(Verdict(0, False, Reason.NON_FINITE, str(problem)))
             except (ModelError, GraphError) as problem:
                 if not self._proven:
                     raise
                 return self._end(Verdict(0, False, Reason.REFUSED, str(problem)))
-            self._notices.over(Reason.NON_FINITE)
             self._seq += 1
-            snapshot = Snapshot(
-                self._seq,
-                self._calls,
-                self.fs,
-                graph,
-                name=self.name,
-                force=force,
-                controls=self._controls,
-                metrics=measured,
-            )
-            published = self._hand_over(client, snapshot)
+            seq, call = self._seq, self._calls
+
+            def snapshot() -> Snapshot:
+                return Snapshot(
+                    seq,
+                    call,
+                    self.fs,
+                    graph(),
+                    name=self.name,
+                    controls=self._controls,
+                    metrics=measured,
+                )
+
+            ticket = Ticket(seq, snapshot, force)
+            published = self._hand_over(client, ticket)
             if self.last.reason is Reason.REFUSED and not self._proven:
                 raise ModelError(self.name, self.last.detail)
             return published
@@ -192,7 +203,8 @@ class HotReload:
         with self._lock:
             client = self._connect()
             self._seq += 1
-            return self._hand_over(client, Source(self._seq, code))
+            source = Source(self._seq, code)
+            return self._hand_over(client, Ticket(source.seq, lambda: source))
 
     @contextmanager
     def follow(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[Self]:
@@ -296,16 +308,28 @@ class HotReload:
             return None
         return self._hint.turns_down(self._calls, client.connections)
 
-    def _hand_over(self, client: Client, message: Snapshot | Source) -> bool:
-        ticket = client.submit(message)
+    def _lowered(self, model: torch.nn.Module) -> Callable[[], Node]:
+        """The model's graph; lowered at once, or on the client's thread if nobody waits for it.
+
+        Until a first snapshot has been published what is wrong must be raised here.
+        """
+        taken = take(model) if self._proven and not self._wait else None
+        if taken is not None:
+            return lambda: lower(model, taken)
+        graph = lower(model)
+        self._notices.over(Reason.NON_FINITE)
+        return lambda: graph
+
+    def _hand_over(self, client: Client, ticket: Ticket) -> bool:
+        client.submit(ticket)
         if not self._wait:
             self._handed_over = ticket
-            self._last = Verdict(message.seq, False, Reason.HANDED_OVER)
+            self._last = Verdict(ticket.seq, False, Reason.HANDED_OVER)
             self._tell_of_silence(client)
             return True
         verdict = client.wait_for(ticket, self._timeout)
         if verdict is None:
-            return self._end(self._no_bridge(client, message.seq))
+            return self._end(self._no_bridge(client, ticket.seq))
         self._digest(client)
         self._last = verdict
         return verdict.published

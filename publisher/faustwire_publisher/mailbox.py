@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from faustwire.messages import Reason, Snapshot, Source, Verdict
@@ -14,17 +15,31 @@ class Ticket:
     """A message that was handed over, and its verdict when there is one.
 
     Attributes:
-        message: what to send.
+        seq: the message's number.
+        make: makes the message; only called if it is sent at all.
+        force: whether no throttle may apply, should it be a Snapshot.
         made, sent, received: when it was handed over, last sent, and answered; monotonic seconds.
         verdict: None until it is known.
     """
 
-    message: Snapshot | Source
+    seq: int
+    make: Callable[[], Snapshot | Source]
+    force: bool = False
     made: float = field(default_factory=time.monotonic)
     sent: float = 0.0
     received: float = 0.0
     verdict: Verdict | None = None
+    _message: Snapshot | Source | None = None
     _done: threading.Event = field(default_factory=threading.Event)
+
+    def message(self) -> Snapshot | Source:
+        """What to send; made once, however often it is sent."""
+        if self._message is None:
+            message = self.make()
+            if isinstance(message, Snapshot) and self.force:
+                message = replace(message, force=True)
+            self._message = message
+        return self._message
 
     def end(self, verdict: Verdict) -> None:
         """The verdict is here."""
@@ -34,7 +49,7 @@ class Ticket:
 
     def supersede(self) -> None:
         """A newer message goes in its stead."""
-        self.end(Verdict(self.message.seq, False, Reason.SUPERSEDED))
+        self.end(Verdict(self.seq, False, Reason.SUPERSEDED))
 
     def wait(self, timeout: float) -> Verdict | None:
         """The verdict, or None if it took longer than ``timeout`` seconds."""
@@ -58,20 +73,17 @@ class Mailbox:
         self._waiting: Ticket | None = None
         self._in_flight: Ticket | None = None
 
-    def put(self, message: Snapshot | Source) -> Ticket:
+    def put(self, ticket: Ticket) -> None:
         """Hand a message over; it takes the place of one that still waits."""
         with self._lock:
-            old = self._waiting
-            if old is not None and isinstance(message, Snapshot):
+            old, self._waiting = self._waiting, ticket
+            if old is not None:
                 # A forced call stays forced, whichever snapshot goes in the end.
-                forced = isinstance(old.message, Snapshot) and old.message.force
-                message = replace(message, force=message.force or forced)
-            ticket = self._waiting = Ticket(message)
+                ticket.force = ticket.force or old.force
             if self.unanswered_since is None:
                 self.unanswered_since = ticket.made
         if old is not None:
             old.supersede()
-        return ticket
 
     def pending(self) -> Ticket | None:
         """The newest message without a verdict."""
@@ -104,7 +116,7 @@ class Mailbox:
         """A verdict came; one on anything but what is on its way is late, and ignored."""
         with self._lock:
             ticket = self._in_flight
-            if ticket is None or ticket.message.seq != verdict.seq:
+            if ticket is None or ticket.seq != verdict.seq:
                 return
             self._in_flight = None
             self.unanswered_since = self._waiting.made if self._waiting else None

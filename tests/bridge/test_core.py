@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from faustwire.graph import Gain
 from faustwire.messages import (
     Bye,
     Due,
@@ -310,5 +309,5 @@ def test_controls_reach_the_program_and_its_warnings_the_verdict() -> None:
     verdict = worker.verdict(snapshot)
     assert verdict.published
     assert any("rt60" in warning for warning in verdict.warnings), "a gain has no decay to control"
-    plain = worker.verdict(replace(snapshot, seq=2, graph=Gain("g", [[2.0]]), controls={}))
+    plain = worker.verdict(replace(snapshot, seq=2, graph=gain(2), controls={}))
     assert plain.warnings != verdict.warnings

@@ -121,13 +121,12 @@ def test_a_failed_write_leaves_the_old_files_and_no_other(plugin: Plugin) -> Non
         written.write("\ud800", rewrite_config=False)
     assert plugin.program() == PROGRAM
     assert len(list(plugin.folder.iterdir())) == 2
-    assert not written.intact()
 
 
 def test_what_a_killed_bridge_left_is_cleared(plugin: Plugin) -> None:
     written = files(plugin)
     written.write(PROGRAM, rewrite_config=False)
-    leftovers = [written._dsp_temporary, written._config_temporary]
+    leftovers = [Path(written._dsp.temporary), Path(written._config.temporary)]
     for leftover in leftovers:
         leftover.write_text("half a prog")
     again = files(plugin)
@@ -140,7 +139,7 @@ def test_a_link_in_the_temporarys_place_is_not_followed(plugin: Plugin) -> None:
     victim = plugin.folder / "victim"
     victim.write_text("precious")
     written = files(plugin)
-    written._dsp_temporary.symlink_to(victim)
+    Path(written._dsp.temporary).symlink_to(victim)
     written.write(PROGRAM, rewrite_config=False)
     assert victim.read_text() == "precious"
     assert plugin.program() == PROGRAM

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from faustwire.messages import Due, Reason, Snapshot, Verdict
+from faustwire.messages import Due, Reason, Source, Verdict
 from faustwire_publisher import hint
 from faustwire_publisher.mailbox import Ticket
-from graphs import gain
 
 
 class Clock:
@@ -26,7 +25,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def answered(due: Due | None) -> Ticket:
     """A verdict that took 0.1 s to come back at 100.0."""
-    ticket = Ticket(Snapshot(1, 1, 48000.0, gain(1)))
+    ticket = Ticket(1, lambda: Source(1, ""))
     ticket.sent, ticket.received = 99.9, 100.0
     ticket.verdict = Verdict(1, True, Reason.PUBLISHED, due=due)
     return ticket

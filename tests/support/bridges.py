@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from faustwire.rendezvous import Rendezvous, rendezvous
 
@@ -45,7 +46,7 @@ class Plugin:
         return rendezvous(self.dsp_path)
 
     @property
-    def paths(self) -> dict[str, str]:
+    def paths(self) -> dict[str, Any]:
         return {"dsp_path": str(self.dsp_path), "config_path": str(self.config_path)}
 
     def program(self) -> str:

@@ -11,6 +11,7 @@ import textwrap
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from bridges import DEADLINE, Plugin, alive, eventually, served
 from faustwire.messages import Reason
 from faustwire_publisher import ForkError, HotReload, ModelError
 from models import Knob, fdn
+from notices import recorded_warnings
 
 
 def test_one_line_is_enough(plugin: Plugin) -> None:
@@ -74,7 +76,10 @@ def test_workers_of_one_dsp_share_one_bridge_whatever_path_names_it(plugin: Plug
     with HotReload(48000, **plugin.paths, min_interval=0) as anna:
         assert anna.update(knob.model)
         pid = plugin.bridge_pid()
-        other = {"dsp_path": str(link / "live.dsp"), "config_path": str(plugin.config_path)}
+        other: dict[str, Any] = {
+            "dsp_path": str(link / "live.dsp"),
+            "config_path": str(plugin.config_path),
+        }
         with HotReload(48000, **other, min_interval=0) as bert:
             assert not bert.update(knob.model), "the plugin has this program already"
             assert bert.last.reason is Reason.UNCHANGED
@@ -160,13 +165,47 @@ def test_what_was_handed_over_last_is_published_when_the_script_just_ends(plugin
 def test_without_waiting_true_means_handed_over_and_last_tells_the_end(plugin: Plugin) -> None:
     knob = Knob()
     with HotReload(48000, **plugin.paths, wait=False, min_interval=0) as live:
-        assert live.update(knob.model)
-        assert live.last.reason in (Reason.HANDED_OVER, Reason.PUBLISHED)
+        reasons = []
+        for _ in range(2):
+            assert live.update(knob.model)
+            assert live.flush()
+            reasons.append(live.last.reason)
+        assert reasons == [Reason.PUBLISHED, Reason.UNCHANGED]
+
+
+def test_what_was_handed_over_is_the_model_of_that_moment(plugin: Plugin) -> None:
+    """The parameters are copied at the call; what the next step writes is not heard."""
+    knob = Knob()
+    with HotReload(48000, **plugin.paths, wait=False, min_interval=0) as live:
+        live.update(knob.model)
         assert live.flush()
-        assert live.last.reason is Reason.PUBLISHED
+        live.update(knob.model)  # takes note of the first publish
+        for value in range(50):
+            knob.set(value + 0.5)
+            live.update(knob.model)
+            knob.set(-1.0)
+            assert live.flush()
+            assert f"{value}.5" in plugin.program()
+
+
+def test_without_waiting_parameters_that_go_bad_are_told_later(plugin: Plugin) -> None:
+    knob = Knob()
+    with HotReload(48000, **plugin.paths, wait=False, min_interval=0) as live:
         live.update(knob.model)
         live.flush()
-        assert live.last.reason is Reason.UNCHANGED
+        live.update(knob.model)
+        with recorded_warnings() as told:
+            knob.set(float("nan"))
+            for _ in range(3):
+                assert live.update(knob.model)
+                live.flush()
+            assert str(live.last.reason) == "non-finite"
+        assert len(told) == 1
+        knob.set(0.75)
+        live.update(knob.model)
+        live.flush()
+        assert live.last.reason is Reason.PUBLISHED
+    assert "0.75" in plugin.program()
 
 
 def test_without_waiting_the_newest_snapshot_wins(plugin: Plugin) -> None:

@@ -221,3 +221,8 @@ def test_a_mutated_message_is_decoded_or_refused_but_never_breaks_decode(
     for candidate in (bytes(packed), bytes(packed[:cut])):
         with suppress(MessageError):
             codec.decode(candidate)
+
+
+def test_text_that_is_no_unicode_is_refused_before_it_is_sent() -> None:
+    with pytest.raises(MessageError, match="can't be sent"):
+        codec.encode(Source(1, "\ud800"))

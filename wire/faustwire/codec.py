@@ -38,12 +38,15 @@ def encode(message: Message) -> bytes:
     """The bytes of a message, ready for one frame.
 
     Raises:
-        MessageError: longer than ``MAX_BYTES``.
+        MessageError: longer than ``MAX_BYTES``, or text that is no Unicode (lone surrogates).
     """
     body: dict[str, Any] = {"faustwire": VERSION, "type": _NAMES[type(message)]}
     for field in fields(message):
         body[field.name] = _plain(getattr(message, field.name))
-    data: bytes = msgpack.packb(body, default=_pack_other)
+    try:
+        data: bytes = msgpack.packb(body, default=_pack_other)
+    except UnicodeEncodeError as problem:
+        raise MessageError(f"text that can't be sent: {problem}") from problem
     if len(data) > MAX_BYTES:
         raise MessageError(f"the message has {len(data)} bytes; at most {MAX_BYTES}")
     return data

@@ -17,6 +17,11 @@ from faustwire.graph import CONTAINERS, LEAVES, Node, Parallel, Recursion, Serie
 from faustwire.validation import MAX_DEPTH
 
 _TYPES: dict[str, Any] = {node.type: node for node in (*LEAVES, *CONTAINERS)}
+# Looked up once: nodes are read and written on the way of every publish.
+_FIELDS: dict[str, list[str]] = {
+    kind: [field.name for field in fields(node)[1:]] for kind, node in _TYPES.items()
+}
+_KNOWN = {kind: {"type", "name", *names} for kind, names in _FIELDS.items()}
 
 
 def to_plain(node: Node) -> dict[str, Any]:
@@ -32,7 +37,7 @@ def to_plain(node: Node) -> dict[str, Any]:
             plain["forward"] = to_plain(node.forward)
             plain["feedback"] = to_plain(node.feedback)
         case _:
-            values = {field.name: getattr(node, field.name) for field in fields(node)[1:]}
+            values = {field: getattr(node, field) for field in _FIELDS[node.type]}
             plain |= {key: array for key, array in values.items() if array is not None}
     return plain
 
@@ -58,8 +63,7 @@ def _node(plain: Any, path: str, depth: int) -> Node:
         raise GraphError(path, f"a name is text, not {type(name).__name__}")
     path = (name or kind) if path == "$" else f"{path}.{name or kind}"
     node = _TYPES[kind]
-    known = {field.name for field in fields(node)} | {"type"}
-    if unknown := sorted(str(key) for key in plain.keys() - known):
+    if unknown := sorted(str(key) for key in plain.keys() - _KNOWN[kind]):
         raise GraphError(path, f"unknown field {unknown[0]!r} of {kind}")
     arguments = {
         key: _value(key, value, path, depth)
@@ -69,7 +73,7 @@ def _node(plain: Any, path: str, depth: int) -> Node:
     try:
         made: Node = node(name=name, **arguments)
     except TypeError:
-        required = [field.name for field in fields(node)[1:] if field.name not in arguments]
+        required = [field for field in _FIELDS[kind] if field not in arguments]
         raise GraphError(path, f"{kind} needs {', '.join(required)}") from None
     return made
 

@@ -32,6 +32,7 @@ from faustwire_publisher.lowering import (
 )
 from faustwire_publisher.lowering.entry import flamo_to_json, lower
 from faustwire_publisher.lowering.registry import lower_child, lowers, rule_of
+from faustwire_publisher.lowering.taking import take
 from faustwire_publisher.lowering.tensors import values
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "lower_child",
     "lowers",
     "rule_of",
+    "take",
     "values",
 ]
 

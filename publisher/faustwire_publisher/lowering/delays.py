@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from faustwire import graph
 from faustwire_publisher.lowering.registry import lowers
+from faustwire_publisher.lowering.taking import parameter
 from faustwire_publisher.lowering.tensors import values
 
 
 @lowers(dsp.Delay, dsp.parallelDelay)
 def delay(leaf: dsp.Delay, name: str) -> graph.Delay:
     """Samples per channel [n] or per entry [n_out, n_in]; the leaf's own fs and unit apply."""
-    return graph.Delay(name, _samples(leaf, leaf.s2sample(leaf.map(leaf.param))))
+    return graph.Delay(name, _samples(leaf, leaf.s2sample(leaf.map(parameter(leaf)))))
 
 
 @lowers(dsp.GainDelay, dsp.parallelGainDelay)

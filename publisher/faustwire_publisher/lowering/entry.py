@@ -12,11 +12,12 @@ from faustwire.json_form import to_json
 from faustwire.validation import check
 from faustwire_publisher.errors import ModelError
 from faustwire_publisher.lowering.registry import lower_child
+from faustwire_publisher.lowering.taking import Taken, using
 
 ROOT = "model"
 
 
-def lower(model: Any) -> Node:
+def lower(model: Any, taken: Taken | None = None) -> Node:
     """The graph that plays what the model does to a signal with its parameters as they are now.
 
     The model is only read: nothing is copied, patched or moved, and the values of the graph are
@@ -25,6 +26,7 @@ def lower(model: Any) -> Node:
     Args:
         model: a FLAMO module, container or ``Shell``, a ``HomogeneousFDN``, or any module that
             has a rule in the registry.
+        taken: what ``take`` copied earlier; the graph is then of that moment.
 
     Returns:
         The graph, checked. Its names are the model's own keys; its root is called ``model``.
@@ -35,7 +37,7 @@ def lower(model: Any) -> Node:
             the path in the model.
     """
     # Some designs (AccurateGEQ) run an optimiser of their own, which inference mode forbids.
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad(), using(taken or {}):
         node = lower_child(model, ROOT)
     if node is None:
         raise ModelError(ROOT, "nothing in it does anything to a signal")

@@ -11,6 +11,7 @@ from flamo.processor import dsp
 from faustwire import graph
 from faustwire_publisher.errors import RefusalError
 from faustwire_publisher.lowering.registry import lowers
+from faustwire_publisher.lowering.taking import parameter
 from faustwire_publisher.lowering.tensors import values
 
 
@@ -20,7 +21,7 @@ def fir(leaf: dsp.Filter, name: str) -> graph.FIR:
 
     All of them: that FLAMO's transform cuts what is longer than ``nfft`` is its way of computing.
     """
-    return graph.FIR(name, values(leaf.map(leaf.param)))
+    return graph.FIR(name, values(leaf.map(parameter(leaf))))
 
 
 @lowers(dsp.ScatteringMatrix, dsp.VelvetNoiseMatrix)
@@ -29,7 +30,7 @@ def scattering(leaf: dsp.ScatteringMatrix, name: str) -> graph.FIR:
 
     The delays were drawn when the leaf was made; ``map_filter`` keeps them.
     """
-    return graph.FIR(name, values(leaf.map_filter(leaf.map(leaf.param))))
+    return graph.FIR(name, values(leaf.map_filter(leaf.map(parameter(leaf)))))
 
 
 @lowers(VelvetNoiseFilter)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from faustwire import graph
 from faustwire_publisher.errors import RefusalError
 from faustwire_publisher.lowering.registry import lowers
+from faustwire_publisher.lowering.taking import parameter
 from faustwire_publisher.lowering.tensors import values
 
 
@@ -19,21 +20,21 @@ from faustwire_publisher.lowering.tensors import values
 @lowers(dsp.Gain, dsp.Matrix)
 def matrix(leaf: dsp.Gain, name: str) -> graph.Gain:
     """``leaf.map(leaf.param)``: [n_out, n_in], linear."""
-    gains = values(leaf.map(leaf.param))
+    gains = values(leaf.map(parameter(leaf)))
     return graph.Gain(name, _inputs(gains, leaf.input_channels))
 
 
 @lowers(dsp.parallelGain)
 def diagonal(leaf: dsp.parallelGain, name: str) -> graph.DiagonalGain:
     """``leaf.map(leaf.param)``: [n], linear."""
-    gains = values(leaf.map(leaf.param))
+    gains = values(leaf.map(parameter(leaf)))
     return graph.DiagonalGain(name, _inputs(gains, leaf.input_channels))
 
 
 @lowers(dsp.HouseholderMatrix)
 def householder(leaf: dsp.HouseholderMatrix, name: str) -> graph.Householder:
     """I − 2uuᵀ with u = ``leaf.map(leaf.param)``: [n, 1], carried as a complex tensor."""
-    return graph.Householder(name, values(leaf.map(leaf.param))[:, 0])
+    return graph.Householder(name, values(leaf.map(parameter(leaf)))[:, 0])
 
 
 @lowers(AllpassFDNMatrix)

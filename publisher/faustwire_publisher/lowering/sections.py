@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from faustwire import graph
 from faustwire_publisher.errors import RefusalError
 from faustwire_publisher.lowering.registry import lowers
+from faustwire_publisher.lowering.taking import parameter
 from faustwire_publisher.lowering.tensors import values
 
 # FLAMO computes most coefficients in single precision; a section that would cancel exactly in
@@ -19,7 +20,7 @@ CANCELS = 8 * float(np.finfo(np.float32).eps)
 @lowers(dsp.SOSFilter, dsp.parallelSOSFilter)
 def given_sections(leaf: dsp.SOSFilter, name: str) -> graph.SOS:
     """``leaf.map(leaf.param)``: [sections, 6, …channels], b0 b1 b2 a0 a1 a2."""
-    return sos(name, values(leaf.map(leaf.param)).astype(np.float64))
+    return sos(name, values(leaf.map(parameter(leaf))).astype(np.float64))
 
 
 def sos(name: str, sections: NDArray[np.float64]) -> graph.SOS:
