@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faustwire.graph import Delay
 from faustwire_bridge.codegen.fractional import write_fractional
-from faustwire_bridge.codegen.sheet import ZERO, Place, Sheet, Value, delayed, whole
+from faustwire_bridge.codegen.sheet import ZERO, Place, Sheet, Value, attenuated, delayed, whole
 
 
 def write_delay(node: Delay, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
@@ -43,6 +43,5 @@ def _write_line(samples: float, value: Value, sheet: Sheet, place: Place) -> Val
         operand = write_fractional(samples, operand, sheet, place)
     else:
         operand = delayed(operand, steps, sheet, in_loop=place.in_loop)
-    if place.in_loop and sheet.attenuation and samples:
-        operand = sheet.define("a", f"{sheet.attenuation(samples)}*{operand}")
-    return (factor, operand)
+    value = (factor, operand)
+    return attenuated(value, samples, sheet) if place.in_loop else value

@@ -87,12 +87,22 @@ def _write_kronecker(split: Kronecker, inputs: list[Value], sheet: Sheet) -> lis
         write_matrix(split.inner, inputs[start : start + half], sheet, structured=True)
         for start in (0, half)
     ]
-    pairs = list(zip(*blocks, strict=True))
+    pairs = [tuple(_opaque(v, sheet) for v in pair) for pair in zip(*blocks, strict=True)]
     return [
         sheet.total("m", [sheet.scaled(g, v) for g, v in zip(row, pair, strict=True)])
         for row in split.outer.tolist()
         for pair in pairs
     ]
+
+
+def _opaque(value: Value, sheet: Sheet) -> Value:
+    """A value that libfaust's simplifier does not look into.
+
+    It flattens sums of sums, which would multiply butterflies out to the dense matrix again;
+    ``attach`` stops it and costs nothing at run time.
+    """
+    factor, operand = value
+    return (factor, sheet.define("n", f"attach({operand},0)")) if factor else ZERO
 
 
 def _write_rank_one(parts: RankOne, inputs: list[Value], sheet: Sheet) -> list[Value]:

@@ -166,3 +166,11 @@ def delayed(operand: str, steps: int, sheet: Sheet, *, in_loop: bool = False) ->
     if in_loop:
         operand, steps = sheet.previous(operand), steps - 1
     return f"{operand}@{steps}" if steps else operand
+
+
+def attenuated(value: Value, samples: float, sheet: Sheet) -> Value:
+    """A delay's output in a loop, turned down as the rt60 knob asks where there is one."""
+    factor, operand = value
+    if not sheet.attenuation or factor == 0.0 or samples == 0.0:
+        return value
+    return (factor, sheet.define("a", f"{sheet.attenuation(samples)}*{operand}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from faustwire.graph import (
     FIR,
@@ -24,7 +24,11 @@ from faustwire_bridge.codegen.delays import write_delay
 from faustwire_bridge.codegen.fir import write_fir
 from faustwire_bridge.codegen.gains import write_diagonal_gain, write_gain, write_householder
 from faustwire_bridge.codegen.names import printable
-from faustwire_bridge.codegen.sections import write_sections
+from faustwire_bridge.codegen.sections import (
+    is_delay_line,
+    write_delayed_sections,
+    write_sections,
+)
 from faustwire_bridge.codegen.sheet import Place, Sheet, Value, term
 
 LeafWriter = Callable[[Any, list[Value], Sheet, Place], list[Value]]
@@ -53,18 +57,38 @@ def write_node(node: Node, inputs: list[Value], sheet: Sheet, place: Place) -> l
     """
     match node:
         case Series():
-            signals = inputs
-            for child in node.nodes:
-                signals = write_node(child, signals, sheet, place.below(child))
-            return signals
+            return _write_series(node, inputs, sheet, place)
         case Parallel():
             return _write_parallel(node, inputs, sheet, place)
         case Recursion():
             return _write_recursion(node, inputs, sheet, place)
         case _:
-            n_in, n_out = channels(node)
-            sheet.comment(f"{printable(place.path)}: {node.type}, {n_in} in, {n_out} out")
+            _title(node, sheet, place)
             return _LEAF_WRITERS[type(node)](node, inputs, sheet, place)
+
+
+def _title(leaf: Node, sheet: Sheet, place: Place) -> None:
+    n_in, n_out = channels(leaf)
+    sheet.comment(f"{printable(place.path)}: {leaf.type}, {n_in} in, {n_out} out")
+
+
+def _write_series(node: Series, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
+    signals = inputs
+    nodes = list(node.nodes)
+    while nodes:
+        child = nodes.pop(0)
+        after = nodes[0] if nodes else None
+        if place.in_loop and is_delay_line(child) and _is_per_channel(after):
+            for leaf in (child, nodes.pop(0)):
+                _title(leaf, sheet, place.below(leaf))
+            signals = write_delayed_sections(child, after, signals, sheet)
+        else:
+            signals = write_node(child, signals, sheet, place.below(child))
+    return signals
+
+
+def _is_per_channel(node: Node | None) -> TypeGuard[SOS]:
+    return isinstance(node, SOS) and node.sections.ndim == 3
 
 
 def _write_parallel(node: Parallel, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
