@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY) ## two trainings, one bridge, one stand-in plugin; results in demo-out/
-	$(BIN)/python -m demo
+	PYTHONPATH=examples $(BIN)/python -m demo --out demo-out
 
 test: $(READY) ## the whole suite
 	$(BIN)/python -m pytest

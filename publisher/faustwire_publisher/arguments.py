@@ -56,6 +56,11 @@ def metric_values(metrics: Mapping[str, Any] | None) -> dict[str, float]:
     if len(metrics) > MAX_METRICS:
         raise ArgumentError(f"{len(metrics)} metrics; at most {MAX_METRICS}")
     try:
-        return {str(name): float(value) for name, value in metrics.items()}
+        return {str(name): _scalar(value) for name, value in metrics.items()}
     except (TypeError, ValueError, RuntimeError) as problem:
         raise ArgumentError(f"metrics={metrics!r}: give numbers by name") from problem
+
+
+def _scalar(value: Any) -> float:
+    # A loss is handed over as it is, with its graph.
+    return float(value.detach() if hasattr(value, "detach") else value)

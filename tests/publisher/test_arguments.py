@@ -50,7 +50,8 @@ def test_the_two_files_must_be_two(plugin: Plugin) -> None:
 
 
 def test_metrics_may_be_numbers_or_tensors_of_one_element() -> None:
-    assert metric_values({"loss": torch.tensor(0.5), "step": 3}) == {"loss": 0.5, "step": 3.0}
+    loss = torch.tensor(0.5, requires_grad=True)
+    assert metric_values({"loss": loss, "step": 3}) == {"loss": 0.5, "step": 3.0}
     assert metric_values(None) == {}
 
 

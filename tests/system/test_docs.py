@@ -1,0 +1,114 @@
+"""What the documentation shows works, and what it states is so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import faustwire_publisher
+from bridges import Plugin
+from faustwire import codec, validation
+from faustwire.graph import CONTAINERS, LEAVES
+from faustwire.messages import Reason
+from models import fdn
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+WIRE = (ROOT / "docs" / "wire.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+class Trainer:
+    """A training loop without callbacks."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+
+    def train(self, train_set: Any, valid_set: Any) -> None:
+        for x, target in (*train_set, *valid_set):
+            torch.nn.functional.mse_loss(self.model(x), target).backward()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+
+
+def test_the_readmes_python_runs(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every block, in order, in one process; only the plugin's files lie elsewhere."""
+    from bridges import served
+
+    ours = partial(faustwire_publisher.HotReload, **plugin.paths, timeout=10.0)
+    monkeypatch.setattr(faustwire_publisher, "HotReload", ours)
+    impulse = torch.eye(1, 2048).reshape(1, 2048, 1)
+    data = [(impulse, torch.zeros(1, 2048, 1))] * 3
+    model = fdn(4)
+    trainer = Trainer(model)
+    names: dict[str, Any] = {
+        "model": model,
+        "data": data,
+        "train_set": data,
+        "valid_set": data,
+        "criterion": torch.nn.MSELoss(),
+        "optimizer": trainer.optimizer,
+        "trainer": trainer,
+    }
+    assert len(BLOCKS) == 4
+    with served(plugin) as bridge:
+        for block in BLOCKS:
+            exec(block.replace("tcp://127.0.0.1:5555", bridge.endpoint), names)  # noqa: S102
+            names["live"].update(model, force=True)
+            assert names["live"].last.reason in (Reason.PUBLISHED, Reason.UNCHANGED)
+            names["live"].close()
+    assert "rt60" in capsys.readouterr().out
+
+
+def test_the_readme_names_every_reason_that_holds_a_call_back() -> None:
+    told = {str(reason) for reason in Reason} - {"published", "handed-over", "superseded"}
+    assert all(f"`{reason}`" in README for reason in told)
+
+
+def test_the_wire_page_names_every_message_field_and_node() -> None:
+    for name, message in codec._TYPES.items():
+        assert f"**{name}**" in WIRE or f"`{name}`" in WIRE, name
+        for field in fields(message):
+            assert f"`{field.name}`" in WIRE, f"{name}.{field.name}"
+    for node in (*LEAVES, *CONTAINERS):
+        assert f"| `{node.type}` |" in WIRE
+        for field in fields(node):
+            assert f"`{field.name}`" in WIRE, f"{node.type}.{field.name}"
+
+
+def test_the_wire_page_states_the_limits_that_hold() -> None:
+    powers = {2**21: "2²¹", 2**17: "2¹⁷", 2**20: "2²⁰"}
+    rows = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|", WIRE, re.MULTILINE))
+    assert rows["channels of a node"] == str(validation.MAX_CHANNELS)
+    assert rows["delay"].startswith(powers[validation.MAX_DELAY_SAMPLES])
+    assert rows["FIR taps"] == powers[validation.MAX_TAPS]
+    assert rows["second-order sections in a cascade"] == str(validation.MAX_SECTIONS)
+    assert rows["nodes, nesting"] == f"{validation.MAX_NODES}, {validation.MAX_DEPTH}"
+    assert rows["numbers in a graph"] == powers[validation.MAX_VALUES]
+    assert rows["list and map elements in a message"] == powers[codec.MAX_ELEMENTS]
+    assert f"{codec.MAX_BYTES // 2**20} MiB" in WIRE
+    assert f"{codec.MAX_CODE // 2**20} Mi characters" in WIRE
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_architecture_page_names_every_module() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    for root in ("wire/faustwire", "publisher/faustwire_publisher", "bridge/faustwire_bridge"):
+        for path in (ROOT / root).iterdir():
+            if path.name.startswith("_") or path.name == "py.typed":
+                continue
+            assert path.name in page, path
