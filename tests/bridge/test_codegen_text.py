@@ -98,6 +98,26 @@ def test_a_hadamard_matrix_becomes_butterflies() -> None:
     assert counted["+"] + counted["-"] == 32 * 5
 
 
+def paley(prime: int) -> Array:
+    """A Hadamard matrix that is no Kronecker product, [prime + 1, prime + 1]."""
+    squares = {k * k % prime for k in range(1, prime)}
+    residues = [0, *(1 if k in squares else -1 for k in range(1, prime))]
+    jacobsthal = np.array([[residues[(i - j) % prime] for j in range(prime)] for i in range(prime)])
+    skew = np.block([[np.zeros((1, 1)), np.ones((1, prime))], [-np.ones((prime, 1)), jacobsthal]])
+    matrix: Array = (skew + np.eye(prime + 1)) / math.sqrt(prime + 1)
+    return matrix
+
+
+def test_sums_that_rows_share_are_made_once() -> None:
+    matrix = paley(11)
+    assert matrix @ matrix.T == pytest.approx(np.eye(12))
+    text = generate(Gain("m", matrix), fs=FS, channels=None).text
+    counted = operations(text)
+    assert counted["+"] + counted["-"] < 12 * 11 / 2
+    response = compile_program(text, double=True).impulse_response(1, FS)[:, :, 0]
+    assert response == pytest.approx(matrix, abs=1e-15)
+
+
 def test_a_householder_matrix_stays_linear_in_size() -> None:
     vector = np.full(32, 1 / math.sqrt(32))
     vector[:2] = vector[0] * math.sqrt(1.5), vector[0] * math.sqrt(0.5)

@@ -8,7 +8,14 @@ import numpy as np
 
 from faustwire.graph import Array, DiagonalGain, Gain, Householder
 from faustwire_bridge.codegen.sheet import ZERO, Place, Sheet, Value, balanced
-from faustwire_bridge.codegen.structure import Kronecker, RankOne, kronecker, rank_one
+from faustwire_bridge.codegen.structure import (
+    Kronecker,
+    RankOne,
+    SharedSums,
+    kronecker,
+    rank_one,
+    shared_sums,
+)
 
 
 def write_diagonal_gain(
@@ -57,6 +64,8 @@ def write_matrix(
             return _write_kronecker(split, inputs, sheet)
         if sum_of := rank_one(matrix):
             return _write_rank_one(sum_of, inputs, sheet)
+        if shared := shared_sums(matrix):
+            return _write_shared(shared, float(abs(matrix).max()), inputs, sheet)
     factors = [factor for factor, _ in inputs]
     magnitudes = abs(matrix)
     if magnitudes.min() == 0.0 or (magnitudes == magnitudes[0, 0]).any(axis=1).all():
@@ -92,6 +101,21 @@ def _write_kronecker(split: Kronecker, inputs: list[Value], sheet: Sheet) -> lis
         sheet.total("m", [sheet.scaled(g, v) for g, v in zip(row, pair, strict=True)])
         for row in split.outer.tolist()
         for pair in pairs
+    ]
+
+
+def _write_shared(
+    shared: SharedSums, magnitude: float, inputs: list[Value], sheet: Sheet
+) -> list[Value]:
+    operands = list(inputs)
+    for first, second, sign in shared.pairs:
+        pair = (operands[first], sheet.scaled(sign, operands[second]))
+        operands.append(_opaque(sheet.total("m", pair), sheet))
+    return [
+        sheet.scaled(
+            magnitude, sheet.total("m", [sheet.scaled(sign, operands[c]) for c, sign in row])
+        )
+        for row in shared.rows
     ]
 
 

@@ -1,11 +1,12 @@
-"""What a matrix is made of: Kronecker products and diagonal plus rank one, found in its numbers.
+"""What a matrix is made of: Kronecker products, diagonal plus rank one, sums that rows share.
 
-Both are taken only where they give the matrix back to the last digits of double precision, so that
-a program never plays another model than the one it was given.
+The first two are taken only where they give the matrix back to the last digits of double precision,
+so that a program never plays another model than the one it was given.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,18 @@ class RankOne(NamedTuple):
     diagonal: Array
     column: Array
     row: Array
+
+
+class SharedSums(NamedTuple):
+    """Rows of signs that share sums of two.
+
+    Attributes:
+        pairs: (first, second, sign): operand n_in + k is first + sign · second.
+        rows: for each output its operands and their signs.
+    """
+
+    pairs: tuple[tuple[int, int, int], ...]
+    rows: tuple[tuple[tuple[int, int], ...], ...]
 
 
 def kronecker(matrix: Array) -> Kronecker | None:
@@ -80,3 +93,35 @@ def rank_one(matrix: Array) -> RankOne | None:
     diagonal[abs(diagonal) < wanted] = 0.0
     diagonal[abs(diagonal - 1.0) < wanted] = 1.0
     return RankOne(diagonal, column, row)
+
+
+def shared_sums(matrix: Array) -> SharedSums | None:
+    """Find the sums and differences of two that rows of one magnitude and any signs share."""
+    magnitude = float(abs(matrix).max())
+    # One row tells most matrices apart.
+    for part in (matrix[0], matrix):
+        if not ((abs(part) == magnitude) | (part == 0.0)).all():
+            return None
+    return _shared_sums(np.sign(matrix).astype(np.int8).tobytes(), len(matrix))
+
+
+@lru_cache(maxsize=64)
+def _shared_sums(signs: bytes, n_out: int) -> SharedSums | None:
+    """Greedily: the pair that most rows hold becomes an operand, until no two rows share one."""
+    rows = np.frombuffer(signs, dtype=np.int8).reshape(n_out, -1).astype(np.int32)
+    pairs: list[tuple[int, int, int]] = []
+    while True:
+        product, together = rows.T @ rows, abs(rows).T @ abs(rows)
+        counts = np.triu(np.stack([together + product, together - product]), 1) // 2
+        kind, first, second = np.unravel_index(int(np.argmax(counts)), counts.shape)
+        if counts[kind, first, second] < 2:
+            break
+        sign = 1 - 2 * int(kind)
+        holds = rows[:, first] * rows[:, second] == sign
+        rows = np.column_stack([rows, np.where(holds, rows[:, first], 0)])
+        rows[holds, first] = rows[holds, second] = 0
+        pairs.append((int(first), int(second), sign))
+    if not pairs:
+        return None
+    listed = tuple(tuple((int(c), int(row[c])) for c in row.nonzero()[0]) for row in rows)
+    return SharedSums(tuple(pairs), listed)
