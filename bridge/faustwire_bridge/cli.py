@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 
-from faustwire.errors import FaustwireError
-from faustwire.rendezvous import rendezvous
+from faustwire.controls import DEFAULTS
+from faustwire.errors import FaustwireError, GraphError
+from faustwire.rendezvous import file_path, rendezvous
 from faustwire_bridge import logs
+from faustwire_bridge.json_form import json_to_faust
 from faustwire_bridge.lock import LockedError
+from faustwire_bridge.replaced_file import ReplacedFile
 from faustwire_bridge.server import Settings, serve
 
 # sysexits.h: what a worker that started us, or a service manager, can tell apart.
@@ -28,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ``.dsp``.
     """
     options = _parser().parse_args(arguments)
-    logs.configure(options.log_level, as_json=options.log_json)
+    logs.configure(
+        getattr(options, "log_level", "info"), as_json=getattr(options, "log_json", False)
+    )
     try:
         return int(options.run(options))
     except (FaustwireError, OSError) as problem:
@@ -45,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"faustwire {version('faustwire')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(commands)
+    _add_compile(commands)
     return parser
 
 
@@ -116,6 +124,53 @@ def _serve(options: argparse.Namespace) -> int:
             on_ready=_print_ready if options.print_ready else None,
         )
     )
+    return 0
+
+
+def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "compile",
+        help="write the Faust program of a JSON config",
+        description="The second of two steps by hand: what faustwire_publisher.flamo_to_json "
+        "wrote, perhaps edited, becomes a Faust program.",
+    )
+    parser.add_argument("file", metavar="FILE", help="the JSON config; - reads standard input")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT.dsp", help="where to write it (default: standard output)"
+    )
+    parser.add_argument(
+        "--control",
+        action="append",
+        default=[],
+        choices=list(DEFAULTS),
+        help="add a knob with its default range; may be given several times",
+    )
+    parser.add_argument(
+        "--channels",
+        default="model",
+        choices=["model", "plugin"],
+        help="the model's own inputs and outputs, or what the plugin can play: 2 outputs, at most "
+        "2 inputs (default: %(default)s)",
+    )
+    parser.set_defaults(run=_compile, log_level="info", log_json=False)
+
+
+def _compile(options: argparse.Namespace) -> int:
+    source = sys.stdin.read() if options.file == "-" else Path(options.file).read_text("utf-8")
+    try:
+        config = json.loads(source)
+    except (ValueError, RecursionError) as problem:
+        raise GraphError(options.file, f"not JSON: {problem}") from problem
+    text = json_to_faust(
+        config,
+        controls=dict.fromkeys(options.control, True),
+        channels="plugin" if options.channels == "plugin" else None,
+    )
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        output = file_path(options.output, "--output")
+        ReplacedFile(output, str(os.getpid())).write(text.encode())
     return 0
 
 

@@ -219,3 +219,38 @@ def test_the_audio_machine_needs_neither_torch_nor_flamo() -> None:
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == ""
+
+
+CONFIG = {"faustwire": 1, "name": "Hall", "fs": 48000, "graph": {"type": "gain", "matrix": [[0.5]]}}
+
+
+def test_compile_writes_the_program_of_a_config(plugin: Plugin) -> None:
+    config, output = plugin.folder / "hall.json", plugin.folder / "new" / "hall.dsp"
+    config.write_text(json.dumps(CONFIG))
+    result = faustwire("compile", str(config), "-o", str(output), "--control", "dry_wet")
+    assert result.returncode == 0, result.stderr
+    text = output.read_text()
+    assert "0.5" in text
+    assert "dry/wet" in text
+    assert [path.name for path in output.parent.iterdir()] == ["hall.dsp"]
+    plain = faustwire("compile", str(config), "--channels", "plugin")
+    assert "1 in, 2 out" in plain.stdout
+
+
+def test_compile_refuses_a_broken_config_with_its_path_and_keeps_the_old_file(
+    plugin: Plugin,
+) -> None:
+    config, output = plugin.folder / "hall.json", plugin.folder / "hall.dsp"
+    output.write_text("process = _;")
+    for content, problem in (
+        ("{", "not JSON"),
+        (json.dumps({**CONFIG, "graph": {"type": "wire"}}), "unknown type of node"),
+        (json.dumps({**CONFIG, "graph": {"type": "delay", "samples": [-1]}}), "delay"),
+    ):
+        config.write_text(content)
+        result = faustwire("compile", str(config), "-o", str(output))
+        assert result.returncode == 64
+        assert problem in result.stderr
+        assert "Traceback" not in result.stderr
+    assert output.read_text() == "process = _;"
+    assert faustwire("compile", str(plugin.folder / "none.json")).returncode == 64
