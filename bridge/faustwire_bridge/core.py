@@ -221,6 +221,10 @@ class Core:
             session = Session(hello, peer, now)
         elif session.peer is not None:
             self._peers.pop(session.peer, None)
+        before = self._peers.get(peer)
+        if before is not None and before is not session:
+            # One connection is one worker; who it was before has left.
+            before.peer = None
         session.hello, session.peer, session.heard = hello, peer, now
         self._sessions[hello.incarnation] = session
         self._sessions.move_to_end(hello.incarnation)

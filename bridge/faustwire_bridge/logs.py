@@ -18,8 +18,14 @@ class _Lines(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        extras = "".join(f"  {key}={value}" for key, value in _extras(record).items())
+        extras = "".join(f"  {key}={_shown(value)}" for key, value in _extras(record).items())
         return super().formatMessage(record) + extras
+
+
+def _shown(value: object) -> str:
+    # A worker chooses its name; it must not be able to write lines, or colours, of its own.
+    text = str(value)
+    return text if text.isprintable() else repr(text)
 
 
 class _Json(logging.Formatter):

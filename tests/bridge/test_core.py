@@ -301,6 +301,14 @@ def test_sessions_that_left_are_forgotten_in_the_end() -> None:
     assert len(bridge.core._sessions) <= core.MAX_SESSIONS
 
 
+def test_one_connection_that_says_hello_again_and_again_is_one_worker() -> None:
+    bridge = Bridge()
+    for number in range(core.MAX_SESSIONS + 50):
+        Worker(bridge, "same", Hello("anna", str(number)))
+    assert len(bridge.core._sessions) <= core.MAX_SESSIONS + 1
+    assert len(bridge.core._peers) == 1
+
+
 def test_controls_reach_the_program_and_its_warnings_the_verdict() -> None:
     from faustwire.controls import sliders
 

@@ -158,7 +158,9 @@ def test_a_change_by_somebody_else_is_noticed(plugin: Plugin) -> None:
     assert not written.intact()
 
 
-@pytest.mark.parametrize("path", ["", "  ", "/", "/tmp/", "a\nb.dsp", "a\0.dsp", "/tmp/x.dsp "])  # noqa: S108
+@pytest.mark.parametrize(
+    "path", ["", "  ", "/", "/tmp/", "a\nb.dsp", "a\0.dsp", "a\udcff.dsp", "/tmp/x.dsp "]
+)
 def test_a_path_that_names_no_file_is_refused(path: str) -> None:
     with pytest.raises(PathError):
         rendezvous(path)

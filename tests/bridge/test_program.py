@@ -51,7 +51,7 @@ def test_help_names_every_option_and_the_defaults() -> None:
     text = faustwire("serve", "--help").stdout
     for option in ("--dsp-path", "--config-path", "--bind", "--insecure", "--log-json"):
         assert option in text
-    assert "/tmp/faust-current-dsp.txt" in text  # noqa: S108
+    assert "/tmp/faust-current-dsp.txt" in text
 
 
 def test_a_publisher_needs_nothing_but_msgpack_and_a_dealer(plugin: Plugin) -> None:

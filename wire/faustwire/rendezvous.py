@@ -100,7 +100,7 @@ def file_path(path: str | Path, argument: str) -> Path:
         PathError: it names a directory, nothing, or can't be one line of text.
     """
     text = os.fspath(path)
-    if not isinstance(text, str) or not text.strip() or "\0" in text or "\n" in text:
+    if not isinstance(text, str) or not text.strip() or not _one_line(text):
         raise PathError(f"{argument}={text!r} names no file: give a path such as /tmp/live.dsp")
     real = Path(os.path.realpath(Path(text).expanduser()))
     if text.endswith(os.sep) or not real.name or real.is_dir():
@@ -109,3 +109,8 @@ def file_path(path: str | Path, argument: str) -> Path:
         # The plugin trims the line that names the file.
         raise PathError(f"{argument}={text!r} begins or ends with a space, which the plugin trims")
     return real
+
+
+def _one_line(text: str) -> bool:
+    # Lone surrogates stand for bytes that are no text; neither a config line nor a message has any.
+    return not any(character in "\0\n\r" or "\ud800" <= character <= "\udfff" for character in text)
