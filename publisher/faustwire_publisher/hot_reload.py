@@ -9,7 +9,8 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -169,20 +170,17 @@ class HotReload:
                     raise
                 return self._end(Verdict(0, False, Reason.REFUSED, str(problem)))
             self._seq += 1
-            seq, call = self._seq, self._calls
-
-            def snapshot() -> Snapshot:
-                return Snapshot(
-                    seq,
-                    call,
-                    self.fs,
-                    graph(),
-                    name=self.name,
-                    controls=self._controls,
-                    metrics=measured,
-                )
-
-            ticket = Ticket(seq, snapshot, force)
+            snapshot = partial(
+                _snapshot,
+                graph,
+                seq=self._seq,
+                call=self._calls,
+                fs=self.fs,
+                name=self.name,
+                controls=self._controls,
+                metrics=measured,
+            )
+            ticket = Ticket(self._seq, snapshot, force)
             published = self._hand_over(client, ticket)
             if self.last.reason is Reason.REFUSED and not self._proven:
                 raise ModelError(self.name, self.last.detail)
@@ -215,15 +213,21 @@ class HotReload:
             with live.follow(model, trainer.optimizer):
                 trainer.train(train_set, valid_set)
         """
-        handle = optimizer.register_step_post_hook(lambda *_: self._follow(model))
+
+        def update(*_: Any) -> None:
+            self.update(model)
+
+        handle = optimizer.register_step_post_hook(update)
         try:
             yield self
-        finally:
+        except BaseException:
             handle.remove()
-            self.update(model, force=True)
-
-    def _follow(self, model: torch.nn.Module) -> None:
-        self.update(model)
+            # What ended the training matters more than what the last update has to say.
+            with suppress(Exception):
+                self.update(model, force=True)
+            raise
+        handle.remove()
+        self.update(model, force=True)
 
     # -- how it ended ----------------------------------------------------------------------------
 
@@ -365,6 +369,11 @@ class HotReload:
         self._last = verdict
         self._notices.take(verdict)
         return verdict.published
+
+
+def _snapshot(graph: Callable[[], Node], **fields: Any) -> Snapshot:
+    """Called when it is sent; knows nothing of the HotReload, which may be gone by then."""
+    return Snapshot(graph=graph(), **fields)
 
 
 def _leave(client: Client, timeout: float, pid: int) -> None:

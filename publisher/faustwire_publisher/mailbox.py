@@ -16,14 +16,14 @@ class Ticket:
 
     Attributes:
         seq: the message's number.
-        make: makes the message; only called if it is sent at all.
+        make: makes the message; only called if it is sent at all, and let go then.
         force: whether no throttle may apply, should it be a Snapshot.
         made, sent, received: when it was handed over, last sent, and answered; monotonic seconds.
         verdict: None until it is known.
     """
 
     seq: int
-    make: Callable[[], Snapshot | Source]
+    make: Callable[[], Snapshot | Source] | None
     force: bool = False
     made: float = field(default_factory=time.monotonic)
     sent: float = 0.0
@@ -34,11 +34,12 @@ class Ticket:
 
     def message(self) -> Snapshot | Source:
         """What to send; made once, however often it is sent."""
-        if self._message is None:
-            message = self.make()
+        if self.make is not None:
+            message, self.make = self.make(), None
             if isinstance(message, Snapshot) and self.force:
                 message = replace(message, force=True)
             self._message = message
+        assert self._message is not None, "made once"  # noqa: S101
         return self._message
 
     def end(self, verdict: Verdict) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 
@@ -41,7 +42,15 @@ class Notices:
         self._told.add(verdict.reason)
         text = f"not published ({verdict.reason}): {verdict.detail}; the training goes on"
         try:
-            warnings.warn(text, FaustwireWarning, stacklevel=6)
+            warnings.warn(text, FaustwireWarning, stacklevel=_outside())
         except FaustwireWarning:
             # Warnings were made errors; what happens to a plugin still must not end a training.
             _log.warning(text)
+
+
+def _outside() -> int:
+    """The stack level, for the function that asks, of the line that called into this package."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals["__name__"].startswith(__package__):
+        frame, level = frame.f_back, level + 1
+    return level

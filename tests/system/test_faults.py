@@ -21,7 +21,7 @@ import torch
 
 from bridges import Plugin, alive, eventually, served
 from faustwire.messages import Reason
-from faustwire_publisher import HotReload
+from faustwire_publisher import FaustwireWarning, HotReload
 from models import Knob, fdn
 from notices import recorded_warnings
 
@@ -246,6 +246,15 @@ def test_parameters_that_are_not_finite_cost_one_warning_each_time_they_go_bad(
         assert len(told) == 2
         assert "core.input_gain" in told[0]
         assert plugin.program() == good
+
+
+def test_a_warning_points_at_the_line_of_the_script() -> None:
+    with (
+        HotReload(48000, endpoint="tcp://127.0.0.1:1", timeout=0.05) as live,
+        pytest.warns(FaustwireWarning) as caught,
+    ):
+        live.update(Knob().model)
+    assert caught[0].filename == __file__
 
 
 def test_warnings_made_errors_do_not_stop_a_training(

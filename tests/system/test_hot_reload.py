@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 import signal
@@ -266,6 +267,31 @@ def test_follow_updates_after_every_step_and_once_forced_at_the_end(plugin: Plug
         assert live._calls == published, "the hook is gone"
     assert published == 6
     assert "-1.5" in plugin.program(), "1 − 5 · 0.5"
+
+
+def test_follow_hands_over_the_last_state_of_a_training_that_fails(plugin: Plugin) -> None:
+    knob = Knob()
+    optimizer = torch.optim.SGD(knob.model.parameters(), lr=0.5)
+    with HotReload(48000, **plugin.paths, min_interval=3600) as live:
+
+        def fails() -> None:
+            with live.follow(knob.model, optimizer):
+                knob.set(0.625)
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            fails()
+        assert "0.625" in plugin.program()
+
+
+def test_a_hot_reload_that_nobody_holds_leaves_its_bridge(plugin: Plugin) -> None:
+    live = HotReload(48000, **plugin.paths)
+    live.update(Knob().model)
+    pid = plugin.bridge_pid()
+    assert pid is not None
+    del live
+    gc.collect()
+    eventually(lambda: not alive(pid), "nobody is left")
 
 
 def test_follow_serves_flamos_own_trainer(plugin: Plugin) -> None:
