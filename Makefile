@@ -32,9 +32,10 @@ lint: $(READY) ## ruff and the import rules
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
-bench: $(READY) ## what update costs, ours against adac's, in one run
+bench: $(READY) ## times of update and of compiling beside adac's, and how exact the programs are
 	$(BIN)/python benchmarks/update_time.py
 	$(BIN)/python benchmarks/compile_time.py
+	$(BIN)/python benchmarks/exactness.py
 
 check: lint types test ## all that CI checks
 

@@ -16,6 +16,7 @@ from bridges import Plugin
 from faustwire import codec, validation
 from faustwire.graph import CONTAINERS, LEAVES
 from faustwire.messages import Reason
+from faustwire_publisher.lowering import registry
 from models import fdn
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +98,17 @@ def test_the_wire_page_states_the_limits_that_hold() -> None:
     assert rows["list and map elements in a message"] == powers[codec.MAX_ELEMENTS]
     assert f"{codec.MAX_BYTES // 2**20} MiB" in WIRE
     assert f"{codec.MAX_CODE // 2**20} Mi characters" in WIRE
+
+
+def test_the_models_page_names_every_module_that_has_a_rule() -> None:
+    page = (ROOT / "docs" / "models.md").read_text()
+    parallel = re.compile("^parallel(Biquad|SOSFilter|SVF|GEQ|PEQ|AccurateGEQ)$")
+    for kind in registry._RULES:
+        known = parallel.match(kind.__name__) or kind.__module__.startswith(("torch", "test"))
+        assert known or f"`{kind.__name__}`" in page or "AntiAlias" in kind.__name__, kind
+    for full_name in registry._NAMED:
+        name = full_name.rpartition(".")[2]
+        assert f"`{name}`" in page or not full_name.startswith("flamo.auxiliary"), name
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
