@@ -15,7 +15,10 @@ import tempfile
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,8 @@ from faustwire_publisher import HotReload  # noqa: E402
 
 FS = 48000
 NFFT = 4096
+# Of a loop that is timed as a whole.
+STEPS = 5
 
 
 class FDN:
@@ -87,79 +92,133 @@ def until_written(path: Path, before: int) -> float:
     return time.perf_counter() - start
 
 
-def measure(lines: int, rounds: int, folder: Path, *, filters: bool) -> dict[str, list[float]]:
-    """Times in seconds by what was measured, of calls that alternate."""
-    fdn = FDN(lines, filters=filters)
+@dataclass
+class Contenders:
+    """A model, and the HotReloads that publish it."""
 
-    def paths(name: str) -> dict[str, Any]:
-        return {"dsp_path": str(folder / f"{name}.dsp"), "config_path": str(folder / f"{name}.txt")}
+    fdn: FDN
+    folder: Path
+    theirs: Any
+    theirs_throttled: Any
+    ours: HotReload
+    ours_throttled: HotReload
+    ours_free: HotReload
 
+
+@contextmanager
+def contenders(lines: int, *, filters: bool) -> Iterator[Contenders]:
+    """Each with files of its own, and past its first publish."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+
+        def paths(stem: str) -> dict[str, Any]:
+            return {
+                "dsp_path": str(folder / f"{stem}.dsp"),
+                "config_path": str(folder / f"{stem}.txt"),
+            }
+
+        hours = 3600.0
+        found = Contenders(
+            FDN(lines, filters=filters),
+            folder,
+            adac.HotReload(FS, min_interval=0, **paths("adac")),
+            adac.HotReload(FS, min_interval=hours, **paths("adac-throttled")),
+            stack.enter_context(HotReload(FS, min_interval=0, **paths("wait"))),
+            stack.enter_context(HotReload(FS, min_interval=hours, **paths("throttled"))),
+            stack.enter_context(HotReload(FS, min_interval=0, wait=False, **paths("free"))),
+        )
+        for live in (found.theirs, found.theirs_throttled, found.ours, found.ours_throttled):
+            live.update(found.fdn.model)
+        found.ours_free.update(found.fdn.model)
+        found.ours_free.flush()
+        yield found
+
+
+def call_times(with_: Contenders, rounds: int) -> dict[str, float]:
+    """Median seconds of each kind of call; the calls alternate, a training step before each."""
+    fdn, free = with_.fdn, with_.ours_free
+    free_path = with_.folder / "free.dsp"
     times: dict[str, list[float]] = {}
-    theirs = adac.HotReload(FS, min_interval=0, **paths("adac"))
-    theirs_throttled = adac.HotReload(FS, min_interval=3600, **paths("adac-throttled"))
-    with (
-        HotReload(FS, min_interval=0, **paths("wait")) as ours,
-        HotReload(FS, min_interval=3600, **paths("throttled")) as ours_throttled,
-        HotReload(FS, min_interval=0, wait=False, **paths("no-wait")) as ours_free,
-    ):
-        for hot_reload in (theirs, theirs_throttled, ours, ours_throttled, ours_free):
-            hot_reload.update(fdn.model)
-        ours_free.flush()
-        free_path = folder / "no-wait.dsp"
-        for _ in range(rounds):
-            for name, call, expected in (
-                ("adac", lambda: theirs.update(fdn.model), True),
-                ("ours", lambda: ours.update(fdn.model), True),
-                ("adac throttled", lambda: theirs_throttled.update(fdn.model), False),
-                ("ours throttled", lambda: ours_throttled.update(fdn.model), False),
-            ):
-                fdn.step()
-                times.setdefault(name, []).append(timed(call, expected))
+    for _ in range(rounds):
+        for name, live, expected in (
+            ("adac", with_.theirs, True),
+            ("ours", with_.ours, True),
+            ("adac throttled", with_.theirs_throttled, False),
+            ("ours throttled", with_.ours_throttled, False),
+        ):
             fdn.step()
-            before = free_path.stat().st_ino
-            called = timed(lambda: ours_free.update(fdn.model), expected=True)
-            times.setdefault("ours wait=False", []).append(called)
-            to_file = called + until_written(free_path, before)
-            times.setdefault("ours to file", []).append(to_file)
-            ours_free.flush()
-            if not ours_free.last.published:
-                raise SystemExit(f"not published: {ours_free.last}")
-    return times
+            seconds = timed(partial(live.update, fdn.model), expected)
+            times.setdefault(name, []).append(seconds)
+        fdn.step()
+        before = free_path.stat().st_ino
+        called = timed(partial(free.update, fdn.model), expected=True)
+        times.setdefault("ours wait=False", []).append(called)
+        times.setdefault("ours to file", []).append(called + until_written(free_path, before))
+        free.flush()
+        if not free.last.published:
+            raise SystemExit(f"not published: {free.last}")
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def loop_times(with_: Contenders, rounds: int) -> dict[str, float]:
+    """Median seconds that a step of the loop takes longer when each is published.
+
+    The whole price: what other threads take from the training is in it, too.
+    """
+    fdn = with_.fdn
+    calls: dict[str, Callable[[], object]] = {
+        "nothing": lambda: None,
+        "adac": lambda: with_.theirs.update(fdn.model),
+        "ours": lambda: with_.ours.update(fdn.model),
+        "ours wait=False": lambda: with_.ours_free.update(fdn.model),
+    }
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            for _ in range(STEPS):
+                fdn.step()
+                call()
+            times[name].append((time.perf_counter() - start) / STEPS)
+            with_.ours_free.flush()
+    median = {name: statistics.median(values) for name, values in times.items()}
+    bare = median.pop("nothing")
+    return {name: seconds - bare for name, seconds in median.items()}
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the two tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--lines", type=int, nargs="*", default=[4, 8, 16, 32])
     parser.add_argument("--no-filters", action="store_true", help="no filters in the loop")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    table = Table(title="update(model), median of alternating calls; ratio = ours / adac's")
-    columns = ["lines", "adac", "wait=True", "ratio", "wait=False", "ratio", "to file", "ratio"]
-    for column in [*columns, "throttled adac", "ours"]:
-        table.add_column(column, justify="right")
+    calls = Table(title="what a call of update takes, ms; ratio = ours / adac's")
+    for column in ("lines", "adac", "wait=True", "ratio", "wait=False", "ratio", "to file"):
+        calls.add_column(column, justify="right")
+    for column in ("throttled: adac, us", "ours, us"):
+        calls.add_column(column, justify="right")
+    loops = Table(title="how much longer a published step of the loop takes, ms")
+    for column in ("lines", "adac", "wait=True", "ratio", "wait=False", "ratio"):
+        loops.add_column(column, justify="right")
     for lines in options.lines:
-        with tempfile.TemporaryDirectory() as folder:
-            times = measure(lines, options.rounds, Path(folder), filters=not options.no_filters)
-        median = {name: statistics.median(values) for name, values in times.items()}
+        with contenders(lines, filters=not options.no_filters) as with_:
+            call = call_times(with_, options.rounds)
+            loop = loop_times(with_, options.rounds // 4)
+        throttled = [f"{call[name] * 1e6:.0f}" for name in ("adac throttled", "ours throttled")]
+        to_file = f"{call['ours to file'] * 1e3:.2f}"
+        calls.add_row(str(lines), *beside(call), to_file, *throttled)
+        loops.add_row(str(lines), *beside(loop))
+    Console(width=110).print(calls, loops)
 
-        def ratio(name: str, median: dict[str, float] = median) -> str:
-            return f"{median[name] / median['adac']:.2f}"
 
-        table.add_row(
-            str(lines),
-            f"{median['adac'] * 1e3:.2f} ms",
-            f"{median['ours'] * 1e3:.2f} ms",
-            ratio("ours"),
-            f"{median['ours wait=False'] * 1e3:.2f} ms",
-            ratio("ours wait=False"),
-            f"{median['ours to file'] * 1e3:.2f} ms",
-            ratio("ours to file"),
-            f"{median['adac throttled'] * 1e6:.1f} us",
-            f"{median['ours throttled'] * 1e6:.1f} us",
-        )
-    Console(width=110).print(table)
+def beside(seconds: dict[str, float]) -> list[str]:
+    """Adac's time, and ours with their ratios, as cells."""
+    cells = [f"{seconds['adac'] * 1e3:.2f}"]
+    for name in ("ours", "ours wait=False"):
+        cells += [f"{seconds[name] * 1e3:.2f}", f"{seconds[name] / seconds['adac']:.2f}"]
+    return cells
 
 
 if __name__ == "__main__":

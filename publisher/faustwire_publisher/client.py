@@ -38,6 +38,8 @@ _log = logging.getLogger("faustwire.publisher")
 _PING_SECONDS = 1.0
 # The monitor tells of a connection a little before the socket can send through it.
 _AGAIN_SECONDS = 0.005
+# Waking the thread may hand it the interpreter; the training loop shall have it back at once.
+_STEP_ASIDE_SECONDS = 0.001
 _RECONNECT_MS = 20
 # Trying a Unix socket costs next to nothing; many workers must not hammer a bridge over TCP.
 _RECONNECT_MAX_MS = {"ipc": 160, "tcp": 2560}
@@ -66,7 +68,12 @@ class Client:
     """
 
     def __init__(
-        self, endpoint: str, hello: Hello, revive: Callable[[], str | None] | None = None
+        self,
+        endpoint: str,
+        hello: Hello,
+        revive: Callable[[], str | None] | None = None,
+        *,
+        steps_aside: bool = False,
     ) -> None:
         """Start the thread.
 
@@ -75,6 +82,7 @@ class Client:
             hello: who we are.
             revive: is called, on the thread, while there is no connection: starts a bridge if
                 there is none and returns what is wrong, if anything.
+            steps_aside: let whoever hands a message over go on first; nobody waits for it.
         """
         self.mailbox = Mailbox()
         self.bridge: Welcome | None = None
@@ -84,6 +92,7 @@ class Client:
         self._endpoint = endpoint
         self._hello = hello
         self._revive = revive
+        self._steps_aside = steps_aside
         self._in_vain: float | None = None
         self._closing = False
         self._wakeup, self._waker = socket.socketpair()
@@ -151,6 +160,8 @@ class Client:
             ready = dict(poller.poll(self._patience_ms()))
             if self._wakeup.fileno() in ready:
                 self._wakeup.recv(4096)
+                if self._steps_aside:
+                    time.sleep(_STEP_ASIDE_SECONDS)
             if self._monitor in ready:
                 self._watch_connection()
             if self._dealer in ready:

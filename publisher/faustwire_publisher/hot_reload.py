@@ -302,7 +302,7 @@ class HotReload:
             revive = None
             if self._embedded:
                 revive = EmbeddedBridge(self._place, self._config_path).revive
-            self._client = Client(self.endpoint, hello, revive)
+            self._client = Client(self.endpoint, hello, revive, steps_aside=not self._wait)
             self._farewell = weakref.finalize(self, _leave, self._client, self._timeout, self._pid)
         return self._client
 
