@@ -111,7 +111,7 @@ class Client:
         Whoever has waited in vain once does not wait again before the bridge is heard of.
         """
         silent = self._in_vain is not None and self.heard <= self._in_vain
-        verdict = ticket.wait(0.0 if silent else timeout)
+        verdict = ticket.wait(0.0 if silent or self._is_own_thread() else timeout)
         self._in_vain = time.monotonic() if verdict is None else None
         return verdict
 
@@ -119,8 +119,13 @@ class Client:
         """Say Bye and end the thread. What has no verdict yet is given up."""
         self._closing = True
         self._wake()
-        self._thread.join()
+        if not self._is_own_thread():
+            self._thread.join()
         self._waker.close()
+
+    def _is_own_thread(self) -> bool:
+        # The garbage collector may end a HotReload on any thread.
+        return threading.current_thread() is self._thread
 
     def _wake(self) -> None:
         # A full pipe has woken the thread already; a closed one has no thread.
