@@ -68,7 +68,11 @@ def write_matrix(
             return _write_shared(shared, float(abs(matrix).max()), inputs, sheet)
     factors = [factor for factor, _ in inputs]
     magnitudes = abs(matrix)
-    if magnitudes.min() == 0.0 or (magnitudes == magnitudes[0, 0]).any(axis=1).all():
+    if (
+        len(inputs) == 1
+        or magnitudes.min() == 0.0
+        or (magnitudes == magnitudes[0, 0]).any(axis=1).all()
+    ):
         return _write_rows(matrix, inputs, sheet)
     if not all(factors) or not np.isfinite(matrix * factors).all():
         return _write_rows(matrix, inputs, sheet)

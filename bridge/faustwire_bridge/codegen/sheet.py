@@ -103,19 +103,24 @@ class Sheet:
         factor, operand = value
         return operand if factor == 1.0 else self.define("t", term(value))
 
-    def total(self, prefix: str, values: Iterable[Value]) -> Value:
-        """The sum of some values; a new name only when there is something to add.
+    def total(self, prefix: str, values: Iterable[Value], steps: int = 0) -> Value:
+        """The sum of some values, whole steps ago; a new name only when there is something to add.
 
         Where all factors have one magnitude, the sum is made of signs and the factor waits.
         """
         terms = [value for value in values if value[0] != 0.0]
-        if len(terms) < 2:
-            return terms[0] if terms else ZERO
+        if not terms:
+            return ZERO
+        ago = f"@{steps}" if steps else ""
+        if len(terms) == 1:
+            return (terms[0][0], f"{terms[0][1]}{ago}")
         magnitude = abs(terms[0][0])
         if all(abs(factor) == magnitude for factor, _ in terms):
             negative, text = _signed([(factor < 0, operand) for factor, operand in terms])
-            return (-magnitude if negative else magnitude, self.define(prefix, text))
-        return (1.0, self.define(prefix, balanced([term(value) for value in terms])))
+            factor = -magnitude if negative else magnitude
+        else:
+            factor, text = 1.0, balanced([term(value) for value in terms])
+        return (factor, self.define(prefix, f"({text}){ago}" if ago else text))
 
     def scaled(self, factor: float, value: Value) -> Value:
         """The product of a factor and a value, folded where no digits are lost."""
