@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from faustwire.graph import Array, DiagonalGain, Gain, Householder
-from faustwire_bridge.codegen.sheet import ZERO, Place, Sheet, Value, balanced
+from faustwire_bridge.codegen.sheet import Place, Sheet, Value, balanced
 from faustwire_bridge.codegen.structure import (
     Kronecker,
     RankOne,
@@ -16,6 +16,11 @@ from faustwire_bridge.codegen.structure import (
     rank_one,
     shared_sums,
 )
+
+# A sum that libfaust's simplifier does not look into. It flattens sums of sums, which would
+# multiply butterflies out to the dense matrix again; ``attach`` stops it and costs nothing at run
+# time.
+_OPAQUE = "attach(%s,0)"
 
 
 def write_diagonal_gain(
@@ -46,7 +51,7 @@ def write_householder(
 
 
 def write_matrix(
-    matrix: Array, inputs: list[Value], sheet: Sheet, *, structured: bool
+    matrix: Array, inputs: list[Value], sheet: Sheet, *, structured: bool, form: str = "%s"
 ) -> list[Value]:
     """Multiply by a matrix.
 
@@ -55,17 +60,18 @@ def write_matrix(
         inputs: [n_in].
         sheet: gets the definitions.
         structured: whether products of cheap matrices may stand for this one.
+        form: of the sums that are the outputs.
 
     Returns:
         [n_out].
     """
     if structured and len(inputs) > 3:
         if split := kronecker(matrix):
-            return _write_kronecker(split, inputs, sheet)
+            return _write_kronecker(split, inputs, sheet, form)
         if sum_of := rank_one(matrix):
-            return _write_rank_one(sum_of, inputs, sheet)
+            return _write_rank_one(sum_of, inputs, sheet, form)
         if shared := shared_sums(matrix):
-            return _write_shared(shared, float(abs(matrix).max()), inputs, sheet)
+            return _write_shared(shared, float(abs(matrix).max()), inputs, sheet, form)
     factors = [factor for factor, _ in inputs]
     magnitudes = abs(matrix)
     if (
@@ -73,16 +79,16 @@ def write_matrix(
         or magnitudes.min() == 0.0
         or (magnitudes == magnitudes[0, 0]).any(axis=1).all()
     ):
-        return _write_rows(matrix, inputs, sheet)
+        return _write_rows(matrix, inputs, sheet, form)
     if not all(factors) or not np.isfinite(matrix * factors).all():
-        return _write_rows(matrix, inputs, sheet)
+        return _write_rows(matrix, inputs, sheet, form)
     if any(factor != 1.0 for factor in factors):
         matrix = matrix * factors
-    form = balanced([f"%r*{operand}" for _, operand in inputs])
-    return [(1.0, sheet.define("m", form % tuple(row))) for row in matrix.tolist()]
+    row_form = form % balanced([f"%r*{operand}" for _, operand in inputs])
+    return [(1.0, sheet.define("m", row_form % tuple(row))) for row in matrix.tolist()]
 
 
-def _write_rows(matrix: Array, inputs: list[Value], sheet: Sheet) -> list[Value]:
+def _write_rows(matrix: Array, inputs: list[Value], sheet: Sheet, form: str) -> list[Value]:
     """Row by row, without zeros; equal rows once."""
     written: dict[tuple[float, ...], Value] = {}
     rows = [tuple(row) for row in matrix.tolist()]
@@ -90,50 +96,41 @@ def _write_rows(matrix: Array, inputs: list[Value], sheet: Sheet) -> list[Value]
         if row not in written:
             pairs = zip(row, inputs, strict=True)
             terms = [sheet.scaled(gain, value) for gain, value in pairs if gain != 0.0]
-            written[row] = sheet.total("m", terms) if terms else ZERO
+            written[row] = sheet.total("m", terms, form)
     return [written[row] for row in rows]
 
 
-def _write_kronecker(split: Kronecker, inputs: list[Value], sheet: Sheet) -> list[Value]:
+def _write_kronecker(split: Kronecker, inputs: list[Value], sheet: Sheet, form: str) -> list[Value]:
     half = len(split.inner)
     blocks = [
-        write_matrix(split.inner, inputs[start : start + half], sheet, structured=True)
-        for start in (0, half)
+        write_matrix(split.inner, half_of_them, sheet, structured=True, form=_OPAQUE)
+        for half_of_them in (inputs[:half], inputs[half:])
     ]
-    pairs = [tuple(_opaque(v, sheet) for v in pair) for pair in zip(*blocks, strict=True)]
     return [
-        sheet.total("m", [sheet.scaled(g, v) for g, v in zip(row, pair, strict=True)])
-        for row in split.outer.tolist()
-        for pair in pairs
+        sheet.total("m", (sheet.scaled(g, value), sheet.scaled(h, other)), form)
+        for g, h in split.outer.tolist()
+        for value, other in zip(*blocks, strict=True)
     ]
 
 
 def _write_shared(
-    shared: SharedSums, magnitude: float, inputs: list[Value], sheet: Sheet
+    shared: SharedSums, magnitude: float, inputs: list[Value], sheet: Sheet, form: str
 ) -> list[Value]:
     operands = list(inputs)
     for first, second, sign in shared.pairs:
         pair = (operands[first], sheet.scaled(sign, operands[second]))
-        operands.append(_opaque(sheet.total("m", pair), sheet))
+        operands.append(sheet.total("m", pair, _OPAQUE))
     return [
         sheet.scaled(
-            magnitude, sheet.total("m", [sheet.scaled(sign, operands[c]) for c, sign in row])
+            magnitude, sheet.total("m", [sheet.scaled(sign, operands[c]) for c, sign in row], form)
         )
         for row in shared.rows
     ]
 
 
-def _opaque(value: Value, sheet: Sheet) -> Value:
-    """A value that libfaust's simplifier does not look into.
-
-    It flattens sums of sums, which would multiply butterflies out to the dense matrix again;
-    ``attach`` stops it and costs nothing at run time.
-    """
-    factor, operand = value
-    return (factor, sheet.define("n", f"attach({operand},0)")) if factor else ZERO
-
-
-def _write_rank_one(parts: RankOne, inputs: list[Value], sheet: Sheet) -> list[Value]:
+def _write_rank_one(
+    parts: RankOne, inputs: list[Value], sheet: Sheet, form: str = "%s"
+) -> list[Value]:
     row, column, diagonal = (
         values.tolist() for values in (parts.row, parts.column, parts.diagonal)
     )
@@ -141,6 +138,6 @@ def _write_rank_one(parts: RankOne, inputs: list[Value], sheet: Sheet) -> list[V
         "p", [sheet.scaled(gain, value) for gain, value in zip(row, inputs, strict=True)]
     )
     return [
-        sheet.total("h", (sheet.scaled(own, value), sheet.scaled(gain, projected)))
+        sheet.total("h", (sheet.scaled(own, value), sheet.scaled(gain, projected)), form)
         for own, gain, value in zip(diagonal, column, inputs, strict=True)
     ]

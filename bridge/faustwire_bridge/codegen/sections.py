@@ -212,4 +212,4 @@ def _weighted(weights: list[Value], sheet: Sheet, steps: int = 0) -> Value:
     if largest == 0.0:
         return ZERO
     terms = [(weight / largest, operand) for weight, operand in weights]
-    return sheet.scaled(largest, sheet.total("b", terms, steps))
+    return sheet.scaled(largest, sheet.total("b", terms, f"(%s)@{steps}" if steps else "%s"))

@@ -103,24 +103,24 @@ class Sheet:
         factor, operand = value
         return operand if factor == 1.0 else self.define("t", term(value))
 
-    def total(self, prefix: str, values: Iterable[Value], steps: int = 0) -> Value:
-        """The sum of some values, whole steps ago; a new name only when there is something to add.
+    def total(self, prefix: str, values: Iterable[Value], form: str = "%s") -> Value:
+        """The sum of some values, in a form such as "(%s)@3".
 
-        Where all factors have one magnitude, the sum is made of signs and the factor waits.
+        A new name only when there is something to do. Where all factors have one magnitude, the sum
+        is made of signs and the factor waits.
         """
         terms = [value for value in values if value[0] != 0.0]
-        if not terms:
-            return ZERO
-        ago = f"@{steps}" if steps else ""
-        if len(terms) == 1:
-            return (terms[0][0], f"{terms[0][1]}{ago}")
+        if len(terms) < 2:
+            if not terms:
+                return ZERO
+            factor, operand = terms[0]
+            return (factor, operand if form == "%s" else self.define(prefix, form % operand))
         magnitude = abs(terms[0][0])
-        if all(abs(factor) == magnitude for factor, _ in terms):
+        # The second factor tells most sums apart.
+        if abs(terms[1][0]) == magnitude and all(abs(factor) == magnitude for factor, _ in terms):
             negative, text = _signed([(factor < 0, operand) for factor, operand in terms])
-            factor = -magnitude if negative else magnitude
-        else:
-            factor, text = 1.0, balanced([term(value) for value in terms])
-        return (factor, self.define(prefix, f"({text}){ago}" if ago else text))
+            return (-magnitude if negative else magnitude, self.define(prefix, form % text))
+        return (1.0, self.define(prefix, form % balanced([term(value) for value in terms])))
 
     def scaled(self, factor: float, value: Value) -> Value:
         """The product of a factor and a value, folded where no digits are lost."""
@@ -146,7 +146,7 @@ def balanced(terms: Sequence[str]) -> str:
 
 
 def _signed(terms: list[tuple[bool, str]]) -> tuple[bool, str]:
-    """A balanced sum of operands with signs, and whether it is the negative of the sum."""
+    """A balanced sum of some operands with signs, and whether it is the negative of the sum."""
     level = terms
     while len(level) > 1:
         pairs = zip(level[::2], level[1::2], strict=False)
@@ -155,7 +155,8 @@ def _signed(terms: list[tuple[bool, str]]) -> tuple[bool, str]:
             for (negative, a), (other, b) in pairs
         ]
         level = joined + level[len(joined) * 2 :]
-    return level[0]
+    negative, text = level[0]
+    return negative, text[1:-1]
 
 
 def whole(samples: float) -> int | None:

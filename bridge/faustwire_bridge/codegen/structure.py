@@ -49,6 +49,13 @@ def kronecker(matrix: Array) -> Kronecker | None:
     size = len(matrix)
     if matrix.shape != (size, size) or size < 4 or size % 2:
         return None
+    return _kronecker(matrix.tobytes(), size)
+
+
+# Both halves of a butterfly ask the same, and a fixed matrix asks again with each program.
+@lru_cache(maxsize=64)
+def _kronecker(values: bytes, size: int) -> Kronecker | None:
+    matrix = np.frombuffer(values).reshape(size, size)
     half = size // 2
     row, column = np.unravel_index(int(np.argmax(abs(matrix))), matrix.shape)
     pivot = matrix[row, column]
