@@ -139,6 +139,8 @@ def term(value: Value) -> str:
 def balanced(terms: Sequence[str]) -> str:
     """A sum as a balanced tree: shallow, and libfaust simplifies it faster than a long chain."""
     level = list(terms)
+    if len(level) == 3:  # the commonest, a section's
+        return f"({level[0]}+{level[1]})+{level[2]}"
     while len(level) > 2:
         pairs = [f"({a}+{b})" for a, b in zip(level[::2], level[1::2], strict=False)]
         level = pairs + level[len(pairs) * 2 :]
