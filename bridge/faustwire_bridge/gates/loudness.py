@@ -1,0 +1,120 @@
+"""How loud a graph can get: the largest gain from its inputs to its outputs, at any frequency."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from faustwire.graph import Array, Node, Recursion, Series
+from faustwire_bridge.gates.transfer import Spectrum, circle, full, product, transfer
+
+# A grid of this many frequencies, and this many of its peaks climbed.
+_POINTS = 384
+_PEAKS = 24
+_CLIMBS = 6
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """The highest peak that was found.
+
+    Attributes:
+        peak_db: the largest singular value of the transfer matrix, in dB; −inf for silence.
+        frequency_hz: where.
+    """
+
+    peak_db: float
+    frequency_hz: float
+
+
+def measure(graph: Node, *, fs: float, points: int = _POINTS) -> Loudness:
+    """Find the peak of |H|.
+
+    A long reverb has thousands of narrow peaks, of which the grid meets some; the highest of those
+    are climbed. The rest are of the same kind, so the highest of all is a few dB above at most,
+    unless a mode stands alone.
+
+    Args:
+        graph: a valid, stable one.
+        fs: sampling rate in Hz.
+        points: of the grid.
+
+    Returns:
+        The peak.
+    """
+    angles = _grid(points)
+    gains = _gains(graph, angles)
+    peak, where = _climbed(graph, angles, gains)
+    peak_db = 20 * math.log10(peak) if peak > 0 else -math.inf
+    return Loudness(peak_db, where * fs / (2 * math.pi))
+
+
+def _grid(points: int) -> Array:
+    """Half of them by octaves, radians a sample."""
+    octaves = np.geomspace(1e-4, np.pi, points // 2, endpoint=False)
+    # Evenly but for a drift: equal steps would meet a comb always at the same place.
+    index = np.arange(points - points // 2) / (points - points // 2 - 1)
+    return np.unique(np.concatenate([octaves, np.pi * (index + 0.02 * np.sin(np.pi * index))]))
+
+
+def _gains(graph: Node, angles: Array) -> Array:
+    """The largest singular value at each frequency: [points]; infinite on a mode."""
+    try:
+        response = _response(graph, circle(0.0, angles))
+    except np.linalg.LinAlgError:
+        return np.full(len(angles), np.inf)
+    if response.ndim == 2:
+        gains = abs(response).max(axis=1)
+    elif min(response.shape[1:]) == 1:
+        gains = np.linalg.norm(response, axis=(1, 2))
+    else:
+        gains = np.linalg.norm(response, 2, axis=(1, 2))
+    gains = np.nan_to_num(gains, nan=np.inf)
+    return np.broadcast_to(gains, len(angles))
+
+
+def _response(graph: Node, s: Spectrum) -> Spectrum:
+    """The transfer matrix, from the inputs on: loops are solved for as many as there are."""
+    if not isinstance(graph, Series):
+        return transfer(graph, s, trace=None)
+    total: Spectrum | None = None
+    for node in graph.nodes:
+        if total is not None and isinstance(node, Recursion):
+            total = _through_loop(node, total, s)
+        else:
+            through = _response(node, s)
+            total = through if total is None else product(through, total)
+    assert total is not None  # noqa: S101
+    return total
+
+
+def _through_loop(loop: Recursion, before: Spectrum, s: Spectrum) -> Spectrum:
+    forward = transfer(loop.forward, s, in_loop=True, trace=None)
+    around = product(forward, transfer(loop.feedback, s, in_loop=True, trace=None))
+    entering = full(product(forward, before))
+    if around.ndim == 2:
+        return entering / (1 - around)[:, :, None]
+    solved: Spectrum = np.linalg.solve(np.eye(around.shape[-1]) - around, entering)
+    return solved
+
+
+def _climbed(graph: Node, angles: Array, gains: Array) -> tuple[float, float]:
+    """(gain, angle) of the highest peak, after parabolas through the highest local maxima."""
+    padded = np.concatenate([[-np.inf], gains, [-np.inf]])
+    tops = np.flatnonzero((gains >= padded[:-2]) & (gains >= padded[2:]))
+    tops = tops[np.argsort(-gains[tops])[:_PEAKS]]
+    middle, best = angles[tops], gains[tops]
+    left, right = angles[np.maximum(tops - 1, 0)], angles[np.minimum(tops + 1, len(angles) - 1)]
+    for _ in range(_CLIMBS):
+        # Three looks into each bracket; the highest point stays, its neighbours close in.
+        tries = np.stack([(left + middle) / 2, middle, (middle + right) / 2])
+        values = np.stack([_gains(graph, tries[0]), best, _gains(graph, tries[2])])
+        highest = values.argmax(axis=0)
+        columns = np.arange(len(tops))
+        left = np.where(highest == 0, left, np.where(highest == 1, tries[0], middle))
+        right = np.where(highest == 2, right, np.where(highest == 1, tries[2], middle))
+        middle, best = tries[highest, columns], values[highest, columns]
+    top = int(best.argmax())
+    return float(best[top]), float(middle[top])
