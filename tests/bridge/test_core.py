@@ -20,18 +20,22 @@ from faustwire.messages import (
     Welcome,
 )
 from faustwire_bridge import core
+from faustwire_bridge.gates.report import Report
 from graphs import gain
 
 WELCOME = Welcome(1, "studio", "/plugins/live.dsp")
 
 
 class Bridge:
-    """A core with a clock that a test moves, and a disk that works unless told otherwise."""
+    """A core with a clock that a test moves; the disk and libfaust work unless told otherwise."""
 
     def __init__(self, *, leave_when_idle: bool = False) -> None:
         self.now = 100.0
         self.core = core.Core(WELCOME, self.now, leave_when_idle=leave_when_idle)
         self.writes: list[core.Write] = []
+        self.compiles: list[core.Compile] = []
+        # What libfaust says; None: it takes its time.
+        self.compiled: core.Outcome | None = core.Compiled(Report())
         self.disk_problem: str | None = None
         self.stopped = False
 
@@ -44,6 +48,10 @@ class Bridge:
                     core.WriteFailed(self.disk_problem) if self.disk_problem else core.Written()
                 )
                 sends += self.take(outcome)
+            elif isinstance(instruction, core.Compile):
+                self.compiles.append(instruction)
+                if self.compiled is not None:
+                    sends += self.take(self.compiled)
             elif isinstance(instruction, core.Stop):
                 self.stopped = True
             else:
