@@ -17,6 +17,7 @@ from faustwire.errors import FaustwireError, GraphError
 from faustwire.rendezvous import file_path, rendezvous
 from faustwire_bridge import logs
 from faustwire_bridge.gates.compiler import TIMEOUT_SECONDS
+from faustwire_bridge.gates.sound import MAX_GAIN_DB, MAX_JUMP_DB, Limits
 from faustwire_bridge.json_form import json_to_faust
 from faustwire_bridge.lock import LockedError
 from faustwire_bridge.replaced_file import ReplacedFile
@@ -122,6 +123,25 @@ def _add_gates(parser: argparse.ArgumentParser) -> None:
         "gates", "A program that would harm the DAW or the ears is not written; see docs/gates.md."
     )
     gates.add_argument(
+        "--allow-unstable", action="store_true", help="write models that grow; mind your ears"
+    )
+    gates.add_argument(
+        "--max-gain-db",
+        type=float,
+        default=MAX_GAIN_DB,
+        metavar="DB",
+        help="the highest gain at any frequency; a loop that rings for a minute has 50 "
+        "(default: %(default)s)",
+    )
+    gates.add_argument(
+        "--max-jump-db",
+        type=float,
+        default=MAX_JUMP_DB,
+        metavar="DB",
+        help="how much louder than what plays a model may suddenly be; only what is above unity "
+        "gain counts (default: %(default)s)",
+    )
+    gates.add_argument(
         "--no-compile-gate",
         action="store_true",
         help="don't ask libfaust first; a program that does not compile crashes the DAW",
@@ -163,6 +183,7 @@ def _serve(options: argparse.Namespace) -> int:
             endpoints=options.bind,
             insecure=options.insecure,
             leave_when_idle=options.leave_when_idle,
+            limits=Limits(options.allow_unstable, options.max_gain_db, options.max_jump_db),
             compiles=not options.no_compile_gate,
             faust_libraries=not options.no_faust_libraries,
             compile_timeout=options.compile_timeout,

@@ -30,6 +30,7 @@ from faustwire_bridge.codegen import generate
 from faustwire_bridge.gates.fits import misfit, remarks
 from faustwire_bridge.gates.known import Known
 from faustwire_bridge.gates.report import Control, Report
+from faustwire_bridge.gates.sound import Limits, Sound, heard, listen
 from faustwire_bridge.gates.structure import structure, text_identity
 from faustwire_bridge.throttle import COST_MULTIPLE, LastReload, due, turned_down
 from faustwire_bridge.waiting import Submission, Waiting
@@ -183,6 +184,7 @@ class _Publication:
         call: number of the call of ``update``; None: text of the caller's own.
         program: Faust text, once there is one.
         warnings: what is not as the worker has it, a line each.
+        sound: what is known of the model.
         report: what libfaust says of the program's structure.
     """
 
@@ -191,7 +193,13 @@ class _Publication:
     call: int | None = None
     program: str = ""
     warnings: tuple[str, ...] = ()
+    sound: Sound = Sound()
     report: Report | None = None
+
+    @property
+    def unjudged(self) -> bool:
+        """Only playing it can tell how it sounds, so it is known as a whole or not at all."""
+        return self.call is None or not self.sound.certain
 
 
 class Core:
@@ -209,12 +217,14 @@ class Core:
         *,
         leave_when_idle: bool = False,
         cost_multiple: float = COST_MULTIPLE,
+        limits: Limits | None = None,
     ) -> None:
         self.program: str | None = None
         self.last_reload: LastReload | None = None
         self._welcome = welcome
         self._leave_when_idle = leave_when_idle
         self._cost_multiple = cost_multiple
+        self._limits = limits or Limits()
         self._idle_until = now + FIRST_WORKER_SECONDS
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._peers: dict[bytes, Session] = {}
@@ -223,6 +233,7 @@ class Core:
         self._waiting = Waiting()
         self._known: Known[Report | str] = Known()
         self._controls: tuple[Control, ...] = ()
+        self._playing_db: float | None = None
 
     def handle(self, event: Event, now: float) -> list[Instruction]:
         """Take one event.
@@ -371,32 +382,40 @@ class Core:
             )
         except FaustwireError as problem:
             return self._answer(publication, Reason.REFUSED, now, str(problem))
-        return self._publish(
-            replace(publication, program=program.text, warnings=program.warnings), now
+        publication = replace(publication, program=program.text, warnings=program.warnings)
+        if program.text == self.program:
+            return self._answer(publication, Reason.UNCHANGED, now)
+        sound = listen(
+            snapshot.graph, fs=snapshot.fs, limits=self._limits, playing_db=self._playing_db
         )
+        warnings = (*program.warnings, *sound.warnings)
+        publication = replace(publication, sound=sound, warnings=warnings)
+        if sound.refusal is not None:
+            return self._answer(publication, sound.refusal[0], now, sound.refusal[1])
+        return self._check(publication, now)
 
     def _source(self, session: Session, source: Source, now: float) -> list[Instruction]:
         publication = _Publication(session, source.seq, program=source.code)
         if not source.code.strip():
             # The plugin crashes its host on an empty file.
             return self._answer(publication, Reason.REFUSED, now, "the program is empty")
-        return self._publish(publication, now)
-
-    def _publish(self, publication: _Publication, now: float) -> list[Instruction]:
-        if publication.program == self.program:
+        if source.code == self.program:
             return self._answer(publication, Reason.UNCHANGED, now)
+        return self._check(publication, now)
+
+    # -- what libfaust says ------------------------------------------------------------------
+
+    def _check(self, publication: _Publication, now: float) -> list[Instruction]:
         known = self._recall(publication, now)
         if known is not None:
             return self._judge(publication, known, now)
         self._publication = publication
-        return [Compile(publication.program, play=publication.call is None)]
-
-    # -- what libfaust says ------------------------------------------------------------------
+        return [Compile(publication.program, play=publication.unjudged)]
 
     def _recall(self, publication: _Publication, now: float) -> Report | str | None:
-        """What is known of a program; text of the caller's own is known as a whole or not."""
+        """What is known of a program."""
         known = self._known.get(text_identity(publication.program), now)
-        if known is None and publication.call is not None:
+        if known is None and not publication.unjudged:
             known = self._known.get(structure(publication.program), now)
         return known
 
@@ -406,7 +425,7 @@ class Core:
         publication, self._publication = self._publication, None
         assert publication is not None, "an answer without a Compile"  # noqa: S101 - the shell's fault
         text = text_identity(publication.program)
-        key = text if publication.call is None else structure(publication.program)
+        key = text if publication.unjudged else structure(publication.program)
         match event:
             case Compiled(report):
                 # Constants may well be what libfaust refuses: that holds for this text alone.
@@ -431,6 +450,9 @@ class Core:
         problem = misfit(said)
         if problem is not None:
             return self._answer(publication, Reason.MISFIT, now, problem)
+        refusal = None if said.peak is None else heard(said.peak, self._limits)
+        if refusal is not None:
+            return self._answer(publication, refusal[0], now, refusal[1])
         told = remarks(said.controls, self._controls)
         return self._write(replace(publication, warnings=(*publication.warnings, *told)))
 
@@ -447,6 +469,7 @@ class Core:
         self.program = publication.program
         self.last_reload = LastReload(now, self._cost_multiple * report.seconds if report else 0.0)
         self._controls = report.controls if report else ()
+        self._playing_db = publication.sound.peak_db
         self._config_is_due = False
         return self._answer(publication, Reason.PUBLISHED, now, self._welcome.dsp_path)
 
@@ -478,6 +501,9 @@ class Core:
             publication.warnings,
             self._due(publication, now) if reason in _TELLS_DUE else None,
             compile_seconds=report.seconds if report else None,
+            peak_db=publication.sound.peak_db,
+            margin_db=publication.sound.margin_db,
+            rt60_seconds=publication.sound.rt60_seconds,
         )
         if session.answered is None or session.answered.seq < verdict.seq:
             session.answered = verdict

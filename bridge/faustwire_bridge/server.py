@@ -22,6 +22,7 @@ from faustwire.rendezvous import Rendezvous
 from faustwire_bridge import core
 from faustwire_bridge.checker import Checker
 from faustwire_bridge.gates.compiler import MEMORY_BYTES, TIMEOUT_SECONDS, Compiler
+from faustwire_bridge.gates.sound import Limits
 from faustwire_bridge.lock import locked, sign
 from faustwire_bridge.plugin_files import PluginFiles
 from faustwire_bridge.throttle import COST_MULTIPLE
@@ -57,6 +58,7 @@ class Settings:
         faust_libraries: whether the plugin's machine has the Faust libraries.
         compile_timeout: seconds that libfaust may take.
         compile_memory_bytes: that it may take.
+        limits: what may be heard.
         cost_multiple: reloads of the plugin are at least so many times as long apart as the
             program takes to compile.
         on_ready: is called with the bound endpoints once workers can connect.
@@ -71,6 +73,7 @@ class Settings:
     faust_libraries: bool = True
     compile_timeout: float = TIMEOUT_SECONDS
     compile_memory_bytes: int = MEMORY_BYTES
+    limits: Limits = Limits()
     cost_multiple: float = COST_MULTIPLE
     on_ready: Callable[[list[str]], None] | None = None
 
@@ -117,6 +120,7 @@ class _Shell:
             time.monotonic(),
             leave_when_idle=settings.leave_when_idle,
             cost_multiple=settings.cost_multiple,
+            limits=settings.limits,
         )
         self._failing: str | None = None
         self._stopping: str | None = None
@@ -226,12 +230,16 @@ class _Shell:
             _log.debug("%s", verdict.reason, extra=extra)
 
 
-def _figures(verdict: Verdict) -> dict[str, object]:
+def _figures(verdict: Verdict) -> dict[str, str]:
     """What the gates have measured, for the log."""
-    figures: dict[str, object] = {}
-    if verdict.compile_seconds is not None:
-        figures["compile_ms"] = round(1000 * verdict.compile_seconds, 1)
-    return figures
+    compile_ms = None if verdict.compile_seconds is None else 1000 * verdict.compile_seconds
+    figures = {
+        "compile_ms": compile_ms,
+        "peak_db": verdict.peak_db,
+        "margin_db": verdict.margin_db,
+        "rt60_s": verdict.rt60_seconds,
+    }
+    return {name: f"{value:.3g}" for name, value in figures.items() if value is not None}
 
 
 def _explain(problem: OSError) -> str:

@@ -224,7 +224,7 @@ def test_a_machine_without_libfaust_is_known_without_starting_anything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert compiler.missing() is None
-    monkeypatch.setattr(compiler.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     monkeypatch.setenv("PATH", "")
     assert "faustwire[faust]" in str(compiler.missing())
 

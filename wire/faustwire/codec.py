@@ -275,7 +275,7 @@ _CHECKS: dict[str, _Check] = {
     "graph": _graph,
     "host": _text(MAX_TEXT),
     "incarnation": _text(64),
-    "margin": _measured,
+    "margin_db": _measured,
     "metrics": _metrics,
     "min_interval": _seconds,
     "name": _text(validation.MAX_NAME),

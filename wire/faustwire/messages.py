@@ -166,8 +166,9 @@ class Verdict:
         compile_seconds: what libfaust takes for a program of this structure: the plugin's silence
             at a reload; None where that is not known.
         peak_db: the largest gain from any input to any output at any frequency.
-        margin: how far the model's loops are from growing; negative: they grow.
-        rt60_seconds: the slowest decay of the model; None where nothing rings.
+        margin_db: by so much the gain around the model's loops stays below one, whatever their
+            delays are; below 0 it decides nothing.
+        rt60_seconds: the model's slowest decay by 60 dB, or a time it does not exceed.
     """
 
     seq: int
@@ -178,7 +179,7 @@ class Verdict:
     due: Due | None = None
     compile_seconds: float | None = None
     peak_db: float | None = None
-    margin: float | None = None
+    margin_db: float | None = None
     rt60_seconds: float | None = None
 
 
