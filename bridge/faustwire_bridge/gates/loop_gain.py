@@ -69,8 +69,9 @@ class LoopGain:
     """The singular values of a loop, on each interval between two edges.
 
     Attributes:
-        low: [intervals], none is below.
-        high: [intervals], none is above, after the best scaling found.
+        low: [intervals], some modes see no gain below: where it is above one all around, they lie
+            outside the circle.
+        high: [intervals], no mode sees more, after the best scaling found.
     """
 
     low: Array
@@ -94,17 +95,9 @@ class Band:
         """The gain once around a loop."""
         stages = [*self._stages(loop.forward), *self._stages(loop.feedback)]
         stages = _merged(_turned(stages))
-        low, high = self._around(stages)
+        low, high = _around(stages)
         count = len(self._edges) - 1
         return LoopGain(np.broadcast_to(low, count), np.broadcast_to(high, count))
-
-    def _around(self, stages: list[_Stage]) -> tuple[Array, Array]:
-        matrices = [stage for stage in stages if isinstance(stage, _Matrix)]
-        lines = [stage for stage in stages if isinstance(stage, _Lines)]
-        low, high = _overall(stages)
-        if len(matrices) == 1 and len(lines) + 1 == len(stages) == 2:
-            high = np.minimum(high, _scaled_high(matrices[0].matrix, lines[0]))
-        return low, high
 
     def _stages(self, node: Node) -> list[_Stage]:
         """The chain that a node is, in the order of the signal."""
@@ -206,6 +199,43 @@ def _bounds(stage: _Stage) -> tuple[Array, Array]:
             return values[-1:] if n_out == n_in else np.zeros(1), values[:1]
 
 
+def _around(stages: list[_Stage]) -> tuple[Array, Array]:
+    """(low, high) of a closed loop: [intervals or 1] each."""
+    match stages:
+        case [_Lines() as lines, _Matrix(matrix)] | [_Matrix(matrix), _Lines() as lines]:
+            if matrix.shape[0] == matrix.shape[1]:
+                return _mixed(matrix, lines)
+    return _overall(stages)
+
+
+def _mixed(matrix: Array, lines: _Lines) -> tuple[Array, Array]:
+    """Of one matrix and the filters of its channels, by groups that loop among themselves.
+
+    The modes of a triangular matrix are those of its diagonal: what a group sends on to others it
+    never hears again.
+    """
+    low, high = np.zeros(1), np.zeros(1)
+    for group in _groups(matrix):
+        own = matrix[np.ix_(group, group)]
+        filters = _Lines(lines.low[:, group], lines.high[:, group])
+        least, most = _overall([filters, _Matrix(own)])
+        if len(group) > 1:
+            most = np.minimum(most, _scaled_high(own, filters))
+        low, high = np.maximum(low, least.min()), np.maximum(high, most)
+    return low, high
+
+
+def _groups(matrix: Array) -> list[NDArray[np.intp]]:
+    """The channels that reach each other, group by group (strongly connected components)."""
+    reach = matrix != 0
+    if not reach.all():
+        reach = reach | np.eye(len(matrix), dtype=np.bool_)
+        for _ in range(len(matrix).bit_length()):
+            reach = reach @ reach
+    mutual = reach & reach.T
+    return [row.nonzero()[0] for k, row in enumerate(mutual) if row.any() and row.argmax() == k]
+
+
 def _overall(stages: list[_Stage]) -> tuple[Array, Array]:
     low, high = np.ones(1), np.ones(1)
     for stage in stages:
@@ -249,7 +279,7 @@ def _scaled_high(matrix: Array, lines: _Lines) -> Array:
     Balanced with the loudest filters that there are, for their differences matter as well.
     """
     loudest = lines.high.max(axis=0)
-    if matrix.shape[0] != matrix.shape[1] or not (loudest > 0).all():
+    if not ((loudest > 0) & (loudest < np.inf)).all():
         return np.full(1, np.inf)
     scale = _balancing(matrix * loudest)
     balanced = scale[:, None] * matrix / scale

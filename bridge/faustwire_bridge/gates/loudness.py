@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from faustwire.graph import Array, Node, Recursion, Series
-from faustwire_bridge.gates.transfer import Spectrum, circle, full, product, transfer
+from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series
+from faustwire_bridge.gates.transfer import (
+    Spectrum,
+    circle,
+    full,
+    product,
+    section_poles,
+    transfer,
+)
 
 # A grid of this many frequencies, and this many of its peaks climbed.
 _POINTS = 384
-_PEAKS = 24
-_CLIMBS = 6
+_PEAKS = 12
+_CLIMBS = 12
+# At most so many resonances of filters are looked at besides, the sharpest.
+_RESONANCES = 128
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ def measure(graph: Node, *, fs: float, points: int = _POINTS) -> Loudness:
     Returns:
         The peak.
     """
-    angles = _grid(points)
+    angles = np.unique(np.concatenate([_grid(points), _resonances(graph)]))
     gains = _gains(graph, angles)
     peak, where = _climbed(graph, angles, gains)
     peak_db = 20 * math.log10(peak) if peak > 0 else -math.inf
@@ -57,6 +67,25 @@ def _grid(points: int) -> Array:
     # Evenly but for a drift: equal steps would meet a comb always at the same place.
     index = np.arange(points - points // 2) / (points - points // 2 - 1)
     return np.unique(np.concatenate([octaves, np.pi * (index + 0.02 * np.sin(np.pi * index))]))
+
+
+def _resonances(graph: Node) -> Array:
+    """Where filters resonate, in radians a sample: a grid would miss the sharp ones."""
+    poles = np.concatenate([np.zeros(0, np.complex128), *map(section_poles, _filters(graph))])
+    sharpest = np.argsort(abs(abs(poles) - 1))[:_RESONANCES]
+    return abs(np.angle(poles[sharpest]))
+
+
+def _filters(node: Node) -> Iterator[SOS]:
+    match node:
+        case SOS():
+            yield node
+        case Series() | Parallel():
+            for child in node.nodes:
+                yield from _filters(child)
+        case Recursion():
+            yield from _filters(node.forward)
+            yield from _filters(node.feedback)
 
 
 def _gains(graph: Node, angles: Array) -> Array:
@@ -101,7 +130,7 @@ def _through_loop(loop: Recursion, before: Spectrum, s: Spectrum) -> Spectrum:
 
 
 def _climbed(graph: Node, angles: Array, gains: Array) -> tuple[float, float]:
-    """(gain, angle) of the highest peak, after parabolas through the highest local maxima."""
+    """(gain, angle) of the highest peak, after a climb from the highest local maxima."""
     padded = np.concatenate([[-np.inf], gains, [-np.inf]])
     tops = np.flatnonzero((gains >= padded[:-2]) & (gains >= padded[2:]))
     tops = tops[np.argsort(-gains[tops])[:_PEAKS]]

@@ -30,8 +30,9 @@ _LONGEST_STEP = 1.0
 # Points for each mode there can be, before any adaptation.
 _POINTS_A_MODE = 4.0
 _BASE_POINTS = 64
-# What a few minutes of computing can walk; 16 lines of half a second need a fifth.
-MAX_POINTS = 2**21
+# Two seconds of computing at 16 lines. Lines of 130,000 samples in all can be walked, fewer where
+# many modes are close to the circle.
+MAX_POINTS = 2**18
 _AT_A_TIME = 4096
 _CANDIDATES = 192
 _NEWTON_STEPS = 40
@@ -250,8 +251,7 @@ def _newton(loop: Recursion, s: Spectrum, reach: Array) -> Spectrum:
             log_g = log_characteristic(loop, nearby)
             change = _steps(log_g.reshape(2, -1).T.ravel())[::2]
             step = -2e-3 * scale / change
-        limit = 10 * scale
-        step = np.where(abs(step) > limit, step / np.maximum(abs(step), 1e-300) * limit, step)
+            step *= np.minimum(1.0, 10 * scale / abs(step))
         alive = np.isfinite(step)
         s, scale, step = s[alive] + step[alive], scale[alive], step[alive]
         scale = np.clip(abs(step), 1e-13, scale * 10)

@@ -244,6 +244,16 @@ def _sections(sections: Array, s: Spectrum, trace: Trace | None) -> Spectrum:
     return ratio
 
 
+def section_poles(leaf: SOS) -> Spectrum:
+    """The poles of all sections: [poles], two of each."""
+    a1, a2 = np.moveaxis(leaf.sections, 1, 0)[4:]
+    # Without the difference of nearly equal numbers.
+    root = np.sqrt((a1**2 / 4 - a2).astype(np.complex128))
+    first = -a1 / 2 - np.where(a1 >= 0, root, -root)
+    second = np.divide(a2, first, out=np.zeros_like(first), where=first != 0)
+    return np.concatenate([first.ravel(), second.ravel()])
+
+
 def _quadratic(c0: Array, c1: Array, c2: Array, one_minus: Spectrum) -> Spectrum:
     """c0 + c1/z + c2/z², around z = 1, where the coefficients of low filters cancel."""
     value: Spectrum = (c0 + c1 + c2) - (c1 + 2 * c2) * one_minus + c2 * one_minus**2
