@@ -7,7 +7,7 @@ again. The order of the decisions on a snapshot is the order of ``_snapshot``.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from faustwire.errors import FaustwireError
@@ -193,7 +193,7 @@ class _Publication:
     call: int | None = None
     program: str = ""
     warnings: tuple[str, ...] = ()
-    sound: Sound = Sound()
+    sound: Sound = field(default_factory=Sound)
     report: Report | None = None
 
     @property

@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import zmq
@@ -73,7 +73,7 @@ class Settings:
     faust_libraries: bool = True
     compile_timeout: float = TIMEOUT_SECONDS
     compile_memory_bytes: int = MEMORY_BYTES
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     cost_multiple: float = COST_MULTIPLE
     on_ready: Callable[[list[str]], None] | None = None
 

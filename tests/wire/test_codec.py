@@ -38,6 +38,16 @@ EXAMPLES: dict[str, Message] = {
     "bye": messages.Bye(),
     "welcome": Welcome(7, "studio", "/plugins/live.dsp"),
     "verdict": Verdict(3, True, Reason.PUBLISHED, "ok", ("a warning",), Due(11, 2, 0.5)),
+    "verdict-measured": Verdict(
+        4,
+        False,
+        Reason.RELOAD_COST,
+        due=Due(11, 2, 0.5, Reason.RELOAD_COST),
+        compile_seconds=0.05,
+        peak_db=12.5,
+        margin_db=0.5,
+        rt60_seconds=2.5,
+    ),
     "pong": messages.Pong(),
     "rejection": messages.Rejection("say hello"),
 }

@@ -15,8 +15,8 @@ from faustwire_bridge.gates.loudness import measure
 MAX_GAIN_DB = 60.0
 # A hundredfold: no optimiser's step does that, a parameter that has run away does.
 MAX_JUMP_DB = 40.0
-# At worst, 32 lines of a second, that is three seconds of computing in which the bridge answers nobody
-# else; what takes more is told from a second of noise.
+# At worst (32 lines of a second together) three seconds of computing, in which the bridge answers
+# nobody else; what takes more is told from a second of noise.
 _MAX_POINTS = 2**18
 
 
