@@ -123,7 +123,8 @@ def _pack_other(value: object) -> dict[str, Any]:
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{type(value).__name__} can't cross the wire")
     # Most models are float32: half the bytes, where nothing is lost.
-    single = value.astype("<f4")
+    with np.errstate(over="ignore"):
+        single = value.astype("<f4")
     if np.array_equal(single, value):
         return {"shape": value.shape, "f4": single.tobytes()}
     return {"shape": value.shape, "f8": value.astype("<f8", copy=False).tobytes()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from faustwire.graph import Node
 from faustwire.messages import Reason
 from faustwire_bridge.gates import stability
@@ -63,6 +65,14 @@ def listen(graph: Node, *, fs: float, limits: Limits, playing_db: float | None) 
         limits: what may be heard.
         playing_db: the peak of what plays now; None: not known.
     """
+    try:
+        return _listen(graph, fs, limits, playing_db)
+    except (ArithmeticError, np.linalg.LinAlgError) as problem:
+        # A frequency that hits a mode to the last digit; what it does, a second of noise tells.
+        return Sound(None, (f"its sound could not be computed: {problem}",), certain=False)
+
+
+def _listen(graph: Node, fs: float, limits: Limits, playing_db: float | None) -> Sound:
     stable = stability.judge(graph, fs=fs, max_points=_MAX_POINTS)
     margin_db, rt60_seconds = stable.margin_db, stable.rt60_seconds
     match stable.verdict:
