@@ -11,10 +11,11 @@ import numpy as np
 from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series
 from faustwire_bridge.gates.transfer import (
     Spectrum,
+    batches,
     circle,
-    full,
     product,
     section_poles,
+    solved,
     transfer,
 )
 
@@ -89,11 +90,13 @@ def _filters(node: Node) -> Iterator[SOS]:
 
 
 def _gains(graph: Node, angles: Array) -> Array:
-    """The largest singular value at each frequency: [points]; infinite on a mode."""
-    try:
-        response = _response(graph, circle(0.0, angles))
-    except np.linalg.LinAlgError:
-        return np.full(len(angles), np.inf)
+    """The largest singular value at each frequency: [points]; enormous on a mode."""
+    parts = [_gains_of(graph, s) for s in batches(circle(0.0, angles), graph)]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _gains_of(graph: Node, s: Spectrum) -> Array:
+    response = _response(graph, s)
     if response.ndim == 2:
         gains = abs(response).max(axis=1)
     elif min(response.shape[1:]) == 1:
@@ -101,7 +104,7 @@ def _gains(graph: Node, angles: Array) -> Array:
     else:
         gains = np.linalg.norm(response, 2, axis=(1, 2))
     gains = np.nan_to_num(gains, nan=np.inf)
-    return np.broadcast_to(gains, len(angles))
+    return np.broadcast_to(gains, len(s))
 
 
 def _response(graph: Node, s: Spectrum) -> Spectrum:
@@ -122,11 +125,7 @@ def _response(graph: Node, s: Spectrum) -> Spectrum:
 def _through_loop(loop: Recursion, before: Spectrum, s: Spectrum) -> Spectrum:
     forward = transfer(loop.forward, s, in_loop=True, trace=None)
     around = product(forward, transfer(loop.feedback, s, in_loop=True, trace=None))
-    entering = full(product(forward, before))
-    if around.ndim == 2:
-        return entering / (1 - around)[:, :, None]
-    solved: Spectrum = np.linalg.solve(np.eye(around.shape[-1]) - around, entering)
-    return solved
+    return solved(around, product(forward, before))
 
 
 def _climbed(graph: Node, angles: Array, gains: Array) -> tuple[float, float]:

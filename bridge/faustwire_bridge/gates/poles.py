@@ -23,23 +23,44 @@ from numpy.typing import NDArray
 
 from faustwire.graph import Array, Recursion
 from faustwire_bridge.gates.loop_gain import Band
-from faustwire_bridge.gates.transfer import Spectrum, circle, memory_samples, traced
+from faustwire_bridge.gates.transfer import (
+    Spectrum,
+    batches,
+    circle,
+    memory_samples,
+    taps,
+    traced,
+    width,
+)
 
 # The longest step of log G that is taken without a look in between: a third of half a turn.
 _LONGEST_STEP = 1.0
 # Points for each mode there can be, before any adaptation.
 _POINTS_A_MODE = 4.0
 _BASE_POINTS = 64
-# Two seconds of computing at 16 lines. Lines of 130,000 samples in all can be walked, fewer where
+# About four seconds of computing. 16 lines of 250,000 samples in all can be walked, fewer where
 # many modes are close to the circle.
-MAX_POINTS = 2**18
-_AT_A_TIME = 4096
+MAX_POINTS = 2**19
+# What costs as much as 16 lines do.
+_USUAL_WIDTH = 16**2
+_USUAL_TAPS = 2000
+# Sections times intervals: bounds the memory.
+_SECTIONS_AT_A_TIME = 2**20
 _CANDIDATES = 192
 _NEWTON_STEPS = 40
+_CONVERGED = 1e-11
 
 
 class UndecidedError(Exception):
-    """The circle could not be walked: too many points, or a mode right on it."""
+    """The circle could not be walked: too many points, or a mode right on it.
+
+    Attributes:
+        on_circle: whether a mode is on it: another circle may be walked.
+    """
+
+    def __init__(self, problem: str, *, on_circle: bool = False) -> None:
+        super().__init__(problem)
+        self.on_circle = on_circle
 
 
 @dataclass(frozen=True)
@@ -78,18 +99,17 @@ class Walk:
         # w = 1/z walks clockwise, so the turns come out negative.
         modes = -turns / np.pi
         if not abs(modes - round(modes)) < 0.05:
-            raise UndecidedError("a mode lies on the circle")
+            raise UndecidedError("a mode lies on the circle", on_circle=True)
         return round(modes)
 
 
 def log_characteristic(loop: Recursion, s: Spectrum) -> Spectrum:
     """What G is, as log G, at points s = log z: [points], its imaginary part wrapped to ±π."""
-    parts = [_log_characteristic(loop, part) for part in _batches(s)]
+    try:
+        parts = [_log_characteristic(loop, part) for part in batches(s, loop)]
+    except np.linalg.LinAlgError as error:  # an inner loop's mode
+        raise UndecidedError("a mode lies on the circle", on_circle=True) from error
     return np.concatenate(parts)
-
-
-def _batches(s: Spectrum) -> list[Spectrum]:
-    return [s[start : start + _AT_A_TIME] for start in range(0, len(s), _AT_A_TIME)]
 
 
 def _log_characteristic(loop: Recursion, s: Spectrum) -> Spectrum:
@@ -126,7 +146,7 @@ def walk(loop: Recursion, log_radius: float, *, max_points: int = MAX_POINTS) ->
     Args:
         loop: the recursion; its inner ones are counted with it.
         log_radius: log |z| of the circle.
-        max_points: where to give up.
+        max_points: where to give up, at 16 lines; fewer of more costly ones.
 
     Returns:
         The walk.
@@ -134,6 +154,8 @@ def walk(loop: Recursion, log_radius: float, *, max_points: int = MAX_POINTS) ->
     Raises:
         UndecidedError: more points than allowed, or a mode right on the circle.
     """
+    effort = max(width(loop) / _USUAL_WIDTH, taps(loop) / _USUAL_TAPS, 1.0)
+    max_points = int(max_points / effort)
     angles, settled = _first_points(loop, log_radius, max_points)
     log_g = log_characteristic(loop, circle(log_radius, angles))
     turns = _turns_where_settled(loop, log_radius, angles, settled)
@@ -146,7 +168,7 @@ def walk(loop: Recursion, log_radius: float, *, max_points: int = MAX_POINTS) ->
         if len(angles) + len(where) > max_points:
             raise UndecidedError(f"more than {max_points} points on the circle")
         if (between <= angles[where]).any():
-            raise UndecidedError("a mode lies on the circle")
+            raise UndecidedError("a mode lies on the circle", on_circle=True)
         inserted = log_characteristic(loop, circle(log_radius, between))
         angles = np.insert(angles, where + 1, between)
         log_g = np.insert(log_g, where + 1, inserted)
@@ -163,7 +185,7 @@ def _steps(log_g: Spectrum) -> Spectrum:
 
 def _too_long(angles: Array, log_g: Spectrum, settled: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if not np.isfinite(log_g).all():
-        raise UndecidedError("a mode lies on the circle")
+        raise UndecidedError("a mode lies on the circle", on_circle=True)
     widths = np.where(settled, np.inf, np.diff(angles))
     split: NDArray[np.bool_] = abs(_steps(log_g)) > _LONGEST_STEP
     split[1:] |= widths[1:] > 2.1 * widths[:-1]
@@ -171,9 +193,10 @@ def _too_long(angles: Array, log_g: Spectrum, settled: NDArray[np.bool_]) -> NDA
     return split & ~settled
 
 
-def edges_of_band(intervals: int) -> Array:
+def edges_of_band(intervals: int, loop: Recursion) -> Array:
     """Edges from 0 to π, half of them by octaves, since filters live there: radians a sample."""
-    if intervals == 1:
+    intervals = min(intervals, max(1, _SECTIONS_AT_A_TIME // width(loop)))
+    if intervals < 4:
         return np.array([0.0, np.pi])
     octaves = np.geomspace(1e-4, np.pi, intervals // 2 + 1)
     evenly = np.linspace(0.0, np.pi, intervals - intervals // 2 + 1)
@@ -184,7 +207,7 @@ def _first_points(
     loop: Recursion, log_radius: float, max_points: int
 ) -> tuple[Array, NDArray[np.bool_]]:
     """(angles, which intervals are settled): dense enough for as many modes as there can be."""
-    edges = edges_of_band(512)
+    edges = edges_of_band(512, loop)
     with np.errstate(over="ignore", invalid="ignore"):
         settled = Band(log_radius, edges).loop_gain(loop).high < 1 - 1e-9
     modes = memory_samples(loop)
@@ -244,17 +267,25 @@ def _is_local_maximum(values: Array) -> NDArray[np.bool_]:
 
 def _newton(loop: Recursion, s: Spectrum, reach: Array) -> Spectrum:
     """Zeros of G by Newton's method on log G, from each start; those that converged."""
-    scale = reach
+    scale, zeros = reach, np.zeros(0, dtype=np.complex128)
     for _ in range(_NEWTON_STEPS):
-        nearby = np.concatenate([s - 1e-3 * scale, s + 1e-3 * scale])
-        with np.errstate(all="ignore"):
-            log_g = log_characteristic(loop, nearby)
-            change = _steps(log_g.reshape(2, -1).T.ravel())[::2]
-            step = -2e-3 * scale / change
-            step *= np.minimum(1.0, 10 * scale / abs(step))
-        alive = np.isfinite(step)
-        s, scale, step = s[alive] + step[alive], scale[alive], step[alive]
-        scale = np.clip(abs(step), 1e-13, scale * 10)
-        if not len(s) or abs(step).max() < 1e-11:
+        step = _newton_step(loop, s, scale)
+        s, size = s + step, abs(step)
+        # A zero is no further away than this times the order of G.
+        done = size < _CONVERGED
+        zeros = np.concatenate([zeros, s[done]])
+        going = np.isfinite(step) & ~done
+        s, scale = s[going], np.maximum(size[going], 1e-9)
+        if not len(s):
             break
-    return s[scale < 1e-9]
+    return zeros
+
+
+def _newton_step(loop: Recursion, s: Spectrum, scale: Array) -> Spectrum:
+    """−1/(log G)', at most ten times the scale, a thousandth of which the difference spans."""
+    with np.errstate(all="ignore"):
+        log_g = log_characteristic(loop, np.concatenate([s - 1e-3 * scale, s + 1e-3 * scale]))
+        change = _steps(log_g.reshape(2, -1).T.ravel())[::2]
+        step: Spectrum = -2e-3 * scale / change
+        step *= np.minimum(1.0, 10 * scale / np.maximum(abs(step), 1e-300))
+    return step

@@ -18,7 +18,7 @@ from enum import Enum
 
 import numpy as np
 
-from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series
+from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series, channels
 from faustwire_bridge.gates.loop_gain import Band, LoopGain
 from faustwire_bridge.gates.poles import (
     MAX_POINTS,
@@ -39,6 +39,7 @@ _LOOKS = (1, 128, 1024)
 _MAX_LOOKS = 12
 _MAX_WALKS = 16
 _CROWD = 64
+_NUDGE = 1.003
 
 
 class Verdict(Enum):
@@ -174,7 +175,7 @@ def _judge_loop(
 def _first_look(loop: Recursion, margin: float) -> tuple[Array, bool]:
     """(edges, whether they show that no mode grows): as few intervals as it takes."""
     for intervals in _LOOKS:
-        edges = edges_of_band(intervals)
+        edges = edges_of_band(intervals, loop)
         if _largest(loop, margin, edges) < 1:
             return edges, True
     return edges, False
@@ -196,7 +197,7 @@ def _glanced(
     """What bounds say of a loop in which no mode grows; None: nothing."""
     if _largest(loop, -margin, edges) < 1:
         if len(edges) == 2:  # enough for the verdict, coarse for the decay
-            edges = edges_of_band(_LOOKS[1])
+            edges = edges_of_band(_LOOKS[1], loop)
         rate = _rate_bound(loop, margin, edges)
         beyond = -rate * _EXACT_WITHIN
         exact = math.isfinite(rate) and bool(_gain(loop, beyond, edges).low.min() > 1)
@@ -228,15 +229,17 @@ def _rate_bound(loop: Recursion, settled: float, edges: Array) -> float:
     low, at_low = settled, log_gain(settled)
     if at_low == -math.inf:  # nothing comes back
         return math.inf
-    high = max(4 * settled, -at_low / max(memory_samples(loop), 1.0))
+    # As if the average line were the slowest: seldom far off.
+    average_samples = max(memory_samples(loop) / channels(loop)[0], 1.0)
+    high = max(4 * settled, -at_low / average_samples)
     while (at_high := log_gain(high)) < 0:
         low, at_low, high = high, at_high, 4 * high
         if high > _LN_60_DB:  # gone within a sample
             return math.inf
     weight_low, weight_high = at_low, at_high
     for _ in range(_MAX_LOOKS):
-        # Found to a third of a percent; looks closer to an end than half of that gain nothing.
-        nearest = 0.0015 * low
+        # Found to a percent; looks closer to an end than half of that gain nothing.
+        nearest = 0.005 * low
         if high - low < 2 * nearest:
             break
         if math.isinf(weight_high) or math.isinf(weight_low):
@@ -256,17 +259,31 @@ def _counted(
     loop: Recursion, path: str, margin: float, margin_db: float | None, max_points: int
 ) -> _Part:
     """The verdict from walks around circles, and the slowest mode from where they were steep."""
-    outer = walk(loop, margin, max_points=max_points)
-    candidate = -slowest_found(outer)
-    if outer.modes_outside > 0:
+    outside, candidate = _modes(loop, -margin, max_points)
+    if outside:
         rate = candidate if candidate < 0 else None
-        note = f"{outer.modes_outside} modes outside the unit circle"
+        note = f"{outside} modes outside the unit circle"
         return _Part(path, Verdict.UNSTABLE, margin_db, rate, exact=False, note=note)
     rate, exact = _slowest_rate(loop, -margin, max(candidate, margin), margin, max_points)
     if rate < margin:
         note = "modes on the unit circle"
         return _Part(path, Verdict.MARGINAL, margin_db, 0.0, exact=True, note=note)
     return _Part(path, Verdict.STABLE, margin_db, rate, exact=exact, note="counted")
+
+
+def _modes(loop: Recursion, rate: float, max_points: int) -> tuple[int, float]:
+    """(how many modes are slower than a rate, the rate of the slowest found around there).
+
+    A mode may sit right on the circle; it won't on one beside it.
+    """
+    try:
+        walked = walk(loop, -rate, max_points=max_points)
+        return walked.modes_outside, -slowest_found(walked)
+    except UndecidedError as error:
+        if not error.on_circle:
+            raise
+    walked = walk(loop, -rate * _NUDGE, max_points=max_points)
+    return walked.modes_outside, -slowest_found(walked)
 
 
 def _slowest_rate(
@@ -294,13 +311,13 @@ def _slowest_rate(
         asked = max(asked, margin)
         if asked > _LN_60_DB:  # gone within a sample
             return math.inf, True
-        walked = walk(loop, -asked, max_points=max_points)
-        found = -slowest_found(walked)
+        outside, found = _modes(loop, asked, max_points)
         # From the midst of many modes, the search does not see the outermost.
-        crowded = walked.modes_outside > _CROWD
-        if not walked.modes_outside:
+        crowded = outside > _CROWD
+        if not outside:
             known = asked
-            candidate = max(found, known) if candidate == math.inf else candidate
+            # One that would be slower than the slowest is none.
+            candidate = min(candidate, found if found >= known else math.inf)
         elif asked == margin:
             return 0.0, True
         elif found < asked:

@@ -28,12 +28,15 @@ from faustwire.graph import (
     Parallel,
     Recursion,
     Series,
+    channels,
 )
 from faustwire_bridge.codegen.fractional import allpass, interpolator
 
 Spectrum: TypeAlias = NDArray[np.complexfloating[Any, Any]]
 
-_POWERS_AT_A_TIME = 2**20
+# 16 MiB of complex numbers in one array.
+_NUMBERS_AT_A_TIME = 2**20
+_LAST_DIGIT = 4e-16
 
 
 @dataclass
@@ -81,7 +84,7 @@ def transfer(node: Node, s: Spectrum, *, in_loop: bool = False, trace: Trace | N
             feedback = transfer(node.feedback, s, in_loop=True, trace=trace)
             if trace is not None:
                 trace.loops.append(_smaller_loop(forward, feedback))
-            return _closed(forward, feedback)
+            return solved(product(forward, feedback), forward)
         case _:
             return _leaf(node, s, in_loop=in_loop, trace=trace)
 
@@ -131,6 +134,40 @@ def memory_samples(node: Node, *, in_loop: bool = False) -> float:
             return 0.0
 
 
+def width(node: Node) -> int:
+    """The most numbers that one point needs in one array: channels in times out, or sections."""
+    match node:
+        case Series() | Parallel():
+            widest = max(map(width, node.nodes))
+        case Recursion():
+            widest = max(width(node.forward), width(node.feedback))
+        case SOS():
+            widest = node.sections.size // 6
+        case _:
+            widest = 1
+    n_in, n_out = channels(node)
+    return max(widest, n_in * n_out)
+
+
+def taps(node: Node) -> int:
+    """How many products the FIR filters cost at one point."""
+    match node:
+        case Series() | Parallel():
+            return sum(map(taps, node.nodes))
+        case Recursion():
+            return taps(node.forward) + taps(node.feedback)
+        case FIR():
+            return node.taps.size
+        case _:
+            return 0
+
+
+def batches(s: Spectrum, node: Node) -> list[Spectrum]:
+    """The points in parts that bound the memory."""
+    at_a_time = max(1, _NUMBERS_AT_A_TIME // width(node))
+    return [s[start : start + at_a_time] for start in range(0, len(s), at_a_time)]
+
+
 def _lines(samples: Array) -> float:
     """The sum over the lines; of one per entry, the most that a determinant can gather."""
     if samples.ndim == 1:
@@ -145,11 +182,16 @@ def _smaller_loop(forward: Spectrum, feedback: Spectrum) -> Spectrum:
     return product(forward, feedback)
 
 
-def _closed(forward: Spectrum, feedback: Spectrum) -> Spectrum:
-    loop = product(forward, feedback)
+def solved(loop: Spectrum, entering: Spectrum) -> Spectrum:
+    """(I − loop)⁻¹ · entering; right on a mode, of a loop that is another by its last digit."""
     if loop.ndim == 2:
-        return product(1 / (1 - loop), forward)
-    closed: Spectrum = np.linalg.solve(np.eye(loop.shape[-1]) - loop, full(forward))
+        gap: Spectrum = np.where(loop == 1, _LAST_DIGIT, 1 - loop)
+        return product(1 / gap, entering)
+    identity = np.eye(loop.shape[-1])
+    try:
+        closed: Spectrum = np.linalg.solve(identity - loop, full(entering))
+    except np.linalg.LinAlgError:
+        closed = np.linalg.solve(identity - loop * (1 + _LAST_DIGIT), full(entering))
     return closed
 
 
@@ -194,11 +236,11 @@ def _powers(s: Spectrum, exponents: Array | NDArray[np.int64], weights: Array) -
     used = np.flatnonzero(weights.reshape(len(weights), -1).any(axis=1))
     total = np.zeros((len(s), *weights.shape[1:]), dtype=np.complex128)
     # Bounds the memory: a room's response has a hundred thousand taps.
-    at_a_time = max(1, _POWERS_AT_A_TIME // len(s))
+    at_a_time = max(1, _NUMBERS_AT_A_TIME // len(s))
     for start in range(0, len(used), at_a_time):
-        taps = used[start : start + at_a_time]
-        powers = np.exp(np.multiply.outer(-s, exponents[taps]))
-        total += np.tensordot(powers, weights[taps], axes=1)
+        part = used[start : start + at_a_time]
+        powers = np.exp(np.multiply.outer(-s, exponents[part]))
+        total += np.tensordot(powers, weights[part], axes=1)
     return total
 
 
@@ -219,8 +261,8 @@ def _delays(node: Delay, s: Spectrum, *, in_loop: bool, trace: Trace | None) -> 
             if trace is not None:
                 trace.denominators.append(denominator[:, None])
         else:
-            first, taps = interpolator(float(samples[index]))
-            response[line] = _powers(s, first + np.arange(len(taps)), np.array(taps))
+            first, weights = interpolator(float(samples[index]))
+            response[line] = _powers(s, first + np.arange(len(weights)), np.array(weights))
     return response if node.gains is None else response * node.gains
 
 
