@@ -368,9 +368,7 @@ def _extremes(
             low[where] = np.minimum(low[where], value[inside])
             high[where] = np.maximum(high[where], value[inside])
     # 0/0, a pole under a zero on the circle, says nothing.
-    return np.nan_to_num(low, nan=0.0, posinf=np.inf), np.nan_to_num(
-        high, nan=np.inf, posinf=np.inf
-    )
+    return np.where(np.isnan(low), 0.0, low), np.where(np.isnan(high), np.inf, high)
 
 
 def _ratio(above: tuple[Array, Array, Array], below: tuple[Array, Array, Array], x: Array) -> Array:

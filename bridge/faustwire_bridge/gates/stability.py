@@ -236,7 +236,7 @@ def _rate_bound(loop: Recursion, settled: float, edges: Array) -> float:
         low, at_low, high = high, at_high, 4 * high
         if high > _LN_60_DB:  # gone within a sample
             return math.inf
-    weight_low, weight_high = at_low, at_high
+    weight_low, weight_high, at_last = at_low, at_high, 0.0
     for _ in range(_MAX_LOOKS):
         # Found to a percent; looks closer to an end than half of that gain nothing.
         nearest = 0.005 * low
@@ -248,10 +248,14 @@ def _rate_bound(loop: Recursion, settled: float, edges: Array) -> float:
             middle = (low * weight_high - high * weight_low) / (weight_high - weight_low)
         middle = min(max(middle, low + nearest), high - nearest)
         at_middle = log_gain(middle)
+        # The end that stays a second time counts half, or it would stay for ever.
         if at_middle < 0:
-            low, weight_low, weight_high = middle, at_middle, weight_high / 2
+            weight_high /= 1 + (weight_low == at_last)
+            low, weight_low = middle, at_middle
         else:
-            high, weight_high, weight_low = middle, at_middle, weight_low / 2
+            weight_low /= 1 + (weight_high == at_last)
+            high, weight_high = middle, at_middle
+        at_last = at_middle
     return low
 
 
