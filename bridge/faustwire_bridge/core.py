@@ -442,8 +442,7 @@ class Core:
         self, publication: _Publication, said: Report | str, now: float
     ) -> list[Instruction]:
         if isinstance(said, str):
-            detail = f"{said}; make the program smaller"
-            return self._answer(publication, Reason.DOES_NOT_COMPILE, now, detail)
+            return self._answer(publication, Reason.DOES_NOT_COMPILE, now, said)
         publication = replace(publication, report=said)
         if said.problem:
             return self._answer(publication, Reason.DOES_NOT_COMPILE, now, said.problem)

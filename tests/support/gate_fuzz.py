@@ -34,7 +34,7 @@ from faustwire_bridge.libfaust import compile_program
 from random_graphs import thrown_graph
 
 _FS = 48_000
-_TOKENS = "_ ! + * - ~ : , <: :> @ 1 0 0.5 2.5 ( ) mem ' / process = ; exp log 1e30 sqrt".split()
+_TOKENS = "_ ! + * - ~ : , <: :> @ 1 0 0.5 2.5 ( ) mem ' / process = ; exp log 1e30 sqrt"
 _LABELS = ("a", "b", "Z", "[2]c", "[1]d", "dry/wet", "e f", "h:g/x")
 
 
@@ -159,7 +159,7 @@ class Fuzz:
         return kinds[int(self._rng.integers(len(kinds)))]()
 
     def _soup(self) -> str:
-        tokens = self._rng.choice(_TOKENS, int(self._rng.integers(1, 12)))
+        tokens = self._rng.choice(_TOKENS.split(), int(self._rng.integers(1, 12)))
         return f"process = {' '.join(tokens)};"
 
     def _expression(self) -> str:

@@ -250,6 +250,8 @@ def _due(value: Any) -> messages.Due | None:
         raise MessageError("due holds call, every and after")
     count = _integer(1)
     reason = _reason(value.get("reason", messages.Reason.MIN_INTERVAL))
+    if reason not in (messages.Reason.MIN_INTERVAL, messages.Reason.RELOAD_COST):
+        raise MessageError(f"{reason} is no throttle of time")
     return messages.Due(
         count(value["call"]), count(value["every"]), _seconds(value["after"]), reason
     )

@@ -147,7 +147,10 @@ class Compiler:
         """The answer, if it has come or can no longer come."""
         if self._deadline is not None and time.monotonic() >= self._deadline:
             self._end()
-            return Failed(f"libfaust was not done after {self._timeout:g} s, and was stopped")
+            return Failed(
+                f"libfaust was not done after {self._timeout:g} s: make the program smaller, or "
+                "raise --compile-timeout"
+            )
         if not self._read():
             asked, problem = self._deadline is not None, self._end()
             return Failed(problem) if asked else None
@@ -205,8 +208,11 @@ class Compiler:
     def _explain(self, code: int) -> str:
         said = os.pread(self._said.fileno(), 2000, 0).decode(errors="replace")
         if "bad_alloc" in said or "MemoryError" in said:
-            return f"libfaust needs more than its {self._memory_bytes / 2**20:.0f} MiB for it"
+            return (
+                f"libfaust needs more than its {self._memory_bytes / 2**20:.0f} MiB: make delays "
+                "and tables shorter"
+            )
         how = f"ended with {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
-        return f"libfaust {how}" + (
-            f": {said.strip().splitlines()[-1][:300]}" if said.strip() else ""
-        )
+        words = said.strip().splitlines()
+        last = f" ({words[-1][:300]})" if words else ""
+        return f"libfaust {how}{last}: it can't take this program, so change it"
