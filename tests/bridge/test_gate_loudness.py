@@ -60,6 +60,12 @@ def test_channels_count_together() -> None:
     )
 
 
+def test_an_integrator_in_a_loop_is_as_loud_as_the_loop() -> None:
+    """1/(1 − z⁻¹) with −0.1 around it and a sample of delay is a lowpass of gain 10."""
+    integrator = SOS("integrator", np.array([0.0, 1, 0, 1, -1, 0])[None, :, None])
+    assert measure(Recursion("loop", integrator, gain(-0.1)), fs=FS).peak_db == pytest.approx(20)
+
+
 def test_silence_is_minus_infinity() -> None:
     assert measure(gain(0.0), fs=FS).peak_db == -np.inf
 

@@ -291,6 +291,17 @@ def outermost_loop(graph: Node) -> Recursion:
     return loop
 
 
+@pytest.mark.parametrize("value", [0.0, 1e-300, 1e200, 1e308])
+def test_no_finite_gain_is_too_odd_to_judge(value: float) -> None:
+    """Overflow ends in a verdict, and none that lets it through."""
+    loop = Recursion("loop", Delay("d", array([100, 3])), Gain("g", np.full((2, 2), value)))
+    allowed = {Verdict.STABLE} if value < 1 else {Verdict.UNSTABLE, Verdict.UNDECIDED}
+    assert judge(loop, fs=FS).verdict in allowed
+    half = DiagonalGain("half", np.full(2, 0.5))
+    nested = Recursion("outer", loop, Series("feedback", (loop, half)))
+    assert judge(nested, fs=FS).verdict in allowed
+
+
 def test_too_large_to_count_is_undecided_not_guessed() -> None:
     graph = network(8, 1.2 * orthogonal(8), np.tile([0.5, 1.2], 4))
     assert judge(graph, fs=FS).verdict is Verdict.UNSTABLE

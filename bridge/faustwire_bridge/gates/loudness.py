@@ -13,6 +13,7 @@ from faustwire_bridge.gates.transfer import (
     Spectrum,
     batches,
     circle,
+    full,
     product,
     section_poles,
     solved,
@@ -25,6 +26,7 @@ _PEAKS = 12
 _CLIMBS = 12
 # At most so many resonances of filters are looked at besides, the sharpest.
 _RESONANCES = 128
+_LOWEST = 1e-7
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Loudness:
     frequency_hz: float
 
 
+@np.errstate(all="ignore")  # what overflows counts as infinitely loud
 def measure(graph: Node, *, fs: float, points: int = _POINTS) -> Loudness:
     """Find the peak of |H|.
 
@@ -55,7 +58,9 @@ def measure(graph: Node, *, fs: float, points: int = _POINTS) -> Loudness:
     Returns:
         The peak.
     """
-    angles = np.unique(np.concatenate([_grid(points), _resonances(graph)]))
+    angles = np.concatenate([_grid(points), _resonances(graph)])
+    # An integrator in a loop is infinite at 0 Hz, the closed loop is not.
+    angles = np.unique(np.maximum(angles, _LOWEST))
     gains = _gains(graph, angles)
     peak, where = _climbed(graph, angles, gains)
     peak_db = 20 * math.log10(peak) if peak > 0 else -math.inf
@@ -96,14 +101,12 @@ def _gains(graph: Node, angles: Array) -> Array:
 
 
 def _gains_of(graph: Node, s: Spectrum) -> Array:
-    response = _response(graph, s)
-    if response.ndim == 2:
-        gains = abs(response).max(axis=1)
-    elif min(response.shape[1:]) == 1:
-        gains = np.linalg.norm(response, axis=(1, 2))
-    else:
-        gains = np.linalg.norm(response, 2, axis=(1, 2))
-    gains = np.nan_to_num(gains, nan=np.inf)
+    response = full(_response(graph, s))
+    gains = np.full(len(response), np.inf)
+    finite = np.isfinite(response).all(axis=(1, 2))
+    # The norm of one row or column needs no singular values.
+    order = None if min(response.shape[1:]) == 1 else 2
+    gains[finite] = np.linalg.norm(response[finite], order, axis=(1, 2))
     return np.broadcast_to(gains, len(s))
 
 

@@ -94,6 +94,7 @@ class _Part:
     note: str
 
 
+@np.errstate(all="ignore")  # what is not finite is looked for where it matters
 def judge(
     graph: Node, *, fs: float, exact_decay: bool = False, max_points: int = MAX_POINTS
 ) -> Stability:
@@ -182,8 +183,10 @@ def _first_look(loop: Recursion, margin: float) -> tuple[Array, bool]:
 
 
 def _gain(loop: Recursion, log_radius: float, edges: Array) -> LoopGain:
-    with np.errstate(over="ignore", invalid="ignore"):
+    try:
         return Band(log_radius, edges).loop_gain(loop)
+    except np.linalg.LinAlgError:  # beyond what numbers can hold
+        return LoopGain(np.zeros(1), np.full(1, np.inf))
 
 
 def _largest(loop: Recursion, log_radius: float, edges: Array) -> float:

@@ -8,6 +8,7 @@ near z = 1.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -183,16 +184,20 @@ def _smaller_loop(forward: Spectrum, feedback: Spectrum) -> Spectrum:
 
 
 def solved(loop: Spectrum, entering: Spectrum) -> Spectrum:
-    """(I − loop)⁻¹ · entering; right on a mode, of a loop that is another by its last digit."""
+    """(I − loop)⁻¹ · entering; right on a mode, of a loop that is another by its last digit.
+
+    Beyond what numbers can hold: infinite.
+    """
     if loop.ndim == 2:
         gap: Spectrum = np.where(loop == 1, _LAST_DIGIT, 1 - loop)
         return product(1 / gap, entering)
     identity = np.eye(loop.shape[-1])
-    try:
-        closed: Spectrum = np.linalg.solve(identity - loop, full(entering))
-    except np.linalg.LinAlgError:
-        closed = np.linalg.solve(identity - loop * (1 + _LAST_DIGIT), full(entering))
-    return closed
+    entering = full(entering)
+    for factor in (1.0, 1 + _LAST_DIGIT):
+        with suppress(np.linalg.LinAlgError):
+            closed: Spectrum = np.linalg.solve(identity - factor * loop, entering)
+            return closed
+    return np.full((len(loop), *entering.shape[1:]), np.inf + 0j)
 
 
 def _joined(node: Parallel, branches: list[Spectrum]) -> Spectrum:
