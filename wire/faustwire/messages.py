@@ -35,7 +35,7 @@ class Reason(str, Enum):
     NON_FINITE = "non-finite"  # the model holds NaN or infinite values
     NO_BRIDGE = "no-bridge"  # none reached, or none that answers within the timeout
     HANDED_OVER = "handed-over"  # wait=False: on its way, `last` will tell
-    SUPERSEDED = "superseded"  # a newer snapshot took its place before it was sent
+    SUPERSEDED = "superseded"  # a newer snapshot took its place before its turn came
 
     def __str__(self) -> str:
         return self.value
