@@ -363,3 +363,21 @@ def test_source_waits_too_and_supersedes_like_a_snapshot() -> None:
         ("anna", 1, Reason.PUBLISHED),
         ("anna", 3, Reason.PUBLISHED),
     ]
+
+
+def test_a_model_that_cannot_be_judged_is_played_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stumble(*_args: object, **_kwargs: object) -> None:
+        raise np.linalg.LinAlgError("Singular matrix")
+
+    monkeypatch.setattr("faustwire_bridge.gates.stability.judge", stumble)
+    bridge = Bridge()
+    worker = bridge.worker()
+    bridge.compiled = core.Compiled(Report(peak=0.5))
+    verdict = worker.update(0.5)
+    assert verdict.published
+    assert "Singular matrix" in verdict.warnings[-1]
+    bridge.compiled = core.Compiled(Report(peak=float("inf")))
+    assert worker.update(0.25).reason is Reason.UNSTABLE
+    assert [compile_.play for compile_ in bridge.compiles] == [True, True]
