@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow lint types bench check format clean
+.PHONY: help demo test test-slow soak-gates lint types bench check format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ test: $(READY) ## the whole suite
 test-slow: $(READY) ## what is too long for every day
 	$(BIN)/python -m pytest -m slow --timeout=1800
 
+soak-gates: $(READY) ## 100,000 random graphs and texts through the gates; an hour
+	PYTHONPATH=tests/support $(BIN)/python tests/support/gate_fuzz.py --count $(or $(COUNT),100000)
+
 lint: $(READY) ## ruff and the import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -36,6 +39,7 @@ bench: $(READY) ## times of update and of compiling beside adac's, and how exact
 	$(BIN)/python benchmarks/update_time.py
 	$(BIN)/python benchmarks/compile_time.py
 	$(BIN)/python benchmarks/exactness.py
+	$(BIN)/python benchmarks/gate_time.py
 
 check: lint types test ## all that CI checks
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -15,10 +16,13 @@ from faustwire.controls import DEFAULTS
 from faustwire.errors import FaustwireError, GraphError
 from faustwire.rendezvous import file_path, rendezvous
 from faustwire_bridge import logs
+from faustwire_bridge.gates.compiler import TIMEOUT_SECONDS
+from faustwire_bridge.gates.sound import MAX_GAIN_DB, MAX_JUMP_DB, Limits
 from faustwire_bridge.json_form import json_to_faust
 from faustwire_bridge.lock import LockedError
 from faustwire_bridge.replaced_file import ReplacedFile
 from faustwire_bridge.server import Settings, serve
+from faustwire_bridge.throttle import COST_MULTIPLE
 
 # sysexits.h: what a worker that started us, or a service manager, can tell apart.
 EXIT_LOCKED = 75
@@ -110,7 +114,65 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="debug tells every verdict (default: %(default)s)",
     )
     parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
+    _add_gates(parser)
     parser.set_defaults(run=_serve)
+
+
+def _add_gates(parser: argparse.ArgumentParser) -> None:
+    gates = parser.add_argument_group(
+        "gates", "A program that would harm the DAW or the ears is not written; see docs/gates.md."
+    )
+    gates.add_argument(
+        "--allow-unstable", action="store_true", help="write models that grow; mind your ears"
+    )
+    gates.add_argument(
+        "--max-gain-db",
+        type=float,
+        default=MAX_GAIN_DB,
+        metavar="DB",
+        help="the highest gain at any frequency; a loop that rings for a minute has 50 "
+        "(default: %(default)s)",
+    )
+    gates.add_argument(
+        "--max-jump-db",
+        type=float,
+        default=MAX_JUMP_DB,
+        metavar="DB",
+        help="how much louder than what plays a model may suddenly be; only what is above unity "
+        "gain counts (default: %(default)s)",
+    )
+    gates.add_argument(
+        "--no-compile-gate",
+        action="store_true",
+        help="don't ask libfaust first; a program that does not compile crashes the DAW",
+    )
+    gates.add_argument(
+        "--no-faust-libraries",
+        action="store_true",
+        help="the plugin's machine has no Faust libraries: text that imports any is refused",
+    )
+    gates.add_argument(
+        "--compile-timeout",
+        type=_above_zero,
+        default=TIMEOUT_SECONDS,
+        metavar="SECONDS",
+        help="how long libfaust may take; a worker waits 5 for its verdict (default: %(default)s)",
+    )
+    gates.add_argument(
+        "--cost-multiple",
+        type=_above_zero,
+        default=COST_MULTIPLE,
+        metavar="N",
+        help="two reloads are at least N times as long apart as the program takes to compile, "
+        "because that long the plugin is silent (default: %(default)s)",
+    )
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return value
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -121,6 +183,11 @@ def _serve(options: argparse.Namespace) -> int:
             endpoints=options.bind,
             insecure=options.insecure,
             leave_when_idle=options.leave_when_idle,
+            limits=Limits(options.allow_unstable, options.max_gain_db, options.max_jump_db),
+            compiles=not options.no_compile_gate,
+            faust_libraries=not options.no_faust_libraries,
+            compile_timeout=options.compile_timeout,
+            cost_multiple=options.cost_multiple,
             on_ready=_print_ready if options.print_ready else None,
         )
     )

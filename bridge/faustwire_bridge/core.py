@@ -7,12 +7,13 @@ again. The order of the decisions on a snapshot is the order of ``_snapshot``.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from faustwire.errors import FaustwireError
 from faustwire.messages import (
     Bye,
+    Due,
     Hello,
     Message,
     Ping,
@@ -26,7 +27,13 @@ from faustwire.messages import (
     Welcome,
 )
 from faustwire_bridge.codegen import generate
-from faustwire_bridge.throttle import due, turned_down
+from faustwire_bridge.gates.fits import misfit, remarks
+from faustwire_bridge.gates.known import Known
+from faustwire_bridge.gates.report import Control, Report
+from faustwire_bridge.gates.sound import Limits, Sound, heard, listen
+from faustwire_bridge.gates.structure import structure, text_identity
+from faustwire_bridge.throttle import COST_MULTIPLE, LastReload, due, turned_down
+from faustwire_bridge.waiting import Submission, Waiting
 
 # Workers ping every second; five lost ones are no accident. It costs nobody anything to be thought
 # gone: the next message is answered with the request to say Hello again.
@@ -36,6 +43,17 @@ FIRST_WORKER_SECONDS = 30.0
 NEXT_WORKER_SECONDS = 2.0
 # Incarnations remembered after they left, for resends over a lost connection.
 MAX_SESSIONS = 256
+# A compile that did not come to an end may have met a busy machine: its structure gets another
+# chance, but not at every step of a training.
+RETRY_SECONDS = 10.0
+# After these the number of the call and the clock are all that decides on the next.
+_TELLS_DUE = (
+    Reason.PUBLISHED,
+    Reason.UNCHANGED,
+    Reason.EVERY,
+    Reason.MIN_INTERVAL,
+    Reason.RELOAD_COST,
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +78,27 @@ class Lost:
     """The peer's connection is no more."""
 
     peer: bytes
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The last ``Compile`` came to an end, a good or a bad one."""
+
+    report: Report
+
+
+@dataclass(frozen=True)
+class CompileFailed:
+    """The last ``Compile`` did not come to an end: libfaust aborted, hung or took too much."""
+
+    problem: str
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """The last ``Compile`` can't be done on this machine."""
+
+    why: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +133,19 @@ class Send:
 
 
 @dataclass(frozen=True)
+class Compile:
+    """Compile the program; answer with Compiled, CompileFailed or Unchecked when it is done.
+
+    Attributes:
+        program: Faust text.
+        play: play a second of noise through it as well.
+    """
+
+    program: str
+    play: bool
+
+
+@dataclass(frozen=True)
 class Write:
     """Write the program, and then the config; answer with Written or WriteFailed at once."""
 
@@ -108,8 +160,9 @@ class Stop:
     why: str
 
 
-Event: TypeAlias = Arrived | Unreadable | Lost | Written | WriteFailed | DspChanged | Tick
-Instruction: TypeAlias = Send | Write | Stop
+Outcome: TypeAlias = Compiled | CompileFailed | Unchecked | Written | WriteFailed
+Event: TypeAlias = Arrived | Unreadable | Lost | Outcome | DspChanged | Tick
+Instruction: TypeAlias = Send | Compile | Write | Stop
 
 
 @dataclass
@@ -124,13 +177,29 @@ class Session:
 
 @dataclass(frozen=True)
 class _Publication:
-    """What is being written, and on whose behalf."""
+    """A call on its way to its verdict.
+
+    Attributes:
+        session, seq: whose it is, and which.
+        call: number of the call of ``update``; None: text of the caller's own.
+        program: Faust text, once there is one.
+        warnings: what is not as the worker has it, a line each.
+        sound: what is known of the model.
+        report: what libfaust says of the program's structure.
+    """
 
     session: Session
     seq: int
-    program: str
-    warnings: tuple[str, ...]
-    call: int | None
+    call: int | None = None
+    program: str = ""
+    warnings: tuple[str, ...] = ()
+    sound: Sound = field(default_factory=Sound)
+    report: Report | None = None
+
+    @property
+    def unjudged(self) -> bool:
+        """Only playing it can tell how it sounds, so it is known as a whole or not at all."""
+        return self.call is None or not self.sound.certain
 
 
 class Core:
@@ -141,16 +210,30 @@ class Core:
         last_reload: when the plugin was last made to reload.
     """
 
-    def __init__(self, welcome: Welcome, now: float, *, leave_when_idle: bool = False) -> None:
+    def __init__(
+        self,
+        welcome: Welcome,
+        now: float,
+        *,
+        leave_when_idle: bool = False,
+        cost_multiple: float = COST_MULTIPLE,
+        limits: Limits | None = None,
+    ) -> None:
         self.program: str | None = None
-        self.last_reload: float | None = None
+        self.last_reload: LastReload | None = None
         self._welcome = welcome
         self._leave_when_idle = leave_when_idle
+        self._cost_multiple = cost_multiple
+        self._limits = limits or Limits()
         self._idle_until = now + FIRST_WORKER_SECONDS
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._peers: dict[bytes, Session] = {}
         self._config_is_due = True
         self._publication: _Publication | None = None
+        self._waiting = Waiting()
+        self._known: Known[Report | str] = Known()
+        self._controls: tuple[Control, ...] = ()
+        self._playing_db: float | None = None
 
     def handle(self, event: Event, now: float) -> list[Instruction]:
         """Take one event.
@@ -160,8 +243,16 @@ class Core:
             now: seconds, on a clock that never goes back.
 
         Returns:
-            What to do, in this order. After a Write comes its outcome, before any other event.
+            What to do, in this order. After a Write comes its outcome, before any other event;
+            after a Compile its outcome comes in its own time, and no Write or Compile before it.
         """
+        instructions = self._take(event, now)
+        while self._publication is None and self._waiting:
+            incarnation, submission = self._waiting.take()
+            instructions += self._consider(self._sessions[incarnation], submission, now)
+        return instructions
+
+    def _take(self, event: Event, now: float) -> list[Instruction]:
         match event:
             case Arrived(peer, message):
                 return self._arrived(peer, message, now)
@@ -169,10 +260,12 @@ class Core:
                 return self._unreadable(event, now)
             case Lost(peer):
                 self._part(peer, now)
+            case Compiled() | CompileFailed() | Unchecked():
+                return self._compiled(event, now)
             case Written():
                 return self._written(now)
             case WriteFailed(problem):
-                return self._write_failed(problem)
+                return self._write_failed(problem, now)
             case DspChanged():
                 self.program = None
             case Tick():
@@ -182,9 +275,12 @@ class Core:
     def deadline(self) -> float | None:
         """When ``handle`` wants a Tick at the latest."""
         deadlines = [session.heard + SILENCE_SECONDS for session in self._peers.values()]
-        if self._leave_when_idle and not self._peers:
+        if self._may_leave():
             deadlines.append(self._idle_until)
         return min(deadlines, default=None)
+
+    def _may_leave(self) -> bool:
+        return self._leave_when_idle and not self._peers and self._publication is None
 
     def worker(self, peer: bytes) -> str:
         """What people call the worker at this peer."""
@@ -210,9 +306,7 @@ class Core:
             case Snapshot() | Source():
                 if session.answered is not None and message.seq <= session.answered.seq:
                     return [Send(peer, _again(session.answered, message.seq), again=True)]
-                if isinstance(message, Snapshot):
-                    return self._snapshot(session, message, now)
-                return self._source(session, message)
+                return self._submit(session, message, now)
         return [Send(peer, Rejection(f"a {type(message).__name__} is the bridge's to send"))]
 
     def _meet(self, peer: bytes, hello: Hello, now: float) -> list[Instruction]:
@@ -233,9 +327,12 @@ class Core:
         return [Send(peer, self._welcome)]
 
     def _forget_the_oldest(self) -> None:
-        away = [key for key, session in self._sessions.items() if session.peer is None]
+        away = [key for key, session in self._sessions.items() if self._has_left(session)]
         for incarnation in away[: max(0, len(self._sessions) - MAX_SESSIONS)]:
             del self._sessions[incarnation]
+
+    def _has_left(self, session: Session) -> bool:
+        return session.peer is None and session.hello.incarnation not in self._waiting
 
     def _part(self, peer: bytes, now: float) -> None:
         session = self._peers.pop(peer, None)
@@ -247,14 +344,32 @@ class Core:
         for peer, session in list(self._peers.items()):
             if now - session.heard >= SILENCE_SECONDS:
                 self._part(peer, now)
-        if self._leave_when_idle and not self._peers and now >= self._idle_until:
+        if self._may_leave() and now >= self._idle_until:
             return [Stop("the last worker has gone")]
         return []
 
     # -- what to publish ---------------------------------------------------------------------
 
+    def _submit(self, session: Session, message: Submission, now: float) -> list[Instruction]:
+        """One publication at a time: what comes meanwhile waits, and is judged in its turn."""
+        current = self._publication
+        if current is None:
+            return self._consider(session, message, now)
+        if current.session is session and message.seq <= current.seq:
+            return []  # Sent again; its verdict is on its way.
+        old = self._waiting.put(session.hello.incarnation, message)
+        if old is None:
+            return []
+        return self._answer(_Publication(session, old.seq), Reason.SUPERSEDED, now)
+
+    def _consider(self, session: Session, message: Submission, now: float) -> list[Instruction]:
+        if isinstance(message, Snapshot):
+            return self._snapshot(session, message, now)
+        return self._source(session, message, now)
+
     def _snapshot(self, session: Session, snapshot: Snapshot, now: float) -> list[Instruction]:
         hello = session.hello
+        publication = _Publication(session, snapshot.seq, snapshot.call)
         if not snapshot.force:
             reason = turned_down(
                 snapshot.call,
@@ -264,89 +379,150 @@ class Core:
                 last_reload=self.last_reload,
             )
             if reason is not None:
-                return self._answer(session, snapshot.seq, reason, now=now, call=snapshot.call)
+                return self._answer(publication, reason, now)
         try:
             program = generate(
                 snapshot.graph, fs=snapshot.fs, name=snapshot.name, controls=snapshot.controls
             )
         except FaustwireError as problem:
-            return self._answer(session, snapshot.seq, Reason.REFUSED, str(problem))
-        return self._publish(
-            _Publication(session, snapshot.seq, program.text, program.warnings, snapshot.call), now
+            return self._answer(publication, Reason.REFUSED, now, str(problem))
+        publication = replace(publication, program=program.text, warnings=program.warnings)
+        if program.text == self.program:
+            return self._answer(publication, Reason.UNCHANGED, now)
+        sound = listen(
+            snapshot.graph, fs=snapshot.fs, limits=self._limits, playing_db=self._playing_db
         )
+        warnings = (*program.warnings, *sound.warnings)
+        publication = replace(publication, sound=sound, warnings=warnings)
+        if sound.refusal is not None:
+            return self._answer(publication, sound.refusal[0], now, sound.refusal[1])
+        return self._check(publication, now)
 
-    def _source(self, session: Session, source: Source) -> list[Instruction]:
+    def _source(self, session: Session, source: Source, now: float) -> list[Instruction]:
+        publication = _Publication(session, source.seq, program=source.code)
         if not source.code.strip():
             # The plugin crashes its host on an empty file.
-            return self._answer(session, source.seq, Reason.REFUSED, "the program is empty")
-        return self._publish(_Publication(session, source.seq, source.code, (), None), now=None)
+            return self._answer(publication, Reason.REFUSED, now, "the program is empty")
+        if source.code == self.program:
+            return self._answer(publication, Reason.UNCHANGED, now)
+        return self._check(publication, now)
 
-    def _publish(self, publication: _Publication, now: float | None) -> list[Instruction]:
-        if publication.program == self.program:
-            return self._answer(
-                publication.session,
-                publication.seq,
-                Reason.UNCHANGED,
-                warnings=publication.warnings,
-                now=now,
-                call=publication.call,
-            )
+    # -- what libfaust says ------------------------------------------------------------------
+
+    def _check(self, publication: _Publication, now: float) -> list[Instruction]:
+        known = self._recall(publication, now)
+        if known is not None:
+            return self._judge(publication, known, now)
+        self._publication = publication
+        return [Compile(publication.program, play=publication.unjudged)]
+
+    def _recall(self, publication: _Publication, now: float) -> Report | str | None:
+        """What is known of a program."""
+        known = self._known.get(text_identity(publication.program), now)
+        if known is None and not publication.unjudged:
+            known = self._known.get(structure(publication.program), now)
+        return known
+
+    def _compiled(
+        self, event: Compiled | CompileFailed | Unchecked, now: float
+    ) -> list[Instruction]:
+        publication, self._publication = self._publication, None
+        assert publication is not None, "an answer without a Compile"  # noqa: S101 - the shell's fault
+        text = text_identity(publication.program)
+        key = text if publication.unjudged else structure(publication.program)
+        match event:
+            case Compiled(report):
+                # Constants may well be what libfaust refuses: that holds for this text alone.
+                self._known.put(text if report.problem else key, report)
+                return self._judge(publication, report, now)
+            case CompileFailed(problem):
+                self._known.put(key, problem, now + RETRY_SECONDS)
+                return self._judge(publication, problem, now)
+            case Unchecked(why):
+                warnings = (*publication.warnings, f"not checked: {why}")
+                return self._write(replace(publication, warnings=warnings))
+
+    def _judge(
+        self, publication: _Publication, said: Report | str, now: float
+    ) -> list[Instruction]:
+        if isinstance(said, str):
+            return self._answer(publication, Reason.DOES_NOT_COMPILE, now, said)
+        publication = replace(publication, report=said)
+        if said.problem:
+            return self._answer(publication, Reason.DOES_NOT_COMPILE, now, said.problem)
+        problem = misfit(said)
+        if problem is not None:
+            return self._answer(publication, Reason.MISFIT, now, problem)
+        refusal = None if said.peak is None else heard(said.peak, self._limits)
+        if refusal is not None:
+            return self._answer(publication, refusal[0], now, refusal[1])
+        told = remarks(said.controls, self._controls)
+        return self._write(replace(publication, warnings=(*publication.warnings, *told)))
+
+    # -- the files ---------------------------------------------------------------------------
+
+    def _write(self, publication: _Publication) -> list[Instruction]:
         self._publication = publication
         return [Write(publication.program, rewrite_config=self._config_is_due)]
 
     def _written(self, now: float) -> list[Instruction]:
         publication, self._publication = self._publication, None
         assert publication is not None, "Written without a Write"  # noqa: S101 - the shell's fault
+        report = publication.report
         self.program = publication.program
-        self.last_reload = now
+        self.last_reload = LastReload(now, self._cost_multiple * report.seconds if report else 0.0)
+        self._controls = report.controls if report else ()
+        self._playing_db = publication.sound.peak_db
         self._config_is_due = False
-        return self._answer(
-            publication.session,
-            publication.seq,
-            Reason.PUBLISHED,
-            self._welcome.dsp_path,
-            warnings=publication.warnings,
-            now=now,
-            call=publication.call,
-        )
+        return self._answer(publication, Reason.PUBLISHED, now, self._welcome.dsp_path)
 
-    def _write_failed(self, problem: str) -> list[Instruction]:
+    def _write_failed(self, problem: str, now: float) -> list[Instruction]:
         publication, self._publication = self._publication, None
         assert publication is not None, "WriteFailed without a Write"  # noqa: S101
         self.program = None
-        return self._answer(publication.session, publication.seq, Reason.WRITE_FAILED, problem)
+        return self._answer(publication, Reason.WRITE_FAILED, now, problem)
+
+    # -- the verdict -------------------------------------------------------------------------
 
     def _unreadable(self, event: Unreadable, now: float) -> list[Instruction]:
         session = self._peers.get(event.peer)
         if session is None or event.seq is None:
             return [Send(event.peer, Rejection(event.problem))]
         session.heard = now
-        return self._answer(session, event.seq, Reason.REFUSED, event.problem)
+        return self._answer(_Publication(session, event.seq), Reason.REFUSED, now, event.problem)
 
     def _answer(
-        self,
-        session: Session,
-        seq: int,
-        reason: Reason,
-        detail: str = "",
-        *,
-        warnings: tuple[str, ...] = (),
-        now: float | None = None,
-        call: int | None = None,
+        self, publication: _Publication, reason: Reason, now: float, detail: str = ""
     ) -> list[Instruction]:
-        """The verdict, remembered for a resend; with ``now`` and ``call`` it tells what is due."""
-        next_due = None
-        if now is not None and call is not None:
-            next_due = due(
-                call,
-                now,
-                every=session.hello.every,
-                min_interval=session.hello.min_interval,
-                last_reload=self.last_reload,
-            )
-        verdict = Verdict(seq, reason is Reason.PUBLISHED, reason, detail, warnings, next_due)
-        session.answered = verdict
+        """The verdict, remembered for a resend."""
+        session, report = publication.session, publication.report
+        verdict = Verdict(
+            publication.seq,
+            reason is Reason.PUBLISHED,
+            reason,
+            detail,
+            publication.warnings,
+            self._due(publication, now) if reason in _TELLS_DUE else None,
+            compile_seconds=report.seconds if report else None,
+            peak_db=publication.sound.peak_db,
+            margin_db=publication.sound.margin_db,
+            rt60_seconds=publication.sound.rt60_seconds,
+        )
+        if session.answered is None or session.answered.seq < verdict.seq:
+            session.answered = verdict
         return [Send(session.peer, verdict)] if session.peer is not None else []
+
+    def _due(self, publication: _Publication, now: float) -> Due | None:
+        if publication.call is None:
+            return None
+        hello = publication.session.hello
+        return due(
+            publication.call,
+            now,
+            every=hello.every,
+            min_interval=hello.min_interval,
+            last_reload=self.last_reload,
+        )
 
 
 def _again(answered: Verdict, seq: int) -> Verdict:

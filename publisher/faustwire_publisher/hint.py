@@ -29,4 +29,4 @@ class Hint:
             return None
         if (call - self._due.call) % self._due.every:
             return Reason.EVERY
-        return Reason.MIN_INTERVAL if time.monotonic() < self._not_before else None
+        return self._due.reason if time.monotonic() < self._not_before else None

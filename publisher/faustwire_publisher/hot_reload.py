@@ -40,6 +40,7 @@ _TIMEOUT_SECONDS = 5.0
 _SKIPPED = {
     Reason.EVERY: Verdict(0, False, Reason.EVERY),
     Reason.MIN_INTERVAL: Verdict(0, False, Reason.MIN_INTERVAL),
+    Reason.RELOAD_COST: Verdict(0, False, Reason.RELOAD_COST),
 }
 
 

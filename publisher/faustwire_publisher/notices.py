@@ -6,14 +6,13 @@ import inspect
 import logging
 import warnings
 
-from faustwire.messages import Reason, Verdict
+from faustwire.messages import HOLDS_BACK, Reason, Verdict
 from faustwire_publisher.errors import FaustwireWarning
 
 _log = logging.getLogger("faustwire.publisher")
 
 # What each reason proves to be over: the plugin's troubles end with a program that passes, the
 # bridge's silence with any word of it.
-_HOLDS_BACK = (Reason.REFUSED, Reason.WRITE_FAILED, Reason.NON_FINITE, Reason.NO_BRIDGE)
 _PASSES = (Reason.PUBLISHED, Reason.UNCHANGED)
 
 
@@ -25,7 +24,7 @@ class Notices:
 
     def take(self, verdict: Verdict) -> None:
         """Warn if this verdict is news, or note that a cause is over."""
-        if verdict.reason in _HOLDS_BACK:
+        if verdict.reason in HOLDS_BACK:
             self._warn(verdict)
         if verdict.reason in _PASSES:
             self._told.clear()

@@ -53,3 +53,8 @@ def test_a_new_connection_forgets_because_a_new_bridge_may_see_it_differently(cl
 
 def test_a_bridge_that_wants_every_call_gets_every_call(clock: Clock) -> None:
     assert hint.Hint(answered(None), connection=1).turns_down(2, 1) is None
+
+
+def test_a_skipped_call_has_the_reason_that_the_bridge_would_give(clock: Clock) -> None:
+    due = Due(call=2, every=1, after=1.0, reason=Reason.RELOAD_COST)
+    assert hint.Hint(answered(due), connection=1).turns_down(2, 1) is Reason.RELOAD_COST

@@ -19,6 +19,7 @@ from bridges import Plugin, eventually
 from faustwire import codec
 from faustwire.messages import Hello, Snapshot, Source, Verdict, Welcome
 from faustwire_bridge import core
+from faustwire_bridge.gates.report import Report
 from faustwire_bridge.server import Settings, serve
 from faustwire_publisher import HotReload
 from faustwire_publisher.lowering import lower
@@ -77,6 +78,8 @@ class ByHand:
     def send(self, message: Hello | Snapshot | Source) -> Any:
         arrived = core.Arrived(b"anna", codec.decode(codec.encode(message)))
         instructions = self.core.handle(arrived, self.clock.now)
+        if isinstance(instructions[0], core.Compile):
+            instructions = self.core.handle(core.Compiled(Report()), self.clock.now)
         if isinstance(instructions[0], core.Write):
             instructions = self.core.handle(core.Written(), self.clock.now)
         [send] = instructions

@@ -38,6 +38,16 @@ EXAMPLES: dict[str, Message] = {
     "bye": messages.Bye(),
     "welcome": Welcome(7, "studio", "/plugins/live.dsp"),
     "verdict": Verdict(3, True, Reason.PUBLISHED, "ok", ("a warning",), Due(11, 2, 0.5)),
+    "verdict-measured": Verdict(
+        4,
+        False,
+        Reason.RELOAD_COST,
+        due=Due(11, 2, 0.5, Reason.RELOAD_COST),
+        compile_seconds=0.05,
+        peak_db=12.5,
+        margin_db=0.5,
+        rt60_seconds=2.5,
+    ),
     "pong": messages.Pong(),
     "rejection": messages.Rejection("say hello"),
 }
@@ -103,6 +113,11 @@ def test_nested_lists_stand_for_arrays_too() -> None:
     decoded = codec.decode(msgpack.packb(body(EXAMPLES["snapshot"], graph=graph)))
     assert isinstance(decoded, Snapshot)
     assert decoded.graph.matrix.tolist() == [[1, 2], [3, 4]]  # type: ignore[union-attr]
+
+
+def test_only_time_can_be_why_later_calls_are_not_due() -> None:
+    due = {"call": 1, "every": 1, "after": 0.5, "reason": "refused"}
+    assert "no throttle of time" in refused(body(EXAMPLES["verdict"], due=due))
 
 
 def test_another_version_is_refused_with_what_to_do() -> None:

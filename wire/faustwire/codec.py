@@ -123,7 +123,8 @@ def _pack_other(value: object) -> dict[str, Any]:
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{type(value).__name__} can't cross the wire")
     # Most models are float32: half the bytes, where nothing is lost.
-    single = value.astype("<f4")
+    with np.errstate(over="ignore"):
+        single = value.astype("<f4")
     if np.array_equal(single, value):
         return {"shape": value.shape, "f4": single.tobytes()}
     return {"shape": value.shape, "f8": value.astype("<f8", copy=False).tobytes()}
@@ -146,7 +147,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (str, int, float, tuple)) or value is None:
         return value.value if isinstance(value, messages.Reason) else value
     if isinstance(value, messages.Due):
-        return {"call": value.call, "every": value.every, "after": value.after}
+        return {**vars(value), "reason": value.reason.value}
     if isinstance(value, Mapping):
         return controls.to_plain(value) if _are_sliders(value) else dict(value)
     return plain.to_plain(value)
@@ -190,6 +191,14 @@ def _integer(lowest: int) -> _Check:
 def _seconds(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value < math.inf:
         raise MessageError(f"{str(value)[:40]} is no number of seconds")
+    return float(value)
+
+
+def _measured(value: Any) -> float | None:
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise MessageError(f"{str(value)[:40]} is no measured number")
     return float(value)
 
 
@@ -240,7 +249,12 @@ def _due(value: Any) -> messages.Due | None:
     if not isinstance(value, dict) or not {"call", "every", "after"} <= value.keys():
         raise MessageError("due holds call, every and after")
     count = _integer(1)
-    return messages.Due(count(value["call"]), count(value["every"]), _seconds(value["after"]))
+    reason = _reason(value.get("reason", messages.Reason.MIN_INTERVAL))
+    if reason not in (messages.Reason.MIN_INTERVAL, messages.Reason.RELOAD_COST):
+        raise MessageError(f"{reason} is no throttle of time")
+    return messages.Due(
+        count(value["call"]), count(value["every"]), _seconds(value["after"]), reason
+    )
 
 
 def _lines(value: Any) -> tuple[str, ...]:
@@ -253,6 +267,7 @@ def _lines(value: Any) -> tuple[str, ...]:
 _CHECKS: dict[str, _Check] = {
     "call": _integer(1),
     "code": _text(MAX_CODE),
+    "compile_seconds": _measured,
     "controls": _sliders,
     "detail": _text(MAX_TEXT),
     "dsp_path": _text(MAX_TEXT),
@@ -263,12 +278,15 @@ _CHECKS: dict[str, _Check] = {
     "graph": _graph,
     "host": _text(MAX_TEXT),
     "incarnation": _text(64),
+    "margin_db": _measured,
     "metrics": _metrics,
     "min_interval": _seconds,
     "name": _text(validation.MAX_NAME),
+    "peak_db": _measured,
     "pid": _integer(0),
     "published": _flag,
     "reason": _reason,
+    "rt60_seconds": _measured,
     "seq": _integer(0),
     "warnings": _lines,
     "worker": _text(validation.MAX_NAME),

@@ -24,16 +24,36 @@ class Reason(str, Enum):
     UNCHANGED = "unchanged"  # the plugin has this very program already
     EVERY = "every"  # not one of the every-th calls
     MIN_INTERVAL = "min-interval"  # too soon after the last reload
-    REFUSED = "refused"  # can't be played, or not safely
+    RELOAD_COST = "reload-cost"  # too soon for what the last program took to compile
+    REFUSED = "refused"  # can't be played
+    TOO_LOUD = "too-loud"  # louder than a limit, or suddenly much louder than what plays
+    UNSTABLE = "unstable"  # a loop that grows
+    MISFIT = "misfit"  # the plugin can't take it: channels, sliders
+    DOES_NOT_COMPILE = "does-not-compile"  # libfaust refuses it, aborts, hangs, or needs too much
     WRITE_FAILED = "write-failed"  # the disk or its permissions
     # The publisher's own.
     NON_FINITE = "non-finite"  # the model holds NaN or infinite values
     NO_BRIDGE = "no-bridge"  # none reached, or none that answers within the timeout
     HANDED_OVER = "handed-over"  # wait=False: on its way, `last` will tell
-    SUPERSEDED = "superseded"  # a newer snapshot took its place before it was sent
+    SUPERSEDED = "superseded"  # a newer snapshot took its place before its turn came
 
     def __str__(self) -> str:
         return self.value
+
+
+# What comes of the model or the disk, not of time, and holds until it is over.
+HOLDS_BACK = frozenset(
+    {
+        Reason.REFUSED,
+        Reason.TOO_LOUD,
+        Reason.UNSTABLE,
+        Reason.MISFIT,
+        Reason.DOES_NOT_COMPILE,
+        Reason.WRITE_FAILED,
+        Reason.NON_FINITE,
+        Reason.NO_BRIDGE,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -123,11 +143,13 @@ class Due:
         call: a call that qualifies by number; so does every ``every``-th after it.
         every: that period.
         after: seconds from this verdict before which time turns every call down.
+        reason: why time does: "min-interval" or "reload-cost".
     """
 
     call: int
     every: int
     after: float
+    reason: Reason = Reason.MIN_INTERVAL
 
 
 @dataclass(frozen=True)
@@ -141,6 +163,12 @@ class Verdict:
         detail: one line for people.
         warnings: what the program could not do as asked, a line each.
         due: None where the bridge wants to see every call.
+        compile_seconds: what libfaust takes for a program of this structure: the plugin's silence
+            at a reload; None where that is not known.
+        peak_db: the largest gain from any input to any output at any frequency.
+        margin_db: by so much the gain around the model's loops stays below one, whatever their
+            delays are; below 0 it decides nothing.
+        rt60_seconds: the model's slowest decay by 60 dB, or a time it does not exceed.
     """
 
     seq: int
@@ -149,6 +177,10 @@ class Verdict:
     detail: str = ""
     warnings: tuple[str, ...] = ()
     due: Due | None = None
+    compile_seconds: float | None = None
+    peak_db: float | None = None
+    margin_db: float | None = None
+    rt60_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,189 @@
+"""The process in which libfaust compiles: it may abort, hang or eat memory there.
+
+Started by ``compiler`` as a file, not as a module, so that it is there at once: it imports nothing
+of ours, and neither numpy. It ends when the bridge's end of its socket closes.
+
+    python child.py CONTROL_FD TEXT_FD MEMORY_BYTES LIBRARIES(0|1)
+
+One JSON object a line: first ``{"ready": "cyfaust 2.83.1"}`` or ``{"missing": why}``; then for each
+request ``{"size": bytes of the text, "name": …, "play": bool, "seconds": deadline}`` the fields of
+``report.Report``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import math
+import os
+import random
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+# The directory of this file holds modules of ours whose names must not hide others.
+del sys.path[0]
+
+# What it says for people; libfaust quotes the offending expression, however long it is.
+_MAX_PROBLEM = 600
+_FS = 48_000
+# A second in blocks of the plugin's size would be slow; it makes no difference to the result.
+_BLOCK = 4800
+
+# Takes the text, a name, and whether to play it.
+_Compile = Callable[[str, str, bool], dict[str, Any]]
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    control_fd, text_fd, memory_bytes, libraries = map(int, sys.argv[1:])
+    # Ctrl-C in the bridge's terminal is for the bridge.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    control = socket.socket(fileno=control_fd)
+    try:
+        version, compile_program = _backend(libraries=bool(libraries))
+    except ImportError as problem:
+        _send(control, {"missing": str(problem)})
+        return
+    with contextlib.suppress(ValueError, OSError):  # macOS knows no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    _send(control, {"ready": version})
+    with control.makefile("r") as requests:
+        for request in requests:
+            wanted = json.loads(request)
+            text = os.pread(text_fd, wanted["size"], 0).decode()
+            # Should the bridge be killed meanwhile, nobody else ends a compile that hangs.
+            signal.setitimer(signal.ITIMER_REAL, wanted["seconds"] + 1)
+            answer = compile_program(text, wanted["name"], wanted["play"])
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _send(control, answer)
+
+
+def _send(control: socket.socket, answer: dict[str, Any]) -> None:
+    control.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def _backend(*, libraries: bool) -> tuple[str, _Compile]:
+    try:
+        from cyfaust import cyfaust  # noqa: PLC0415  (optional)
+    except ImportError:
+        if shutil.which("faust") is None:
+            raise
+        return "faust", _Program(libraries=libraries).compile
+    if not libraries:
+        cyfaust.PACKAGE_RESOURCES = ()
+    return f"cyfaust {cyfaust.get_version()}", _Library(cyfaust).compile
+
+
+class _Library:
+    """libfaust itself, with the plugin's backend: an interpreter of single precision."""
+
+    def __init__(self, cyfaust: Any) -> None:
+        self._cyfaust = cyfaust
+
+    def compile(self, text: str, name: str, play: bool) -> dict[str, Any]:
+        begun = time.process_time()
+        said = io.StringIO()
+        # cyfaust prints libfaust's message and returns None.
+        with contextlib.redirect_stdout(said):
+            factory = self._cyfaust.create_dsp_factory_from_string(name, text)
+        if factory is None:
+            return _refusal(said.getvalue())
+        program = factory.create_dsp_instance()
+        program.init(_FS)
+        seconds = time.process_time() - begun
+        described = json.loads(factory.get_json())
+        channels = described["inputs"], described["outputs"]
+        return _description(described, seconds) | (
+            {"peak": _peak(program, *channels)} if play else {}
+        )
+
+
+class _Program:
+    """The ``faust`` program, where there is no wheel; it can't play."""
+
+    def __init__(self, *, libraries: bool) -> None:
+        self._libraries = libraries
+
+    def compile(self, text: str, name: str, _play: bool) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, f"{name}.dsp")
+            source.write_text(text)
+            begun = _children_seconds()
+            command = ["faust", "-json", "-O", folder, "-o", "program.cpp", str(source)]
+            result = subprocess.run(  # noqa: S603
+                command, cwd=folder, capture_output=True, text=True, check=False
+            )
+            seconds = _children_seconds() - begun
+            if result.returncode:
+                return _refusal(result.stderr)
+            described = json.loads(Path(f"{source}.json").read_text())
+        needed = described.get("library_list")
+        if needed and not self._libraries:
+            return _refusal(f"ERROR : the plugin's machine has no Faust libraries: {needed[0]}")
+        return _description(described, seconds)
+
+
+def _children_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _refusal(said: str) -> dict[str, Any]:
+    # An assertion of libfaust's comes with a stack trace.
+    words = said.partition("Stack trace")[0] if "ASSERT" in said else said
+    return {"problem": " ".join(words.split())[:_MAX_PROBLEM] or "libfaust said nothing but no"}
+
+
+def _description(described: dict[str, Any], seconds: float) -> dict[str, Any]:
+    return {
+        "seconds": seconds,
+        "n_in": int(described["inputs"]),
+        "n_out": int(described["outputs"]),
+        "controls": list(_controls(described["ui"])),
+    }
+
+
+def _controls(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for item in items:
+        if "items" in item:
+            yield from _controls(item["items"])
+            continue
+        control: dict[str, Any] = {"address": item["address"]}
+        if item["type"].endswith("bargraph"):
+            control["shows"] = True
+        control |= {key: float(item[key]) for key in ("init", "min", "max") if key in item}
+        yield control
+
+
+def _peak(program: Any, n_in: int, n_out: int) -> float:
+    """The largest sample of what the program makes of a second of full-scale noise."""
+    dice = random.Random(0)  # noqa: S311
+    source, result = _buffers(n_in), _buffers(n_out)
+    peak = 0.0
+    for _ in range(_FS // _BLOCK):
+        for channel in range(n_in):
+            for frame in range(_BLOCK):
+                source[channel, frame] = dice.uniform(-1.0, 1.0)
+        program.compute(_BLOCK, source, result)
+        heard = result.cast("B").cast("f")[: n_out * _BLOCK]
+        peak = max(peak, *(abs(sample) if math.isfinite(sample) else math.inf for sample in heard))
+    return peak
+
+
+def _buffers(channels: int) -> memoryview[Any]:
+    size = max(channels, 1)
+    return memoryview(bytearray(4 * size * _BLOCK)).cast("B").cast("f", (size, _BLOCK))
+
+
+if __name__ == "__main__":
+    main()

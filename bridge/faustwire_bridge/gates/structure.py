@@ -1,0 +1,43 @@
+"""What libfaust's success depends on in a program of ours: everything but the constants."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+# Comments of a line, and definitions that hold a slider's range or make an integer: the length of
+# a delay line follows from those.
+_LINES = re.compile(r'^//.*\n|^[^\n]*(?:"|int\()[^\n]*\n', re.MULTILINE)
+# As Python writes floats. A sign before one is part of it, be it the constant's or a sum's.
+_CONSTANT = re.compile(r"[-+]?(?<![\w.])\d+(?:\.\d+(?:e[-+]?\d+)?|e[-+]?\d+)")
+# Zero and one are simplified away, and a division by zero does not compile.
+_SPECIAL = frozenset({0.0, 1.0})
+
+
+def structure(program: str) -> bytes:
+    """A digest that programs of our code generator share if they differ in constants alone.
+
+    Whole numbers (delays, numbers of channels), sliders and names count; comments don't.
+    """
+    digest = hashlib.sha256()
+    end = 0
+    for line in _LINES.finditer(program):
+        digest.update(_masked(program[end : line.start()]))
+        if not line[0].startswith("//"):
+            digest.update(line[0].encode())
+        end = line.end()
+    digest.update(_masked(program[end:]))
+    return digest.digest()
+
+
+def text_identity(program: str) -> bytes:
+    """A digest that only equal texts share."""
+    return hashlib.sha256(b"text" + program.encode()).digest()
+
+
+def _masked(text: str) -> bytes:
+    return _CONSTANT.sub(_mask, text).encode()
+
+
+def _mask(constant: re.Match[str]) -> str:
+    return constant[0] if abs(float(constant[0])) in _SPECIAL else "#"

@@ -1,0 +1,19 @@
+"""A small fuzz of the gates with every run; `make soak-gates` is the large one."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from faustwire.messages import Reason
+from gate_fuzz import Fuzz
+
+
+def test_nothing_that_harms_the_plugin_is_ever_written() -> None:
+    with closing(Fuzz(seed=7)) as fuzz:
+        for _ in range(400):
+            fuzz.step()
+    met = set(fuzz.reasons)
+    assert fuzz.reasons[str(Reason.PUBLISHED)] > 50
+    for reason in (Reason.UNSTABLE, Reason.TOO_LOUD, Reason.MISFIT, Reason.DOES_NOT_COMPILE):
+        assert str(reason) in met, "the fuzz reaches every gate"
+    assert "no message" in met
