@@ -32,7 +32,7 @@ from faustwire_bridge.libfaust import compile_program
 from faustwire_publisher.lowering import lower
 
 FS = 48_000
-# Issue 3: how many times faster to compile, by size; how much cheaper to run.
+# Goals: how many times faster to compile, by size; how much cheaper to run.
 COMPILE_GOALS = {
     "dense": {4: 3.5, 8: 2.5, 16: 2.0, 32: 1.5},
     "householder": {4: 3.5, 8: 3.0, 16: 3.0, 32: 4.0},

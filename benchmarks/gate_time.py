@@ -19,7 +19,7 @@ import numpy as np
 
 from faustwire.graph import Delay, Gain, Node, Recursion, Series
 from faustwire.messages import Hello, Snapshot, Welcome
-from faustwire_bridge import core
+from faustwire_bridge import core, exchange
 from faustwire_bridge.codegen import generate
 from faustwire_bridge.gates.compiler import Compiler
 from faustwire_bridge.gates.report import Report
@@ -65,13 +65,13 @@ def main() -> None:
     for size in options.sizes:
         rng = np.random.default_rng(size)
         bridge = core.Core(Welcome(1, "here", "/live.dsp"), 0.0)
-        bridge.handle(core.Arrived(b"anna", Hello("anna", "1", min_interval=0)), 0.0)
+        bridge.handle(exchange.Arrived(b"anna", Hello("anna", "1", min_interval=0)), 0.0)
         rows = []
         with closing(Compiler("live")) as compiler:
             compiled(compiler, "process = _,_;")
             for number in range(1, options.repeats + 2):
                 graph = network(size, rng)
-                snapshot = core.Arrived(b"anna", Snapshot(number, number, float(FS), graph))
+                snapshot = exchange.Arrived(b"anna", Snapshot(number, number, float(FS), graph))
                 row = [
                     timed(lambda: bridge.handle(snapshot, 0.0)),  # noqa: B023 - called at once
                     timed(lambda: generate(graph, fs=FS)),  # noqa: B023
@@ -79,10 +79,10 @@ def main() -> None:
                     timed(lambda: compiled(compiler, generate(graph, fs=FS).text)),  # noqa: B023
                 ]
                 if number == 1:  # the structure is new to the core
-                    bridge.handle(core.Compiled(Report()), 0.0)
+                    bridge.handle(exchange.Compiled(Report()), 0.0)
                 else:
                     rows.append(row)
-                bridge.handle(core.Written(), 0.0)
+                bridge.handle(exchange.Written(), 0.0)
         known, code, sound, new = (statistics.median(column) for column in zip(*rows, strict=True))
         print(f"{size:5}{known:18.2f}{code:15.2f}{sound:17.2f}{new:29.1f}", flush=True)
 

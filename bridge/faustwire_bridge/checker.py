@@ -1,16 +1,16 @@
-"""The shell's side of the compile gate: what becomes of a ``core.Compile``."""
+"""The shell's side of the compile gate: what becomes of a ``exchange.Compile``."""
 
 from __future__ import annotations
 
 import logging
 
-from faustwire_bridge import core
+from faustwire_bridge import exchange
 from faustwire_bridge.gates.compiler import Compiler, Failed, Missing, missing
 from faustwire_bridge.gates.report import Report
 
 _log = logging.getLogger("faustwire.bridge")
 
-_Outcome = core.Compiled | core.CompileFailed | core.Unchecked
+_Outcome = exchange.Compiled | exchange.CompileFailed | exchange.Unchecked
 
 
 class Checker:
@@ -36,11 +36,11 @@ class Checker:
     def compile(self, program: str, *, play: bool) -> _Outcome | None:
         """Have a program compiled; None: ``outcome`` will tell."""
         if self._why_not is not None or self._compiler is None:
-            return core.Unchecked(self._why_not or "")
+            return exchange.Unchecked(self._why_not or "")
         try:
             self._compiler.ask(program, play=play)
         except OSError as problem:
-            return core.CompileFailed(f"libfaust can't be started: {problem}")
+            return exchange.CompileFailed(f"libfaust can't be started: {problem}")
         self._asked = True
         return None
 
@@ -55,11 +55,11 @@ class Checker:
         self._asked = False
         match answer:
             case Report():
-                return core.Compiled(answer)
+                return exchange.Compiled(answer)
             case Failed(problem):
-                return core.CompileFailed(problem)
+                return exchange.CompileFailed(problem)
             case Missing(problem):
-                return core.Unchecked(problem)
+                return exchange.Unchecked(problem)
 
     def fileno(self) -> int | None:
         """What to wait for."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 from faustwire.errors import FaustwireError
 from faustwire.messages import (
@@ -22,11 +21,28 @@ from faustwire.messages import (
     Rejection,
     Snapshot,
     Source,
-    ToWorker,
     Verdict,
     Welcome,
 )
 from faustwire_bridge.codegen import generate
+from faustwire_bridge.exchange import (
+    Arrived,
+    Compile,
+    Compiled,
+    CompileFailed,
+    DspChanged,
+    Event,
+    Instruction,
+    Lost,
+    Send,
+    Stop,
+    Tick,
+    Unchecked,
+    Unreadable,
+    Write,
+    WriteFailed,
+    Written,
+)
 from faustwire_bridge.gates.fits import misfit, remarks
 from faustwire_bridge.gates.known import Known
 from faustwire_bridge.gates.report import Control, Report
@@ -54,115 +70,6 @@ _TELLS_DUE = (
     Reason.MIN_INTERVAL,
     Reason.RELOAD_COST,
 )
-
-
-@dataclass(frozen=True)
-class Arrived:
-    """A message came from a peer (the routing id that ZeroMQ gave its connection)."""
-
-    peer: bytes
-    message: Message
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """Bytes came that are no message; ``seq`` if they were once meant as a numbered one."""
-
-    peer: bytes
-    problem: str
-    seq: int | None
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The peer's connection is no more."""
-
-    peer: bytes
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """The last ``Compile`` came to an end, a good or a bad one."""
-
-    report: Report
-
-
-@dataclass(frozen=True)
-class CompileFailed:
-    """The last ``Compile`` did not come to an end: libfaust aborted, hung or took too much."""
-
-    problem: str
-
-
-@dataclass(frozen=True)
-class Unchecked:
-    """The last ``Compile`` can't be done on this machine."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Written:
-    """The last ``Write`` is done."""
-
-
-@dataclass(frozen=True)
-class WriteFailed:
-    """The last ``Write`` could not be done; the files are whole, the old ones or the new."""
-
-    problem: str
-
-
-@dataclass(frozen=True)
-class DspChanged:
-    """Somebody else has changed or removed the ``.dsp``."""
-
-
-@dataclass(frozen=True)
-class Tick:
-    """Time has passed."""
-
-
-@dataclass(frozen=True)
-class Send:
-    """Send a message to a peer; ``again``: the answer to a resend."""
-
-    peer: bytes
-    message: ToWorker
-    again: bool = False
-
-
-@dataclass(frozen=True)
-class Compile:
-    """Compile the program; answer with Compiled, CompileFailed or Unchecked when it is done.
-
-    Attributes:
-        program: Faust text.
-        play: play a second of noise through it as well.
-    """
-
-    program: str
-    play: bool
-
-
-@dataclass(frozen=True)
-class Write:
-    """Write the program, and then the config; answer with Written or WriteFailed at once."""
-
-    program: str
-    rewrite_config: bool
-
-
-@dataclass(frozen=True)
-class Stop:
-    """End the bridge."""
-
-    why: str
-
-
-Outcome: TypeAlias = Compiled | CompileFailed | Unchecked | Written | WriteFailed
-Event: TypeAlias = Arrived | Unreadable | Lost | Outcome | DspChanged | Tick
-Instruction: TypeAlias = Send | Compile | Write | Stop
 
 
 @dataclass

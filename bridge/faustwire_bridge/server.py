@@ -19,7 +19,7 @@ from faustwire import codec
 from faustwire.errors import FaustwireError, MessageError
 from faustwire.messages import HOLDS_BACK, Reason, ToWorker, Verdict, Welcome
 from faustwire.rendezvous import Rendezvous
-from faustwire_bridge import core
+from faustwire_bridge import core, exchange
 from faustwire_bridge.checker import Checker
 from faustwire_bridge.gates.compiler import MEMORY_BYTES, TIMEOUT_SECONDS, Compiler
 from faustwire_bridge.gates.sound import Limits
@@ -136,7 +136,7 @@ class _Shell:
             outcome = self._checker.outcome()
             if outcome is not None:
                 self._handle_safely(outcome)
-            self._handle(core.Tick())
+            self._handle(exchange.Tick())
         _log.info("stopped", extra={"why": self._stopping})
 
     def _wait(self) -> dict[Any, int]:
@@ -163,44 +163,44 @@ class _Shell:
                 return
             self._handle_safely(self._event(peer, frames))
 
-    def _handle_safely(self, event: core.Event) -> None:
+    def _handle_safely(self, event: exchange.Event) -> None:
         try:
             self._handle(event)
         except Exception:  # noqa: BLE001 - one message must not end the bridge for everybody else
             _log.exception("internal error, the message is dropped")
 
-    def _event(self, peer: bytes, frames: list[bytes]) -> core.Event:
+    def _event(self, peer: bytes, frames: list[bytes]) -> exchange.Event:
         if len(frames) != 1:
-            return core.Unreadable(peer, f"a message is one frame, not {len(frames)}", None)
+            return exchange.Unreadable(peer, f"a message is one frame, not {len(frames)}", None)
         try:
-            return core.Arrived(peer, codec.decode(frames[0]))
+            return exchange.Arrived(peer, codec.decode(frames[0]))
         except MessageError as problem:
-            return core.Unreadable(peer, str(problem), problem.seq)
+            return exchange.Unreadable(peer, str(problem), problem.seq)
 
-    def _handle(self, event: core.Event) -> None:
-        if isinstance(event, core.Arrived) and not self._files.intact():
-            self._core.handle(core.DspChanged(), time.monotonic())
+    def _handle(self, event: exchange.Event) -> None:
+        if isinstance(event, exchange.Arrived) and not self._files.intact():
+            self._core.handle(exchange.DspChanged(), time.monotonic())
         for instruction in self._core.handle(event, time.monotonic()):
             match instruction:
-                case core.Send(peer, message, again):
+                case exchange.Send(peer, message, again):
                     if isinstance(message, Verdict) and not again:
                         self._tell(peer, message)
                     self._send(peer, message)
-                case core.Compile(program, play):
+                case exchange.Compile(program, play):
                     outcome = self._checker.compile(program, play=play)
                     if outcome is not None:
                         self._handle(outcome)
-                case core.Write():
+                case exchange.Write():
                     self._handle(self._write(instruction))
-                case core.Stop(why):
+                case exchange.Stop(why):
                     self._stopping = why
 
-    def _write(self, write: core.Write) -> core.Event:
+    def _write(self, write: exchange.Write) -> exchange.Event:
         try:
             self._files.write(write.program, rewrite_config=write.rewrite_config)
         except OSError as problem:
-            return core.WriteFailed(_explain(problem))
-        return core.Written()
+            return exchange.WriteFailed(_explain(problem))
+        return exchange.Written()
 
     def _send(self, peer: bytes, message: ToWorker) -> None:
         try:
@@ -210,7 +210,7 @@ class _Shell:
         except zmq.ZMQError as problem:
             if problem.errno != zmq.EHOSTUNREACH:
                 raise
-            self._handle(core.Lost(peer))
+            self._handle(exchange.Lost(peer))
 
     def _tell(self, peer: bytes, verdict: Verdict) -> None:
         """Log a verdict; a cause that holds back step after step is told once."""

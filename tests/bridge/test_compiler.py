@@ -116,6 +116,13 @@ def test_played_noise_tells_what_grows(libfaust: Compiler) -> None:
     assert compiled(libfaust, GOOD).peak is None
 
 
+@pytest.mark.parametrize("sign", ["", " : *(-1)"])
+def test_what_grows_can_not_hide_behind_a_function(libfaust: Compiler, sign: str) -> None:
+    """exp is silent about what runs away to −∞, so noise is played both ways round."""
+    program = f"process = _, (+ ~ *(1.36){sign} : exp);"
+    assert compiled(libfaust, program, play=True).peak == float("inf")
+
+
 def test_the_libraries_are_there_unless_the_plugin_has_none(libfaust: Compiler) -> None:
     program = 'import("stdfaust.lib"); process = fi.lowpass(2, 1000), _;'
     assert compiled(libfaust, program).problem == ""

@@ -18,7 +18,7 @@ from faustwire.messages import (
     Snapshot,
     Verdict,
 )
-from faustwire_bridge import core
+from faustwire_bridge import core, exchange
 from graphs import gain
 
 
@@ -62,7 +62,7 @@ def test_a_dsp_that_somebody_else_changed_is_written_again() -> None:
     bridge = Bridge()
     worker = bridge.worker()
     worker.update(0.1)
-    bridge.take(core.DspChanged())
+    bridge.take(exchange.DspChanged())
     assert worker.update(0.1).published
 
 
@@ -143,7 +143,7 @@ def test_a_resend_is_answered_again_but_not_done_twice() -> None:
     worker = bridge.worker()
     snapshot = Snapshot(1, 1, 48000.0, gain(1))
     first = worker.verdict(snapshot)
-    bridge.take(core.Lost(worker.peer))
+    bridge.take(exchange.Lost(worker.peer))
     worker.peer = b"another connection"
     worker.take(worker.hello)
     assert worker.verdict(snapshot) == first
@@ -159,23 +159,23 @@ def test_namesakes_are_told_apart_by_their_incarnation() -> None:
 
 def test_a_stranger_is_asked_to_say_hello() -> None:
     bridge = Bridge()
-    [send] = bridge.take(core.Arrived(b"stranger", Snapshot(1, 1, 48000.0, gain(1))))
+    [send] = bridge.take(exchange.Arrived(b"stranger", Snapshot(1, 1, 48000.0, gain(1))))
     assert isinstance(send.message, Rejection)
-    assert bridge.take(core.Arrived(b"stranger", Bye())) == []
+    assert bridge.take(exchange.Arrived(b"stranger", Bye())) == []
 
 
 def test_a_ping_is_answered() -> None:
     worker = Bridge().worker()
-    assert worker.take(Ping()) == [core.Send(worker.peer, Pong())]
+    assert worker.take(Ping()) == [exchange.Send(worker.peer, Pong())]
 
 
 def test_a_bad_snapshot_gets_a_verdict_and_other_rubbish_a_rejection() -> None:
     bridge = Bridge()
     worker = bridge.worker()
-    [send] = bridge.take(core.Unreadable(worker.peer, "at gain: matrix is empty", 7))
+    [send] = bridge.take(exchange.Unreadable(worker.peer, "at gain: matrix is empty", 7))
     assert isinstance(send.message, Verdict)
     assert (send.message.seq, send.message.reason) == (7, Reason.REFUSED)
-    [send] = bridge.take(core.Unreadable(worker.peer, "not msgpack", None))
+    [send] = bridge.take(exchange.Unreadable(worker.peer, "not msgpack", None))
     assert send.message == Rejection("not msgpack")
 
 
@@ -197,13 +197,13 @@ def test_an_embedded_bridge_goes_when_its_last_worker_has_gone() -> None:
     bridge.now += 4
     bert.take(Ping())
     bridge.now += 4
-    bridge.take(core.Tick())
+    bridge.take(exchange.Tick())
     assert not bridge.stopped
     bert.take(Bye())
     deadline = bridge.core.deadline()
     assert deadline is not None
     bridge.now = deadline
-    bridge.take(core.Tick())
+    bridge.take(exchange.Tick())
     assert bridge.stopped
 
 
@@ -214,14 +214,14 @@ def test_a_worker_that_falls_silent_counts_as_gone() -> None:
         deadline = bridge.core.deadline()
         assert deadline is not None
         bridge.now = deadline
-        bridge.take(core.Tick())
+        bridge.take(exchange.Tick())
     assert bridge.stopped
 
 
 def test_an_embedded_bridge_that_nobody_comes_to_ends_too() -> None:
     bridge = Bridge(leave_when_idle=True)
     bridge.now += core.FIRST_WORKER_SECONDS
-    bridge.take(core.Tick())
+    bridge.take(exchange.Tick())
     assert bridge.stopped
 
 
@@ -230,7 +230,7 @@ def test_a_bridge_that_a_person_started_stays() -> None:
     bridge.worker().take(Bye())
     assert bridge.core.deadline() is None
     bridge.now += 1e6
-    bridge.take(core.Tick())
+    bridge.take(exchange.Tick())
     assert not bridge.stopped
 
 

@@ -10,14 +10,14 @@ import pytest
 from core_by_hand import Bridge, Worker
 from faustwire.graph import Delay, Gain, Node, Recursion
 from faustwire.messages import Bye, Ping, Pong, Reason, Snapshot, Source, Verdict
-from faustwire_bridge import core
+from faustwire_bridge import core, exchange
 from faustwire_bridge.gates.report import Control, Report
 from faustwire_bridge.gates.sound import Limits
 from faustwire_bridge.throttle import LastReload
 from graphs import gain
 
-BROKEN = core.Compiled(Report("undefined symbol : nix"))
-CRASHED = core.CompileFailed("libfaust ended with SIGABRT")
+BROKEN = exchange.Compiled(Report("undefined symbol : nix"))
+CRASHED = exchange.CompileFailed("libfaust ended with SIGABRT")
 
 
 def loop(gain_: float, samples: float = 100.0) -> Node:
@@ -40,7 +40,7 @@ def busy() -> tuple[Bridge, Worker]:
     return bridge, anna
 
 
-def verdicts(sends: list[core.Send]) -> list[tuple[str, int, Reason]]:
+def verdicts(sends: list[exchange.Send]) -> list[tuple[str, int, Reason]]:
     told = []
     for send in sends:
         assert isinstance(send.message, Verdict)
@@ -89,12 +89,12 @@ def test_what_the_plugin_has_is_not_compiled_again() -> None:
 
 def test_pings_are_answered_while_libfaust_is_at_work() -> None:
     _, anna = busy()
-    assert anna.take(Ping()) == [core.Send(b"anna", Pong())]
+    assert anna.take(Ping()) == [exchange.Send(b"anna", Pong())]
 
 
 def test_the_verdict_comes_with_the_compile() -> None:
     bridge, _ = busy()
-    sends = bridge.take(core.Compiled(Report(seconds=0.25)))
+    sends = bridge.take(exchange.Compiled(Report(seconds=0.25)))
     assert verdicts(sends) == [("anna", 1, Reason.PUBLISHED)]
     assert sends[0].message.compile_seconds == 0.25  # type: ignore[union-attr]
 
@@ -106,7 +106,7 @@ def test_of_what_arrives_meanwhile_the_newest_of_each_worker_waits_its_turn() ->
     assert anna.take(snapshot(anna, gain(3))) == []
     superseded = bert.take(snapshot(bert, gain(4)))
     assert verdicts(superseded) == [("bert", 1, Reason.SUPERSEDED)]
-    assert verdicts(bridge.take(core.Compiled(Report()))) == [
+    assert verdicts(bridge.take(exchange.Compiled(Report()))) == [
         ("anna", 1, Reason.PUBLISHED),
         ("bert", 2, Reason.PUBLISHED),
         ("anna", 2, Reason.PUBLISHED),
@@ -120,17 +120,17 @@ def test_a_worker_that_sends_without_end_does_not_starve_the_others() -> None:
     bert.take(snapshot(bert, loop(0.5)))
     for value in range(2, 9):
         anna.take(snapshot(anna, loop(0.5, 10.0 * value)))
-    sends = bridge.take(core.Compiled(Report()))
+    sends = bridge.take(exchange.Compiled(Report()))
     assert verdicts(sends) == [("anna", 1, Reason.PUBLISHED)]
     assert [len(bridge.compiles), len(bridge.writes)] == [2, 1], "bert's is next, one at a time"
-    assert verdicts(bridge.take(core.Compiled(Report()))) == [("bert", 1, Reason.PUBLISHED)]
+    assert verdicts(bridge.take(exchange.Compiled(Report()))) == [("bert", 1, Reason.PUBLISHED)]
 
 
 def test_what_waited_is_judged_when_its_turn_has_come() -> None:
     bridge, _ = busy()
     slow = bridge.worker("bert", min_interval=10.0)
     slow.take(snapshot(slow, gain(2)))
-    sends = bridge.take(core.Compiled(Report()))
+    sends = bridge.take(exchange.Compiled(Report()))
     assert verdicts(sends)[1] == ("bert", 1, Reason.MIN_INTERVAL)
 
 
@@ -139,7 +139,7 @@ def test_a_forced_call_stays_forced_whichever_snapshot_is_published() -> None:
     slow = bridge.worker("bert", min_interval=10.0)
     slow.take(snapshot(slow, gain(2), force=True))
     slow.take(snapshot(slow, gain(3)))
-    assert verdicts(bridge.take(core.Compiled(Report())))[1] == ("bert", 2, Reason.PUBLISHED)
+    assert verdicts(bridge.take(exchange.Compiled(Report())))[1] == ("bert", 2, Reason.PUBLISHED)
 
 
 def test_a_resend_of_what_is_being_compiled_or_waits_is_answered_once() -> None:
@@ -148,11 +148,11 @@ def test_a_resend_of_what_is_being_compiled_or_waits_is_answered_once() -> None:
     assert anna.take(snapshot(anna, gain(1.5))) == []
     waiting = snapshot(anna, gain(2))
     assert anna.take(waiting) == []
-    bridge.take(core.Lost(anna.peer))
+    bridge.take(exchange.Lost(anna.peer))
     anna.peer = b"another connection"
     anna.take(anna.hello)
     assert anna.take(waiting) == []
-    told = verdicts(bridge.take(core.Compiled(Report())))
+    told = verdicts(bridge.take(exchange.Compiled(Report())))
     assert told == [
         ("another connection", 1, Reason.PUBLISHED),
         ("another connection", 2, Reason.PUBLISHED),
@@ -167,12 +167,12 @@ def test_what_a_worker_left_behind_is_still_published_before_the_bridge_goes() -
     anna.take(snapshot(anna, gain(2)))
     anna.take(Bye())
     bridge.now += 3
-    bridge.take(core.Tick())
+    bridge.take(exchange.Tick())
     assert not bridge.stopped
     assert bridge.core.deadline() is None, "nothing to do but wait for libfaust"
-    assert bridge.take(core.Compiled(Report())) == []
+    assert bridge.take(exchange.Compiled(Report())) == []
     assert [str(2.0) in write.program for write in bridge.writes] == [False, True]
-    bridge.take(core.Tick())
+    bridge.take(exchange.Tick())
     assert bridge.stopped
 
 
@@ -189,7 +189,7 @@ def test_what_does_not_compile_is_refused_and_the_next_good_one_passes() -> None
         assert "undefined symbol" in verdict.detail
     assert len(bridge.compiles) == 1, "the answer is known"
     assert bridge.writes == []
-    bridge.compiled = core.Compiled(Report())
+    bridge.compiled = exchange.Compiled(Report())
     assert worker.publish("process = _,_;").published
 
 
@@ -198,7 +198,7 @@ def test_constants_that_do_not_compile_condemn_no_structure() -> None:
     worker = bridge.worker()
     bridge.compiled = BROKEN
     assert worker.update(0.25).reason is Reason.DOES_NOT_COMPILE
-    bridge.compiled = core.Compiled(Report())
+    bridge.compiled = exchange.Compiled(Report())
     assert worker.update(0.5).published
 
 
@@ -212,14 +212,14 @@ def test_a_compile_that_failed_is_not_repeated_at_every_step_but_after_a_while()
         assert "SIGABRT" in verdict.detail
     assert len(bridge.compiles) == 1
     bridge.now += core.RETRY_SECONDS
-    bridge.compiled = core.Compiled(Report())
+    bridge.compiled = exchange.Compiled(Report())
     assert worker.update(0.75).published
 
 
 def test_without_libfaust_programs_are_written_with_a_warning() -> None:
     bridge = Bridge()
     worker = bridge.worker()
-    bridge.compiled = core.Unchecked("there is no libfaust")
+    bridge.compiled = exchange.Unchecked("there is no libfaust")
     for value in (0.25, 0.5):
         verdict = worker.update(value)
         assert verdict.published
@@ -230,7 +230,7 @@ def test_without_libfaust_programs_are_written_with_a_warning() -> None:
 @pytest.mark.parametrize(("n_in", "n_out"), [(2, 0), (2, 1), (2, 3), (3, 2)])
 def test_channels_that_the_plugin_has_not_are_refused(n_in: int, n_out: int) -> None:
     bridge = Bridge()
-    bridge.compiled = core.Compiled(Report(n_in=n_in, n_out=n_out))
+    bridge.compiled = exchange.Compiled(Report(n_in=n_in, n_out=n_out))
     assert bridge.worker().publish("process = …;").reason is Reason.MISFIT
     assert bridge.writes == []
 
@@ -238,9 +238,9 @@ def test_channels_that_the_plugin_has_not_are_refused(n_in: int, n_out: int) -> 
 def test_a_knob_that_goes_is_told() -> None:
     bridge = Bridge()
     worker = bridge.worker()
-    bridge.compiled = core.Compiled(Report(controls=(Control("/live/a"), Control("/live/b"))))
+    bridge.compiled = exchange.Compiled(Report(controls=(Control("/live/a"), Control("/live/b"))))
     assert worker.publish("process = a,b;").warnings == ()
-    bridge.compiled = core.Compiled(Report(controls=(Control("/other/a"), Control("/live/b"))))
+    bridge.compiled = exchange.Compiled(Report(controls=(Control("/other/a"), Control("/live/b"))))
     [warning] = worker.publish("process = b,a;").warnings
     assert warning.startswith("/live/a: gone")
 
@@ -308,9 +308,9 @@ def test_text_that_overflows_or_is_too_loud_is_refused() -> None:
     bridge = Bridge()
     worker = bridge.worker()
     for peak, reason in ((float("inf"), Reason.UNSTABLE), (1e4, Reason.TOO_LOUD)):
-        bridge.compiled = core.Compiled(Report(peak=peak))
+        bridge.compiled = exchange.Compiled(Report(peak=peak))
         assert worker.publish(f"process = {peak},_;").reason is reason
-    bridge.compiled = core.Compiled(Report(peak=0.0))
+    bridge.compiled = exchange.Compiled(Report(peak=0.0))
     assert worker.publish("process = 0,0;").published
 
 
@@ -320,7 +320,7 @@ def test_text_that_overflows_or_is_too_loud_is_refused() -> None:
 def test_reloads_take_at_most_a_tenth_of_the_time_whatever_min_interval_says() -> None:
     bridge = Bridge()
     worker = bridge.worker(min_interval=0.5)
-    bridge.compiled = core.Compiled(Report(seconds=0.2))
+    bridge.compiled = exchange.Compiled(Report(seconds=0.2))
     verdict = worker.update(1)
     assert verdict.due is not None
     assert (verdict.due.after, verdict.due.reason) == (2.0, Reason.RELOAD_COST)
@@ -334,7 +334,7 @@ def test_reloads_take_at_most_a_tenth_of_the_time_whatever_min_interval_says() -
 
 def test_force_and_a_min_interval_of_0_bypass_the_cost() -> None:
     bridge = Bridge()
-    bridge.compiled = core.Compiled(Report(seconds=10.0))
+    bridge.compiled = exchange.Compiled(Report(seconds=10.0))
     patient, hasty = bridge.worker("anna", min_interval=0.1), bridge.worker("bert")
     assert patient.update(1).published
     assert patient.update(2, force=True).published
@@ -347,7 +347,7 @@ def test_force_and_a_min_interval_of_0_bypass_the_cost() -> None:
 def test_the_cost_is_that_of_what_was_loaded_last_by_whomever() -> None:
     bridge = Bridge()
     worker = bridge.worker(min_interval=0.1)
-    bridge.compiled = core.Compiled(Report(seconds=0.5))
+    bridge.compiled = exchange.Compiled(Report(seconds=0.5))
     worker.publish("process = _,_;")
     assert bridge.core.last_reload == LastReload(bridge.now, 5.0)
     bridge.now += 4.9
@@ -358,8 +358,8 @@ def test_source_waits_too_and_supersedes_like_a_snapshot() -> None:
     bridge, anna = busy()
     anna.take(Source(2, "process = 1,1;"))
     assert verdicts(anna.take(Source(3, "process = 2,2;"))) == [("anna", 2, Reason.SUPERSEDED)]
-    bridge.compiled = core.Compiled(Report())
-    assert verdicts(bridge.take(core.Compiled(Report()))) == [
+    bridge.compiled = exchange.Compiled(Report())
+    assert verdicts(bridge.take(exchange.Compiled(Report()))) == [
         ("anna", 1, Reason.PUBLISHED),
         ("anna", 3, Reason.PUBLISHED),
     ]
@@ -374,10 +374,10 @@ def test_a_model_that_cannot_be_judged_is_played_as_a_whole(
     monkeypatch.setattr("faustwire_bridge.gates.stability.judge", stumble)
     bridge = Bridge()
     worker = bridge.worker()
-    bridge.compiled = core.Compiled(Report(peak=0.5))
+    bridge.compiled = exchange.Compiled(Report(peak=0.5))
     verdict = worker.update(0.5)
     assert verdict.published
     assert "Singular matrix" in verdict.warnings[-1]
-    bridge.compiled = core.Compiled(Report(peak=float("inf")))
+    bridge.compiled = exchange.Compiled(Report(peak=float("inf")))
     assert worker.update(0.25).reason is Reason.UNSTABLE
     assert [compile_.play for compile_ in bridge.compiles] == [True, True]

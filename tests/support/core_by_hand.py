@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faustwire.messages import Hello, Snapshot, Source, Verdict, Welcome
-from faustwire_bridge import core
+from faustwire_bridge import core, exchange
 from faustwire_bridge.gates.report import Report
 from graphs import gain
 
@@ -16,27 +16,29 @@ class Bridge:
     def __init__(self, *, leave_when_idle: bool = False) -> None:
         self.now = 100.0
         self.core = core.Core(WELCOME, self.now, leave_when_idle=leave_when_idle)
-        self.writes: list[core.Write] = []
-        self.compiles: list[core.Compile] = []
+        self.writes: list[exchange.Write] = []
+        self.compiles: list[exchange.Compile] = []
         # What libfaust says; None: it takes its time.
-        self.compiled: core.Outcome | None = core.Compiled(Report())
+        self.compiled: exchange.Outcome | None = exchange.Compiled(Report())
         self.disk_problem: str | None = None
         self.stopped = False
 
-    def take(self, event: core.Event) -> list[core.Send]:
+    def take(self, event: exchange.Event) -> list[exchange.Send]:
         sends = []
         for instruction in self.core.handle(event, self.now):
-            if isinstance(instruction, core.Write):
+            if isinstance(instruction, exchange.Write):
                 self.writes.append(instruction)
                 outcome = (
-                    core.WriteFailed(self.disk_problem) if self.disk_problem else core.Written()
+                    exchange.WriteFailed(self.disk_problem)
+                    if self.disk_problem
+                    else exchange.Written()
                 )
                 sends += self.take(outcome)
-            elif isinstance(instruction, core.Compile):
+            elif isinstance(instruction, exchange.Compile):
                 self.compiles.append(instruction)
                 if self.compiled is not None:
                     sends += self.take(self.compiled)
-            elif isinstance(instruction, core.Stop):
+            elif isinstance(instruction, exchange.Stop):
                 self.stopped = True
             else:
                 sends.append(instruction)
@@ -52,10 +54,10 @@ class Worker:
     def __init__(self, bridge: Bridge, name: str, hello: Hello) -> None:
         self.bridge, self.hello, self.peer = bridge, hello, name.encode()
         self.call, self.seq = 0, 0
-        assert self.take(hello) == [core.Send(self.peer, WELCOME)]
+        assert self.take(hello) == [exchange.Send(self.peer, WELCOME)]
 
-    def take(self, message: object) -> list[core.Send]:
-        return self.bridge.take(core.Arrived(self.peer, message))  # type: ignore[arg-type]
+    def take(self, message: object) -> list[exchange.Send]:
+        return self.bridge.take(exchange.Arrived(self.peer, message))  # type: ignore[arg-type]
 
     def verdict(self, message: Snapshot | Source) -> Verdict:
         [send] = self.take(message)

@@ -27,7 +27,7 @@ from faustwire.controls import Slider, sliders
 from faustwire.errors import FaustwireError
 from faustwire.graph import DiagonalGain, Gain, Node, Recursion, Series, channels
 from faustwire.messages import Hello, Reason, Snapshot, Source, Verdict, Welcome
-from faustwire_bridge import core
+from faustwire_bridge import core, exchange
 from faustwire_bridge.codegen import generate
 from faustwire_bridge.gates.compiler import Compiler, Failed, Missing
 from faustwire_bridge.libfaust import compile_program
@@ -50,7 +50,7 @@ class Fuzz:
         self._rng = np.random.default_rng(seed)
         self._compiler = Compiler("live")
         self._core = core.Core(Welcome(1, "here", "/live.dsp"), 0.0)
-        self._core.handle(core.Arrived(b"fuzz", Hello("fuzz", "1", min_interval=0)), 0.0)
+        self._core.handle(exchange.Arrived(b"fuzz", Hello("fuzz", "1", min_interval=0)), 0.0)
         self._seq = 0
 
     def close(self) -> None:
@@ -74,23 +74,23 @@ class Fuzz:
             return None
         # So much time that whatever failed may be tried again.
         now = self._seq * core.RETRY_SECONDS
-        reason = self._handle(core.Arrived(b"fuzz", message), now)
+        reason = self._handle(exchange.Arrived(b"fuzz", message), now)
         self.reasons[str(reason)] += 1
         return reason
 
-    def _handle(self, event: core.Event, now: float) -> Reason:
+    def _handle(self, event: exchange.Event, now: float) -> Reason:
         [instruction] = self._core.handle(event, now)
         match instruction:
-            case core.Compile(program, play):
+            case exchange.Compile(program, play):
                 return self._handle(self._compile(program, play=play), now)
-            case core.Write(program):
+            case exchange.Write(program):
                 check(program, self._rng)
-                return self._handle(core.Written(), now)
-            case core.Send(message=Verdict(reason=reason)):
+                return self._handle(exchange.Written(), now)
+            case exchange.Send(message=Verdict(reason=reason)):
                 return reason
         raise AssertionError(f"unexpected: {instruction}")
 
-    def _compile(self, program: str, *, play: bool) -> core.Event:
+    def _compile(self, program: str, *, play: bool) -> exchange.Event:
         self._compiler.ask(program, play=play)
         while (answer := self._compiler.receive()) is None:
             descriptor = self._compiler.fileno()
@@ -98,9 +98,9 @@ class Fuzz:
             select.select([descriptor], [], [], 0.1)
         assert not isinstance(answer, Missing)
         return (
-            core.CompileFailed(answer.problem)
+            exchange.CompileFailed(answer.problem)
             if isinstance(answer, Failed)
-            else core.Compiled(answer)
+            else exchange.Compiled(answer)
         )
 
     # -- what is sent ------------------------------------------------------------------------

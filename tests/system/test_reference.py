@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bridges import Plugin, eventually
 from faustwire import codec
 from faustwire.messages import Hello, Snapshot, Source, Verdict, Welcome
-from faustwire_bridge import core
+from faustwire_bridge import core, exchange
 from faustwire_bridge.gates.report import Report
 from faustwire_bridge.server import Settings, serve
 from faustwire_publisher import HotReload
@@ -76,14 +76,14 @@ class ByHand:
         self.send(Hello("anna", "1", every=every, min_interval=min_interval))
 
     def send(self, message: Hello | Snapshot | Source) -> Any:
-        arrived = core.Arrived(b"anna", codec.decode(codec.encode(message)))
+        arrived = exchange.Arrived(b"anna", codec.decode(codec.encode(message)))
         instructions = self.core.handle(arrived, self.clock.now)
-        if isinstance(instructions[0], core.Compile):
-            instructions = self.core.handle(core.Compiled(Report()), self.clock.now)
-        if isinstance(instructions[0], core.Write):
-            instructions = self.core.handle(core.Written(), self.clock.now)
+        if isinstance(instructions[0], exchange.Compile):
+            instructions = self.core.handle(exchange.Compiled(Report()), self.clock.now)
+        if isinstance(instructions[0], exchange.Write):
+            instructions = self.core.handle(exchange.Written(), self.clock.now)
         [send] = instructions
-        assert isinstance(send, core.Send)
+        assert isinstance(send, exchange.Send)
         return codec.decode(codec.encode(send.message))
 
     def published(self, message: Snapshot | Source) -> bool:

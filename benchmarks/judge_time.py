@@ -6,7 +6,7 @@ a random orthogonal matrix. "common": absorption below one at every frequency, w
 some lines amplify, so that modes are counted on a circle; "exact": the common
 one, its slowest mode found.
 
-    python benchmarks/gates.py [--sizes 4 8 16 32] [--repeats 15]
+    python benchmarks/judge_time.py [--sizes 4 8 16 32] [--repeats 15]
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from faustwire_bridge.gates.loudness import measure
 from faustwire_bridge.gates.stability import judge
 
 FS = 48_000
-# Issue 4: the common case at 16 lines.
+# The common case at 16 lines should take no longer.
 GOAL_MS = 5.0
 
 
