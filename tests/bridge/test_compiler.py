@@ -118,7 +118,7 @@ def test_played_noise_tells_what_grows(libfaust: Compiler) -> None:
 
 @pytest.mark.parametrize("sign", ["", " : *(-1)"])
 def test_what_grows_can_not_hide_behind_a_function(libfaust: Compiler, sign: str) -> None:
-    """exp is silent about what runs away to −∞, so noise is played both ways round."""
+    """Exp is silent about what runs away to −∞, so noise is played both ways round."""
     program = f"process = _, (+ ~ *(1.36){sign} : exp);"
     assert compiled(libfaust, program, play=True).peak == float("inf")
 
