@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from faustwire.graph import Node
+from faustwire.graph import WHOLE, Node
 
 # (factor, operand): the signal is their product. The operand binds at least as tightly as `*`.
 Value: TypeAlias = tuple[float, str]
@@ -162,9 +162,9 @@ def _signed(terms: list[tuple[bool, str]]) -> tuple[bool, str]:
 
 
 def whole(samples: float) -> int | None:
-    """The whole number of samples that a delay stands for, if it is within 1e-6 of one."""
+    """The whole number of samples that a delay stands for, if it is as good as one."""
     nearest = math.floor(samples + 0.5)
-    return nearest if abs(samples - nearest) <= 1e-6 else None
+    return nearest if abs(samples - nearest) <= WHOLE else None
 
 
 def delayed(operand: str, steps: int, sheet: Sheet, *, in_loop: bool = False) -> str:
