@@ -71,6 +71,9 @@ class EmbeddedBridge:
                 stdout=log,
                 stderr=log,
                 cwd="/",
+                # Its matrices are small; threads that wait for each other would fight the
+                # training for its cores.
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
                 # Ctrl-C in the training's terminal must not take the bridge before the last flush.
                 start_new_session=True,
             )

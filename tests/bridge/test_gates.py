@@ -20,6 +20,7 @@ from random_graphs import graphs
     [
         ("a = 0.25*x0;", "a = -7.5e-05*x0;"),
         ("a = b+0.25*x0;", "a = b-0.5*x0;"),
+        ("a = b+0.25*x0;", "a = b+-0.5*x0;"),
         ("a = x0@7*1e-20;", "a = x0@7*2.5e+16;"),
         ("// 3 lines\na = x0;", "// 4 lines, 0.5\na = x0;"),
         ("k0 = exp(-0.14/slider_rt60);", "k0 = exp(-0.15/slider_rt60);"),

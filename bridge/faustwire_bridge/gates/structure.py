@@ -8,8 +8,8 @@ import re
 # Comments of a line, and definitions that hold a slider's range or make an integer: the length of
 # a delay line follows from those.
 _LINES = re.compile(r'^//.*\n|^[^\n]*(?:"|int\()[^\n]*\n', re.MULTILINE)
-# As Python writes floats. A sign before one is part of it, be it the constant's or a sum's.
-_CONSTANT = re.compile(r"[-+]?(?<![\w.])\d+(?:\.\d+(?:e[-+]?\d+)?|e[-+]?\d+)")
+# As Python writes floats. Signs before one are part of it, the constant's and the sum's ("a+-0.5*b").
+_CONSTANT = re.compile(r"[-+]*(?<![\w.])\d+(?:\.\d+(?:e[-+]?\d+)?|e[-+]?\d+)")
 # Zero and one are simplified away, and a division by zero does not compile.
 _SPECIAL = frozenset({0.0, 1.0})
 
