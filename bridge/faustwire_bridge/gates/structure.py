@@ -8,7 +8,7 @@ import re
 # Comments of a line, and definitions that hold a slider's range or make an integer: the length of
 # a delay line follows from those.
 _LINES = re.compile(r'^//.*\n|^[^\n]*(?:"|int\()[^\n]*\n', re.MULTILINE)
-# As Python writes floats. Signs before one are part of it, the constant's and the sum's ("a+-0.5*b").
+# As Python writes floats. The signs before one are part of it, the constant's and the sum's.
 _CONSTANT = re.compile(r"[-+]*(?<![\w.])\d+(?:\.\d+(?:e[-+]?\d+)?|e[-+]?\d+)")
 # Zero and one are simplified away, and a division by zero does not compile.
 _SPECIAL = frozenset({0.0, 1.0})
@@ -40,4 +40,4 @@ def _masked(text: str) -> bytes:
 
 
 def _mask(constant: re.Match[str]) -> str:
-    return constant[0] if abs(float(constant[0])) in _SPECIAL else "#"
+    return constant[0] if float(constant[0].lstrip("+-")) in _SPECIAL else "#"
