@@ -16,10 +16,10 @@ from typing import Any
 import zmq
 
 from faustwire import codec
-from faustwire.errors import FaustwireError, MessageError
+from faustwire.errors import MessageError
 from faustwire.messages import HOLDS_BACK, Reason, ToWorker, Verdict, Welcome
 from faustwire.rendezvous import Rendezvous
-from faustwire_bridge import core, exchange
+from faustwire_bridge import core, doors, exchange
 from faustwire_bridge.checker import Checker
 from faustwire_bridge.gates.compiler import MEMORY_BYTES, TIMEOUT_SECONDS, Compiler
 from faustwire_bridge.gates.sound import Limits
@@ -29,19 +29,9 @@ from faustwire_bridge.throttle import COST_MULTIPLE
 
 _log = logging.getLogger("faustwire.bridge")
 
-# Messages a peer may have waiting. A worker sends one and waits; pings and resends come on top.
-_RECEIVE_HIGH_WATER_MARK = 16
-# A worker that never reads its verdicts is not worth more memory than this many.
-_SEND_HIGH_WATER_MARK = 64
-_HANDSHAKE_MS = 2000
-_HEARTBEAT_MS = 2000
 # Messages taken in one go before time is looked at again.
 _BATCH = 64
 _DIGITS = re.compile(r"[\d.]+")
-
-
-class BindError(FaustwireError, RuntimeError):
-    """An endpoint that the bridge can't, or had better not, listen on."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +78,13 @@ def serve(settings: Settings) -> None:
     """
     files = PluginFiles(settings.place, settings.config_path)
     for endpoint in settings.endpoints:
-        _check_endpoint(endpoint, insecure=settings.insecure)
-    with locked(settings.place) as lock, _wakeup() as signals, _router(settings) as router:
-        bound = _bind(router, settings)
+        doors.check_endpoint(endpoint, insecure=settings.insecure)
+    with (
+        locked(settings.place) as lock,
+        _wakeup() as signals,
+        doors.router(settings.place, settings.endpoints) as router,
+    ):
+        bound = doors.bind(router, settings.place, settings.endpoints)
         sign(lock, bound)
         files.clear_leftovers()
         if settings.on_ready is not None:
@@ -261,63 +255,6 @@ def _checker(settings: Settings) -> Iterator[Checker]:
     )
     with closing(compiler):
         yield Checker(compiler)
-
-
-@contextmanager
-def _router(settings: Settings) -> Iterator[zmq.Socket[bytes]]:
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    router = context.socket(zmq.ROUTER)
-    router.setsockopt(zmq.LINGER, 0)
-    router.setsockopt(zmq.ROUTER_MANDATORY, 1)
-    router.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
-    router.setsockopt(zmq.RCVHWM, _RECEIVE_HIGH_WATER_MARK)
-    router.setsockopt(zmq.SNDHWM, _SEND_HIGH_WATER_MARK)
-    router.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
-    router.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
-    router.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * _HEARTBEAT_MS)
-    if any("[" in endpoint for endpoint in settings.endpoints):
-        router.setsockopt(zmq.IPV6, 1)
-    try:
-        yield router
-    finally:
-        # Verdicts on their way get a moment; a worker that is gone does not hold us up.
-        router.close(linger=200)
-        context.term()
-        settings.place.socket_path.unlink(missing_ok=True)
-
-
-def _bind(router: zmq.Socket[bytes], settings: Settings) -> list[str]:
-    bound = []
-    for endpoint in (*settings.endpoints, settings.place.endpoint):
-        try:
-            router.bind(endpoint)
-        except zmq.ZMQError as problem:
-            raise BindError(
-                f"can't listen on {endpoint}: {problem.strerror}; choose another --bind"
-            ) from problem
-        bound.append(router.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0"))
-    return bound
-
-
-def _check_endpoint(endpoint: str, *, insecure: bool) -> None:
-    transport, _, address = endpoint.partition("://")
-    if transport not in ("tcp", "ipc") or not address:
-        raise BindError(f"{endpoint!r} is no endpoint: write tcp://127.0.0.1:5555 or ipc:///a/path")
-    if transport == "ipc":
-        return
-    host, _, port = address.rpartition(":")
-    # libzmq takes a port modulo 65536.
-    if not port.isdigit() or int(port) > 65535:
-        raise BindError(f"{endpoint!r} has no port from 0 to 65535; 0 takes a free one")
-    if insecure:
-        return
-    host = host.strip("[]")
-    if host not in ("localhost", "::1") and not host.startswith("127."):
-        raise BindError(
-            f"{endpoint} can be reached from other machines, and whoever reaches it decides what "
-            "the plugin plays: bind tcp://127.0.0.1:… (and tunnel, for instance with ssh -L), or "
-            "say --insecure on a network that you trust"
-        )
 
 
 @contextmanager

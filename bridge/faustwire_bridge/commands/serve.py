@@ -1,0 +1,155 @@
+"""``faustwire serve``: the bridge."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+
+from faustwire.rendezvous import rendezvous
+from faustwire_bridge.commands import Commands
+from faustwire_bridge.gates.compiler import TIMEOUT_SECONDS
+from faustwire_bridge.gates.sound import MAX_GAIN_DB, MAX_JUMP_DB, Limits
+from faustwire_bridge.server import Settings, serve
+from faustwire_bridge.throttle import COST_MULTIPLE
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser(
+        "serve",
+        help="keep a .dsp file equal to what the training sends",
+        description="Listen for training processes and keep one .dsp file, next to a running "
+        "hot-reload plugin, equal to the newest snapshot that is due and changed.",
+        epilog="Workers on this machine find the bridge by the path of its .dsp, so they need no "
+        "endpoint; others say HotReload(endpoint='tcp://…') or set FAUSTWIRE_ENDPOINT. "
+        "Ctrl-C or SIGTERM ends it; the .dsp stays.",
+    )
+    parser.add_argument(
+        "--dsp-path",
+        default="/tmp/adac-live.dsp",  # noqa: S108 - the reference's default
+        metavar="FILE",
+        help="the .dsp to keep; its name must not change while the plugin runs "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--config-path",
+        default="/tmp/faust-current-dsp.txt",  # noqa: S108 - hard-wired in the plugin
+        metavar="FILE",
+        help="the plugin's config file; its first line is kept naming the .dsp "
+        "(default: %(default)s, which the plugin has hard-wired)",
+    )
+    parser.add_argument(
+        "--bind",
+        action="append",
+        default=[],
+        metavar="ENDPOINT",
+        help="listen here as well, for instance tcp://127.0.0.1:5555; port 0 takes a free one; "
+        "may be given several times",
+    )
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="allow --bind beyond this machine: whoever reaches the endpoint can publish",
+    )
+    parser.add_argument(
+        "--leave-when-idle",
+        action="store_true",
+        help="end when the last worker has gone (how HotReload starts a bridge of its own)",
+    )
+    parser.add_argument(
+        "--print-ready",
+        action="store_true",
+        help='print {"endpoints": […]} on stdout once workers can connect',
+    )
+    parser.add_argument(
+        "--log-level",
+        default="info",
+        choices=["debug", "info", "warning", "error"],
+        help="debug tells every verdict (default: %(default)s)",
+    )
+    parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
+    _add_gates(parser)
+    parser.set_defaults(run=_serve)
+
+
+def _add_gates(parser: argparse.ArgumentParser) -> None:
+    gates = parser.add_argument_group(
+        "gates", "A program that would harm the DAW or the ears is not written; see docs/gates.md."
+    )
+    gates.add_argument(
+        "--allow-unstable", action="store_true", help="write models that grow; mind your ears"
+    )
+    gates.add_argument(
+        "--max-gain-db",
+        type=float,
+        default=MAX_GAIN_DB,
+        metavar="DB",
+        help="the highest gain at any frequency; a loop that rings for a minute has 50 "
+        "(default: %(default)s)",
+    )
+    gates.add_argument(
+        "--max-jump-db",
+        type=float,
+        default=MAX_JUMP_DB,
+        metavar="DB",
+        help="how much louder than what plays a model may suddenly be; only what is above unity "
+        "gain counts (default: %(default)s)",
+    )
+    gates.add_argument(
+        "--no-compile-gate",
+        action="store_true",
+        help="don't ask libfaust first; a program that does not compile crashes the DAW",
+    )
+    gates.add_argument(
+        "--no-faust-libraries",
+        action="store_true",
+        help="the plugin's machine has no Faust libraries: text that imports any is refused",
+    )
+    gates.add_argument(
+        "--compile-timeout",
+        type=_above_zero,
+        default=TIMEOUT_SECONDS,
+        metavar="SECONDS",
+        help="how long libfaust may take; a worker waits 5 for its verdict (default: %(default)s)",
+    )
+    gates.add_argument(
+        "--cost-multiple",
+        type=_above_zero,
+        default=COST_MULTIPLE,
+        metavar="N",
+        help="two reloads are at least N times as long apart as the program takes to compile, "
+        "because that long the plugin is silent (default: %(default)s)",
+    )
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return value
+
+
+def _serve(options: argparse.Namespace) -> int:
+    serve(
+        Settings(
+            place=rendezvous(options.dsp_path),
+            config_path=options.config_path,
+            endpoints=options.bind,
+            insecure=options.insecure,
+            leave_when_idle=options.leave_when_idle,
+            limits=Limits(options.allow_unstable, options.max_gain_db, options.max_jump_db),
+            compiles=not options.no_compile_gate,
+            faust_libraries=not options.no_faust_libraries,
+            compile_timeout=options.compile_timeout,
+            cost_multiple=options.cost_multiple,
+            on_ready=_print_ready if options.print_ready else None,
+        )
+    )
+    return 0
+
+
+def _print_ready(endpoints: list[str]) -> None:
+    sys.stdout.write(json.dumps({"endpoints": endpoints}) + "\n")
+    sys.stdout.flush()
