@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from faustwire.messages import Message, ToWorker
+from faustwire.messages import Message, ToPeer
 from faustwire_bridge.gates.report import Report
 
 
@@ -81,7 +81,7 @@ class Send:
     """Send a message to a peer; ``again``: the answer to a resend."""
 
     peer: bytes
-    message: ToWorker
+    message: ToPeer
     again: bool = False
 
 

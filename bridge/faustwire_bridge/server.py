@@ -17,7 +17,7 @@ import zmq
 
 from faustwire import codec
 from faustwire.errors import MessageError
-from faustwire.messages import HOLDS_BACK, Reason, ToWorker, Verdict, Welcome
+from faustwire.messages import HOLDS_BACK, Reason, ToPeer, Verdict, Welcome
 from faustwire.rendezvous import Rendezvous
 from faustwire_bridge import core, doors, exchange
 from faustwire_bridge.checker import Checker
@@ -196,7 +196,7 @@ class _Shell:
             return exchange.WriteFailed(_explain(problem))
         return exchange.Written()
 
-    def _send(self, peer: bytes, message: ToWorker) -> None:
+    def _send(self, peer: bytes, message: ToPeer) -> None:
         try:
             self._router.send_multipart([peer, codec.encode(message)], zmq.DONTWAIT)
         except zmq.Again:

@@ -31,6 +31,8 @@ MAX_METRICS = 64
 # of 64 bytes, so this bounds what a hostile message can make us allocate.
 MAX_ELEMENTS = 2**17
 
+CHOICES = ("latest", "worker", "best", "first")
+
 _Check: TypeAlias = Callable[[Any], Any]
 
 
@@ -66,7 +68,7 @@ def decode(data: bytes) -> Message:
         raise MessageError(f"unknown type of message {str(name)[:40]!r}")
     seq = body.get("seq")
     try:
-        return kind(**_arguments(kind, body))
+        return kind(**_arguments(kind, body, _NAMES[kind]))
     except FaustwireError as problem:
         known = seq if isinstance(seq, int) and not isinstance(seq, bool) else None
         raise MessageError(str(problem), seq=known) from problem
@@ -144,10 +146,12 @@ def _array(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[Any]]:
 
 def _plain(value: Any) -> Any:
     """What msgpack packs for a field."""
-    if isinstance(value, (str, int, float, tuple)) or value is None:
+    if isinstance(value, (str, int, float)) or value is None:
         return value.value if isinstance(value, messages.Reason) else value
-    if isinstance(value, messages.Due):
-        return {**vars(value), "reason": value.reason.value}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, _PARTS):
+        return {key: _plain(item) for key, item in vars(value).items()}
     if isinstance(value, Mapping):
         return controls.to_plain(value) if _are_sliders(value) else dict(value)
     return plain.to_plain(value)
@@ -157,17 +161,39 @@ def _are_sliders(mapping: Mapping[str, object]) -> bool:
     return any(isinstance(value, controls.Slider) for value in mapping.values())
 
 
-def _arguments(kind: type[Message], body: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(kind: type[Any], body: Mapping[str, Any], name: str) -> dict[str, Any]:
     arguments = {}
     for field in fields(kind):
         if field.name in body:
             try:
-                arguments[field.name] = _CHECKS[field.name](body[field.name])
+                value = body[field.name]
+                may_be_none = value is None and str(field.type).endswith("| None")
+                arguments[field.name] = None if may_be_none else _CHECKS[field.name](value)
             except MessageError as problem:
-                raise MessageError(f"{_NAMES[kind]}.{field.name}: {problem}") from None
+                raise MessageError(f"{name}.{field.name}: {problem}") from None
         elif field.default is MISSING and field.default_factory is MISSING:
-            raise MessageError(f"{_NAMES[kind]} without {field.name}")
+            raise MessageError(f"{name} without {field.name}")
     return arguments
+
+
+def _part(kind: type[Any], name: str) -> _Check:
+    """A map within a message."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise MessageError(f"{name} is a map")
+        return kind(**_arguments(kind, value, name))
+
+    return check
+
+
+def _list(check: _Check, limit: int) -> _Check:
+    def check_all(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) > limit:
+            raise MessageError(f"a list of at most {limit} is wanted")
+        return tuple(map(check, value))
+
+    return check_all
 
 
 def _text(limit: int) -> _Check:
@@ -194,9 +220,7 @@ def _seconds(value: Any) -> float:
     return float(value)
 
 
-def _measured(value: Any) -> float | None:
-    if value is None:
-        return None
+def _measured(value: Any) -> float:
     if type(value) not in (int, float) or not math.isfinite(value):
         raise MessageError(f"{str(value)[:40]} is no measured number")
     return float(value)
@@ -243,53 +267,82 @@ def _reason(value: Any) -> messages.Reason:
         raise MessageError(f"unknown reason {str(value)[:40]!r}") from None
 
 
-def _due(value: Any) -> messages.Due | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or not {"call", "every", "after"} <= value.keys():
-        raise MessageError("due holds call, every and after")
-    count = _integer(1)
-    reason = _reason(value.get("reason", messages.Reason.MIN_INTERVAL))
-    if reason not in (messages.Reason.MIN_INTERVAL, messages.Reason.RELOAD_COST):
-        raise MessageError(f"{reason} is no throttle of time")
-    return messages.Due(
-        count(value["call"]), count(value["every"]), _seconds(value["after"]), reason
-    )
+def _due(value: Any) -> messages.Due:
+    due: messages.Due = _part(messages.Due, "due")(value)
+    if due.reason not in (messages.Reason.MIN_INTERVAL, messages.Reason.RELOAD_COST):
+        raise MessageError(f"{due.reason} is no throttle of time")
+    return due
 
 
-def _lines(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise MessageError("warnings are a list")
-    return tuple(map(_text(MAX_TEXT), value))
+def _choice(value: Any) -> messages.Choice:
+    choice: messages.Choice = _part(messages.Choice, "follow")(value)
+    needs_name = choice.kind in ("worker", "best")
+    if choice.kind not in CHOICES or needs_name is not bool(choice.name):
+        raise MessageError(
+            "follow is latest, first, a worker of some name, or the best of some metric"
+        )
+    return choice
+
+
+def _counts(value: Any) -> dict[str, int]:
+    if not isinstance(value, dict) or len(value) > MAX_METRICS:
+        raise MessageError("counts are a map")
+    count = _integer(0)
+    return {_text(64)(name): count(number) for name, number in value.items()}
 
 
 # A field of one name means the same in every message.
 _CHECKS: dict[str, _Check] = {
+    "after": _seconds,
+    "at": _measured,
     "call": _integer(1),
     "code": _text(MAX_CODE),
     "compile_seconds": _measured,
+    "connected": _flag,
     "controls": _sliders,
+    "counts": _counts,
     "detail": _text(MAX_TEXT),
     "dsp_path": _text(MAX_TEXT),
     "due": _due,
+    "events": _list(_part(messages.Event, "event"), 1024),
     "every": _integer(1),
+    "follow": _choice,
+    "followed": _flag,
     "force": _flag,
     "fs": _rate,
     "graph": _graph,
     "host": _text(MAX_TEXT),
     "incarnation": _text(64),
+    "kind": _text(64),
+    "larger": _flag,
+    "last_seen": _measured,
     "margin_db": _measured,
     "metrics": _metrics,
     "min_interval": _seconds,
     "name": _text(validation.MAX_NAME),
+    "now": _measured,
+    "number": _integer(0),
     "peak_db": _measured,
     "pid": _integer(0),
+    "newest_call": _integer(1),
+    "playing_call": _integer(1),
+    "playing_incarnation": _text(64),
+    "playing_worker": _text(MAX_TEXT),
+    "program": _text(64),
     "published": _flag,
+    "rate": _seconds,
     "reason": _reason,
+    "recording": _text(MAX_TEXT),
+    "reloaded_at": _measured,
+    "reloads": _integer(0),
     "rt60_seconds": _measured,
     "seq": _integer(0),
-    "warnings": _lines,
+    "settle": _flag,
+    "since": _measured,
+    "user": _text(MAX_TEXT),
+    "warnings": _list(_text(MAX_TEXT), 1024),
     "worker": _text(validation.MAX_NAME),
+    "workers": _list(_part(messages.WorkerState, "worker"), 4096),
 }
 _TYPES: dict[str, type[Message]] = {
     "hello": messages.Hello,
@@ -301,5 +354,11 @@ _TYPES: dict[str, type[Message]] = {
     "verdict": messages.Verdict,
     "pong": messages.Pong,
     "rejection": messages.Rejection,
+    "follow": messages.Follow,
+    "steered": messages.Steered,
+    "event": messages.Event,
+    "state": messages.State,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
+# What stands within messages.
+_PARTS = (messages.Due, messages.Choice, messages.Event, messages.WorkerState)
