@@ -9,12 +9,33 @@ from faustwire.messages import Message, ToPeer
 from faustwire_bridge.gates.report import Report
 
 
+# What a key may be enrolled for.
+RIGHTS = ("publish", "watch", "steer")
+
+
+@dataclass(frozen=True)
+class User:
+    """Whose key a connection was opened with.
+
+    Attributes:
+        name: the one that the key was enrolled under.
+        rights: some of ``RIGHTS``.
+    """
+
+    name: str
+    rights: frozenset[str]
+
+
 @dataclass(frozen=True)
 class Arrived:
-    """A message came from a peer (the routing id that ZeroMQ gave its connection)."""
+    """A message came from a peer (the routing id that ZeroMQ gave its connection).
+
+    ``user`` is None at a door that asks for no key: whoever can reach that one may do everything.
+    """
 
     peer: bytes
     message: Message
+    user: User | None = None
 
 
 @dataclass(frozen=True)

@@ -114,3 +114,11 @@ def file_path(path: str | Path, argument: str) -> Path:
 def _one_line(text: str) -> bool:
     # Lone surrogates stand for bytes that are no text; neither a config line nor a message has any.
     return not any(character in "\0\n\r" or "\ud800" <= character <= "\udfff" for character in text)
+
+
+def events_endpoint(endpoint: str) -> str:
+    """Where watchers of the bridge at ``endpoint`` connect: one port on, or a socket beside it."""
+    if endpoint.startswith("ipc://"):
+        return f"{endpoint}.events"
+    address, _, port = endpoint.rpartition(":")
+    return f"{address}:{int(port) + 1}"
