@@ -8,7 +8,6 @@ from typing import TypeAlias
 from faustwire.messages import Message, ToPeer
 from faustwire_bridge.gates.report import Report
 
-
 # What a key may be enrolled for.
 RIGHTS = ("publish", "watch", "steer")
 
