@@ -1,13 +1,23 @@
-"""The training side: publish a FLAMO model to a running Faust plugin while it trains."""
+"""The training side: publish a FLAMO model to a running Faust plugin while it trains.
 
-from faustwire_publisher.errors import (
-    ArgumentError,
-    FaustwireWarning,
-    ForkError,
-    ModelError,
-)
-from faustwire_publisher.hot_reload import HotReload
-from faustwire_publisher.lowering import flamo_to_json, lowers
+The names are imported when they are first used: a replay needs no torch, and the machine that it
+runs on may have none.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from faustwire_publisher.errors import (
+        ArgumentError,
+        FaustwireWarning,
+        ForkError,
+        ModelError,
+    )
+    from faustwire_publisher.hot_reload import HotReload
+    from faustwire_publisher.lowering import flamo_to_json, lowers
 
 __all__ = [
     "ArgumentError",
@@ -18,3 +28,22 @@ __all__ = [
     "flamo_to_json",
     "lowers",
 ]
+
+# Where the names are that are not among the errors.
+_PLACES = {
+    "HotReload": "hot_reload",
+    "flamo_to_json": "lowering",
+    "lowers": "lowering",
+}
+
+if not TYPE_CHECKING:  # so that a name that isn't there stays an error to type checkers
+
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(f"{__name__}.{_PLACES.get(name, 'errors')}")
+        return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -246,7 +246,7 @@ class Client:
         if ticket is None:
             return
         try:
-            message = codec.encode(ticket.message())
+            data = ticket.data()
         except NonFiniteError as problem:
             self._give_up(ticket, Reason.NON_FINITE, problem)
         except FaustwireError as problem:
@@ -257,7 +257,7 @@ class Client:
         else:
             ticket.sent = time.monotonic()
             self._next_ping = ticket.sent + _PING_SECONDS
-            self._send_bytes(message)
+            self._send_bytes(data)
 
     def _give_up(self, ticket: Ticket, reason: Reason, problem: Exception) -> None:
         """What can't be sent is settled here, and what waits comes next."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from faustwire import codec
 from faustwire.messages import Reason, Snapshot, Source, Verdict
 
 
@@ -29,18 +30,22 @@ class Ticket:
     sent: float = 0.0
     received: float = 0.0
     verdict: Verdict | None = None
-    _message: Snapshot | Source | None = None
+    _data: bytes | None = None
     _done: threading.Event = field(default_factory=threading.Event)
 
-    def message(self) -> Snapshot | Source:
-        """What to send; made once, however often it is sent."""
+    def data(self) -> bytes:
+        """What to send; made once, however often it is sent.
+
+        Raises:
+            FaustwireError: it can't be sent. Whatever else a rule or a map of the user's raises.
+        """
         if self.make is not None:
             message, self.make = self.make(), None
             if isinstance(message, Snapshot) and self.force:
                 message = replace(message, force=True)
-            self._message = message
-        assert self._message is not None, "made once"  # noqa: S101
-        return self._message
+            self._data = codec.encode(message)
+        assert self._data is not None, "made once"  # noqa: S101
+        return self._data
 
     def end(self, verdict: Verdict) -> None:
         """The verdict is here."""

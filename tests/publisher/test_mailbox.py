@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from faustwire import codec
 from faustwire.messages import Reason, Snapshot, Verdict
 from faustwire_publisher.mailbox import Mailbox, Ticket
 from graphs import gain
@@ -37,7 +38,7 @@ def test_one_is_on_its_way_and_the_newest_waits() -> None:
 def test_a_forced_call_stays_forced_whichever_snapshot_goes() -> None:
     mailbox = Mailbox()
     put(mailbox, 1, force=True)
-    message = put(mailbox, 2).message()
+    message = codec.decode(put(mailbox, 2).data())
     assert isinstance(message, Snapshot)
     assert message.force
 
@@ -48,7 +49,7 @@ def test_a_message_that_is_superseded_is_never_made() -> None:
     put(mailbox, 2)
     ticket = mailbox.take()
     assert ticket is not None
-    assert ticket.message() is ticket.message(), "and the one that goes is made once"
+    assert ticket.data() is ticket.data(), "and the one that goes is made once"
 
 
 def test_what_was_lost_is_sent_again_unless_something_newer_waits() -> None:

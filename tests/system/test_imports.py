@@ -21,3 +21,25 @@ def test_the_one_way_through_the_house_holds() -> None:
 def test_the_packages_say_that_they_are_typed() -> None:
     for package in ("faustwire", "faustwire_publisher", "faustwire_bridge"):
         assert files(package).joinpath("py.typed").is_file()
+
+
+def test_the_publisher_is_there_without_torch_until_a_model_is_to_be_published() -> None:
+    script = """
+import sys
+sys.modules["torch"] = sys.modules["flamo"] = None
+import faustwire_publisher
+from faustwire_publisher import ArgumentError, client, embedded, mailbox
+assert "HotReload" in dir(faustwire_publisher)
+for name in ("HotReload", "flamo_to_json"):
+    try:
+        getattr(faustwire_publisher, name)
+    except ImportError:
+        pass
+    else:
+        raise SystemExit(f"{name} without torch")
+assert not hasattr(faustwire_publisher, "nothing_of_the_kind")
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
