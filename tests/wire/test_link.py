@@ -186,7 +186,7 @@ def test_what_is_wrong_with_keys_is_told(
     authenticator = ThreadAuthenticator(machine.context)
     authenticator.start()
     try:
-        authenticator.configure_curve_callback(domain="*", credentials_provider=Enrolled())
+        authenticator.configure_curve_callback(domain="bridge", credentials_provider=Enrolled())
         endpoint = machine.router(THEIRS if secured else None)
         with connected(machine, endpoint, keys=keys) as (link, monitor):
             until(link, monitor, words)
