@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from contextlib import suppress
 from dataclasses import fields
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,11 @@ EXAMPLES: dict[str, Message] = {
         (EVENT,),
     ),
 }
+
+
+# What has no truth value, and what has no text: its making recurses too deep.
+ARRAY = {"shape": [2], "f4": bytes(8)}
+NESTED: Any = reduce(lambda inner, _: [inner], range(1000), [])
 
 
 def body(message: Message, **changes: Any) -> dict[str, Any]:
@@ -192,6 +198,11 @@ def test_another_version_is_refused_with_what_to_do() -> None:
         ("graph", {"type": "gain", "matrix": {"shape": [2], "f8": b"x" * 8}}, "8 bytes of f8"),
         ("graph", {"type": "gain", "matrix": {"shape": [1, 1], "f8": b"\xff" * 8}}, "is nan"),
         ("graph", {"type": "series", "nodes": 3}, "nodes is a list"),
+        ("graph", {"type": "parallel", "nodes": [], "join": ARRAY}, "join is text"),
+        ("graph", {"type": "gain", "name": "x" * 257}, "longer than 256"),
+        ("controls", {"rt60": ARRAY}, "true or a map"),
+        ("faustwire", ARRAY, "protocol version a ndarray"),
+        ("seq", NESTED, "snapshot.seq: a list"),
         ("graph", {"type": "series", "nodes": []}, "without nodes"),
     ],
 )
@@ -243,14 +254,19 @@ def test_hostile_bytes_are_refused(data: bytes) -> None:
 
 def test_a_small_message_cannot_unfold_to_much_memory() -> None:
     """16 MB of empty maps would be a gigabyte of dicts."""
-    many = b"\xdd" + (2**20).to_bytes(4, "big") + b"\x80" * 2**20
-    bomb = b"\xdd\x00\x00\x00\x0f" + many * 15
+    many = b"\xdd" + (2**16).to_bytes(4, "big") + b"\x80" * 2**16
+    bomb = b"\xdd\x00\x00\x00\xf0" + many * 240
     tracemalloc.start()
     try:
         assert "elements" in refused(bomb)
         assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def test_no_room_is_made_for_more_than_a_message_may_hold() -> None:
+    """Lists of lists that say they hold 16 million each: 128 MiB a header of 5 bytes."""
+    assert "exceeds" in refused(b"\xdd\x00\xff\xff\x00" * 1000 + bytes(2**24 - 5000))
 
 
 def test_a_message_that_is_too_large_is_refused_on_both_sides() -> None:
@@ -275,6 +291,14 @@ def test_a_mutated_message_is_decoded_or_refused_but_never_breaks_decode(
     for candidate in (bytes(packed), bytes(packed[:cut])):
         with suppress(MessageError):
             codec.decode(candidate)
+
+
+def test_a_line_that_is_too_long_is_cut_so_that_its_verdict_arrives() -> None:
+    """The path of a node is as long as the names on it."""
+    long = "x" * 2 * codec.MAX_TEXT
+    verdict = codec.decode(codec.encode(Verdict(1, False, Reason.REFUSED, long, (long,))))
+    assert isinstance(verdict, Verdict)
+    assert len(verdict.detail) == len(verdict.warnings[0]) == codec.MAX_TEXT
 
 
 def test_text_that_is_no_unicode_is_refused_before_it_is_sent() -> None:

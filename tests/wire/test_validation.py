@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -158,4 +160,26 @@ FINE = {
 
 @pytest.mark.parametrize("name", FINE)
 def test_wherever_the_delay_sits_a_loop_that_has_one_is_fine(name: str) -> None:
-    validation.check(FINE[name])
+    validation.validation.check(FINE[name])
+
+
+def test_the_largest_loops_are_checked_in_no_time() -> None:
+    """Followed as matrices of 256 x 256, a message of 4 MB would stop the bridge for 20 s."""
+    diagonal = DiagonalGain("d", np.ones(256))
+    back = Delay("back", np.ones(256))
+    begun = time.process_time()
+    validation.check(Recursion("loop", Series("s", (diagonal,) * 4000), back))
+    validation.check(Recursion("loop", Parallel("p", (diagonal,) * 4000), back))
+    assert time.process_time() - begun < 1.0
+
+
+def test_a_reflection_counts_as_its_matrix() -> None:
+    mirrors = Series("mirrors", (Householder("h", np.full(256, 1 / 16)),) * 17)
+    with pytest.raises(GraphError, match="more than 1048576 numbers"):
+        validation.check(mirrors)
+
+
+def test_concatenated_channels_are_counted() -> None:
+    wide = Parallel("wide", (DiagonalGain("d", np.ones(256)),) * 2, "concatenate")
+    with pytest.raises(GraphError, match="512 channels; at most 256"):
+        validation.check(wide)

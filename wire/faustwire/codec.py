@@ -16,7 +16,7 @@ import msgpack
 import numpy as np
 
 from faustwire import controls, messages, plain, validation
-from faustwire.errors import FaustwireError, MessageError
+from faustwire.errors import FaustwireError, MessageError, shown
 from faustwire.messages import Message
 
 VERSION = 1
@@ -42,9 +42,7 @@ def encode(message: Message) -> bytes:
     Raises:
         MessageError: longer than ``MAX_BYTES``, or text that is no Unicode (lone surrogates).
     """
-    body: dict[str, Any] = {"faustwire": VERSION, "type": _NAMES[type(message)]}
-    for field in fields(message):
-        body[field.name] = _plain(getattr(message, field.name))
+    body = {"faustwire": VERSION, "type": _NAMES[type(message)], **_plain_fields(message)}
     try:
         data: bytes = msgpack.packb(body, default=_pack_other)
     except UnicodeEncodeError as problem:
@@ -65,7 +63,7 @@ def decode(data: bytes) -> Message:
     name = body.get("type")
     kind = _TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise MessageError(f"unknown type of message {str(name)[:40]!r}")
+        raise MessageError(f"unknown type of message {shown(name)}")
     seq = body.get("seq")
     try:
         return kind(**_arguments(kind, body, _NAMES[kind]))
@@ -80,18 +78,28 @@ def _unpack(data: bytes) -> dict[str, Any]:
     budget = _Budget()
     try:
         body = msgpack.unpackb(
-            data, object_hook=budget.map, list_hook=budget.list, ext_hook=_no_extensions
+            data,
+            object_hook=budget.map,
+            list_hook=budget.list,
+            ext_hook=_no_extensions,
+            # Room is made for as many as a list says it has, before there is any.
+            max_array_len=MAX_ELEMENTS,
+            max_map_len=MAX_ELEMENTS,
         )
     except MessageError:
         raise
     # msgpack raises its own errors, ValueErrors, and UnicodeDecodeErrors.
     except (ValueError, TypeError, msgpack.UnpackException) as problem:
-        raise MessageError(f"not msgpack: {type(problem).__name__}") from problem
+        raise MessageError(
+            f"not msgpack: {type(problem).__name__} {str(problem)[:80]}"
+        ) from problem
     if not isinstance(body, dict):
         raise MessageError("a message is a map")
-    if body.get("faustwire") != VERSION:
+    version = body.get("faustwire")
+    # An array is equal to nothing and everything.
+    if type(version) is not int or version != VERSION:
         raise MessageError(
-            f"protocol version {str(body.get('faustwire'))[:20]}, this side speaks {VERSION}: "
+            f"protocol version {shown(version)}, this side speaks {VERSION}: "
             "install the same faustwire on both sides"
         )
     return body
@@ -140,8 +148,18 @@ def _array(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[Any]]:
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise MessageError("an array's shape is a list of sizes")
     if len(shape) > 4 or math.prod(shape) * int(kind[1]) != len(packed[kind]):
-        raise MessageError(f"an array of shape {shape[:5]} and {len(packed[kind])} bytes of {kind}")
+        raise MessageError(f"an array of shape {shape[:4]} and {len(packed[kind])} bytes of {kind}")
     return np.frombuffer(packed[kind], dtype=f"<{kind}").reshape(shape)
+
+
+def _plain_fields(part: Any) -> dict[str, Any]:
+    plain_fields = {key: _plain(value) for key, value in vars(part).items()}
+    # A path in a detail may be longer than what the other side takes.
+    if "detail" in plain_fields:
+        plain_fields["detail"] = plain_fields["detail"][:MAX_TEXT]
+    if "warnings" in plain_fields:
+        plain_fields["warnings"] = [line[:MAX_TEXT] for line in plain_fields["warnings"]]
+    return plain_fields
 
 
 def _plain(value: Any) -> Any:
@@ -151,7 +169,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, _PARTS):
-        return {key: _plain(item) for key, item in vars(value).items()}
+        return _plain_fields(value)
     if isinstance(value, Mapping):
         return controls.to_plain(value) if _are_sliders(value) else dict(value)
     return plain.to_plain(value)
@@ -208,7 +226,7 @@ def _text(limit: int) -> _Check:
 def _integer(lowest: int) -> _Check:
     def check(value: Any) -> int:
         if type(value) is not int or not lowest <= value < 2**63:
-            raise MessageError(f"{str(value)[:40]} is no whole number from {lowest}")
+            raise MessageError(f"{shown(value)} is no whole number from {lowest}")
         return value
 
     return check
@@ -216,25 +234,25 @@ def _integer(lowest: int) -> _Check:
 
 def _seconds(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value < math.inf:
-        raise MessageError(f"{str(value)[:40]} is no number of seconds")
+        raise MessageError(f"{shown(value)} is no number of seconds")
     return float(value)
 
 
 def _measured(value: Any) -> float:
     if type(value) not in (int, float) or not math.isfinite(value):
-        raise MessageError(f"{str(value)[:40]} is no measured number")
+        raise MessageError(f"{shown(value)} is no measured number")
     return float(value)
 
 
 def _rate(value: Any) -> float:
     if type(value) not in (int, float) or not 1 <= value <= 1e7:
-        raise MessageError(f"a sampling rate of {str(value)[:40]} Hz")
+        raise MessageError(f"a sampling rate of {shown(value)} Hz")
     return float(value)
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise MessageError(f"{str(value)[:40]} is neither true nor false")
+        raise MessageError(f"{shown(value)} is neither true nor false")
     return value
 
 
@@ -257,6 +275,8 @@ def _graph(value: Any) -> Any:
 def _sliders(value: Any) -> dict[str, controls.Slider]:
     if not isinstance(value, dict):
         raise MessageError("controls are a map")
+    if not all(choice is None or isinstance(choice, (bool, dict)) for choice in value.values()):
+        raise MessageError("a control is true or a map")
     return controls.sliders(value)
 
 
@@ -264,7 +284,7 @@ def _reason(value: Any) -> messages.Reason:
     try:
         return messages.Reason(value)
     except ValueError:
-        raise MessageError(f"unknown reason {str(value)[:40]!r}") from None
+        raise MessageError(f"unknown reason {shown(value)}") from None
 
 
 def _due(value: Any) -> messages.Due:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from faustwire.errors import FaustwireError
+from faustwire.errors import FaustwireError, shown
 
 
 class ControlError(FaustwireError, ValueError):
@@ -54,7 +54,7 @@ def sliders(controls: Mapping[str, Any] | None) -> dict[str, Slider]:
     asked = {name: value for name, value in (controls or {}).items() if value not in (False, None)}
     for name in asked:
         if name not in DEFAULTS:
-            raise ControlError(f"unknown control {name!r}; there are {', '.join(DEFAULTS)}")
+            raise ControlError(f"unknown control {shown(name)}; there are {', '.join(DEFAULTS)}")
     return {name: _slider(name, asked[name]) for name in DEFAULTS if name in asked}
 
 
@@ -70,16 +70,18 @@ def _slider(name: str, overrides: object) -> Slider:
     if overrides is True:
         return DEFAULTS[name]
     if not isinstance(overrides, Mapping):
-        raise ControlError(f"control {name!r} is True or a dict of overrides, not {overrides!r}")
+        raise ControlError(
+            f"control {name!r} is True or a dict of overrides, not {shown(overrides)}"
+        )
     for key, value in overrides.items():
         if key not in _FIELDS:
             raise ControlError(
-                f"control {name!r} has no field {key!r}; it has {', '.join(_FIELDS)}"
+                f"control {name!r} has no field {shown(key)}; it has {', '.join(_FIELDS)}"
             )
         if key == "label":
             _check_label(name, value)
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ControlError(f"control {name!r}: {key} is a number, not {value!r}")
+            raise ControlError(f"control {name!r}: {key} is a number, not {shown(value)}")
         elif not math.isfinite(value):
             raise ControlError(f"control {name!r}: {key} is {value}")
     slider = replace(DEFAULTS[name], **overrides)
@@ -90,7 +92,7 @@ def _slider(name: str, overrides: object) -> Slider:
 def _check_label(name: str, label: object) -> None:
     # A label becomes a part of the slider's address, and stands between quotes in the program.
     if not isinstance(label, str) or not label.strip() or not label.isprintable():
-        raise ControlError(f"control {name!r}: the label is printable text, not {label!r}")
+        raise ControlError(f"control {name!r}: the label is printable text, not {shown(label)}")
     if bad := sorted(set(label) & set('"\\[]')):
         raise ControlError(f"control {name!r}: a label can't hold {' '.join(bad)}")
     if len(label) > 64:

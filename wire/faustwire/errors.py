@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Enough to recognise what was sent; more would let a stranger fill our logs.
+_SHOWN = 40
+
 
 class FaustwireError(Exception):
     """Base of every error that faustwire raises on purpose."""
@@ -35,3 +38,15 @@ class MessageError(FaustwireError, ValueError):
     def __init__(self, problem: str, *, seq: int | None = None) -> None:
         super().__init__(problem)
         self.seq = seq
+
+
+def shown(value: object) -> str:
+    """What an error quotes of a value from outside: short, whatever somebody has sent.
+
+    The text of a container is as long, and its making recurses as deep, as whoever sent it likes.
+    """
+    if isinstance(value, (str, bytes)):
+        return repr(value[:_SHOWN])
+    if value is None or isinstance(value, (bool, int, float)):
+        return repr(value)
+    return f"a {type(value).__name__}"

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from faustwire.errors import GraphError
+from faustwire.errors import GraphError, shown
 from faustwire.graph import CONTAINERS, LEAVES, Node, Parallel, Recursion, Series
-from faustwire.validation import MAX_DEPTH
+from faustwire.validation import MAX_DEPTH, MAX_NAME
 
 _TYPES: dict[str, Any] = {node.type: node for node in (*LEAVES, *CONTAINERS)}
 # Looked up once: nodes are read and written on the way of every publish.
@@ -58,13 +58,16 @@ def _node(plain: Any, path: str, depth: int) -> Node:
         raise GraphError(path, f"a node is a map, not {type(plain).__name__}")
     kind, name = plain.get("type"), plain.get("name", "")
     if not isinstance(kind, str) or kind not in _TYPES:
-        raise GraphError(path, f"unknown type of node {kind!r}; known: {', '.join(_TYPES)}")
+        raise GraphError(path, f"unknown type of node {shown(kind)}; known: {', '.join(_TYPES)}")
     if not isinstance(name, str):
         raise GraphError(path, f"a name is text, not {type(name).__name__}")
+    if len(name) > MAX_NAME:
+        # At once: it becomes a part of every path below.
+        raise GraphError(path, f"a name is longer than {MAX_NAME} characters")
     path = (name or kind) if path == "$" else f"{path}.{name or kind}"
     node = _TYPES[kind]
     if unknown := sorted(str(key) for key in plain.keys() - _KNOWN[kind]):
-        raise GraphError(path, f"unknown field {unknown[0]!r} of {kind}")
+        raise GraphError(path, f"unknown field {shown(unknown[0])} of {kind}")
     arguments = {
         key: _value(key, value, path, depth)
         for key, value in plain.items()
@@ -86,6 +89,8 @@ def _value(key: str, value: Any, path: str, depth: int) -> Any:
             raise GraphError(path, f"nodes is a list, not {type(value).__name__}")
         return tuple(_node(child, path, depth + 1) for child in value)
     if key == "join":
+        if not isinstance(value, str):
+            raise GraphError(path, f"join is text, not {type(value).__name__}")
         return value
     return _array(key, value, path)
 

@@ -6,6 +6,7 @@ before it sends, the codec asks before anybody sees what came in.
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -125,7 +126,8 @@ def _check_leaf(leaf: Leaf, path: str, budget: _Budget) -> Sizes:
         raise GraphError(path, f"{field} has {values.ndim} dimensions, not {wanted}")
     if values.size == 0:
         raise GraphError(path, f"{field} is empty: {list(values.shape)}")
-    budget.spend(path, values=values.size)
+    # A reflection is as much work as its matrix, wherever paths through it are followed.
+    budget.spend(path, values=values.size ** (2 if isinstance(leaf, Householder) else 1))
     sizes = channels(leaf)
     if max(sizes) > MAX_CHANNELS:
         raise GraphError(path, f"{max(sizes)} channels; at most {MAX_CHANNELS}")
@@ -198,6 +200,8 @@ def _check_branches(node: Parallel, path: str, sizes: list[Sizes]) -> Sizes:
     if len(set(inputs)) > 1:
         raise GraphError(path, f"branches take different numbers of channels: {inputs}")
     if node.join == "concatenate":
+        if sum(outputs) > MAX_CHANNELS:
+            raise GraphError(path, f"{sum(outputs)} channels; at most {MAX_CHANNELS}")
         return inputs[0], sum(outputs)
     if len(set(outputs)) > 1:
         raise GraphError(path, f"branches to be summed send different numbers: {outputs}")
@@ -216,6 +220,8 @@ def _check_loops(node: Node, path: str) -> None:
 def _direct_paths(node: Node, path: str) -> Paths:
     """Which inputs reach which outputs within the same sample: bool [n_out, n_in].
 
+    One dimension stands for a diagonal: 4096 matrices of 256 x 256 would keep us busy for long.
+
     A recursion whose own loop closes on such paths has no delay and can't be computed sample by
     sample, wherever the missing delay should have been.
     """
@@ -223,23 +229,42 @@ def _direct_paths(node: Node, path: str) -> Paths:
         case Series():
             reach: Paths = _direct_paths(node.nodes[0], f"{path}.{_label(node.nodes[0])}")
             for child in node.nodes[1:]:
-                reach = _direct_paths(child, f"{path}.{_label(child)}") @ reach
+                reach = _after(reach, _direct_paths(child, f"{path}.{_label(child)}"))
             return reach
         case Parallel():
-            branches = [_direct_paths(child, f"{path}.{_label(child)}") for child in node.nodes]
+            branches = (_direct_paths(child, f"{path}.{_label(child)}") for child in node.nodes)
             if node.join == "concatenate":
-                return np.concatenate(branches)
-            either: Paths = np.logical_or.reduce(branches)
-            return either
+                return np.concatenate([_full(branch) for branch in branches])
+            return reduce(_either, branches)
         case Recursion():
             forward = _direct_paths(node.forward, f"{path}.{_label(node.forward)}")
             if not forward.any():  # the delays of most reverberators stand there
                 _check_loops(node.feedback, f"{path}.{_label(node.feedback)}")
                 return forward
             feedback = _direct_paths(node.feedback, f"{path}.{_label(node.feedback)}")
-            return _closed(forward @ feedback, path) @ forward
+            loop = _full(_after(feedback, forward))
+            return _after(forward, _closed(loop, path)) if loop.any() else forward
         case _:
             return _leaf_paths(node)
+
+
+def _full(paths: Paths) -> Paths:
+    return np.diag(paths) if paths.ndim == 1 else paths
+
+
+def _either(one: Paths, other: Paths) -> Paths:
+    return one | other if one.ndim == other.ndim else _full(one) | _full(other)
+
+
+def _after(first: Paths, then: Paths) -> Paths:
+    """The paths through two nodes, one behind the other."""
+    if first.ndim == 1:
+        return then & first
+    if then.ndim == 1:
+        return then[:, None] & first
+    # Sums of at most 256 ones are exact, and numbers multiply 20 times as fast as truth values.
+    both: Paths = then.astype(np.float32) @ first.astype(np.float32) > 0
+    return both
 
 
 def _leaf_paths(node: Leaf) -> Paths:
@@ -260,19 +285,21 @@ def _leaf_paths(node: Leaf) -> Paths:
             direct = node.taps[0] != 0
         case SOS():
             direct = (node.sections[:, 0] != 0).all(axis=0)
-    return np.diag(direct) if direct.ndim == 1 else direct
+    return direct
 
 
 def _closed(loop: Paths, path: str) -> Paths:
     """I + L + L² + … of a loop's direct paths, which must end: no channel may reach itself."""
-    reach = np.eye(len(loop), dtype=np.bool_)
-    step = reach
-    for _ in range(len(loop)):
-        step = loop @ step
-        if not step.any():
-            return reach
-        reach |= step
-    channel = int(np.argmax(np.diagonal(reach & loop @ reach)))
+    reach = loop | np.eye(len(loop), dtype=np.bool_)
+    # (I + L)ⁿ holds all of them; squared, it is there after log2(n) steps.
+    for _ in range(len(loop).bit_length()):
+        before, reach = reach, _after(reach, reach)
+        if np.array_equal(reach, before):
+            break
+    again = np.diagonal(_after(reach, loop))
+    if not again.any():
+        return reach
+    channel = int(np.argmax(again))
     raise GraphError(
         path,
         f"a loop without delay through channel {channel}: put at least one sample of delay "
