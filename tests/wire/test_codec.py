@@ -5,7 +5,6 @@ from __future__ import annotations
 import tracemalloc
 from contextlib import suppress
 from dataclasses import fields
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +83,9 @@ EXAMPLES: dict[str, Message] = {
 
 # What has no truth value, and what has no text: its making recurses too deep.
 ARRAY = {"shape": [2], "f4": bytes(8)}
-NESTED: Any = reduce(lambda inner, _: [inner], range(1000), [])
+NESTED: list[Any] = []
+for _ in range(1000):
+    NESTED = [NESTED]
 
 
 def body(message: Message, **changes: Any) -> dict[str, Any]:

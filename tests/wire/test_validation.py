@@ -160,7 +160,7 @@ FINE = {
 
 @pytest.mark.parametrize("name", FINE)
 def test_wherever_the_delay_sits_a_loop_that_has_one_is_fine(name: str) -> None:
-    validation.validation.check(FINE[name])
+    validation.check(FINE[name])
 
 
 def test_the_largest_loops_are_checked_in_no_time() -> None:
