@@ -8,6 +8,7 @@ carries the same number, so the bridge answers it without doing it twice.
 from __future__ import annotations
 
 import logging
+import random
 import socket
 import threading
 import time
@@ -36,6 +37,8 @@ _log = logging.getLogger("faustwire.publisher")
 
 # Well below the bridge's patience of five seconds.
 _PING_SECONDS = 1.0
+# A bridge that answers pings has a verdict by then, or it, or the message, was lost.
+_RESEND_SECONDS = 2.0
 # The monitor tells of a connection a little before the socket can send through it.
 _AGAIN_SECONDS = 0.005
 # Waking the thread may hand it the interpreter; the training loop shall have it back at once.
@@ -43,8 +46,15 @@ _STEP_ASIDE_SECONDS = 0.001
 _RECONNECT_MS = 20
 # Trying a Unix socket costs next to nothing; many workers must not hammer a bridge over TCP.
 _RECONNECT_MAX_MS = {"ipc": 160, "tcp": 2560}
+# The system's own would be two minutes, and its pauses between tries grow to one: after a long
+# partition nobody would notice for as long that it is over.
+_CONNECT_MS = 2000
 _HANDSHAKE_MS = 2000
-_HEARTBEAT_MS = 2000
+# A connection over which nothing has come for so long is none: at most five seconds in all.
+_HEARTBEAT_MS = 1000
+_HEARTBEAT_TIMEOUT_MS = 4000
+# A network that does not even let go of a socket in this time has a name server that is away.
+_FAREWELL_SECONDS = 1.0
 # While there is no connection, how often somebody may be asked to start a bridge.
 # The first pause is for a bridge that is just dying.
 _REVIVE_SECONDS = (0.05, 0.5, 1.0, 2.0, 5.0)
@@ -53,7 +63,13 @@ _FAILED_HANDSHAKES = (
     | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
     | zmq.Event.HANDSHAKE_FAILED_AUTH
 )
-_EVENTS = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED | _FAILED_HANDSHAKES
+_NO_BRIDGE = "something answers there, but it is no faustwire bridge"
+_EVENTS = (
+    zmq.Event.CONNECTED
+    | zmq.Event.HANDSHAKE_SUCCEEDED
+    | zmq.Event.DISCONNECTED
+    | _FAILED_HANDSHAKES
+)
 
 
 class Client:
@@ -64,6 +80,7 @@ class Client:
         bridge: the bridge's Welcome while connected.
         connections: how often a bridge has said Welcome; a new one may know nothing of the last.
         heard: when the bridge last sent anything, monotonic seconds.
+        welcomed: when it last said Welcome.
         trouble: one line about why there is no connection, where something is known.
     """
 
@@ -88,6 +105,7 @@ class Client:
         self.bridge: Welcome | None = None
         self.connections = 0
         self.heard = 0.0
+        self.welcomed = 0.0
         self.trouble: str | None = None
         self._endpoint = endpoint
         self._hello = hello
@@ -105,22 +123,36 @@ class Client:
         self.mailbox.put(ticket)
         self._wake()
 
-    def wait_for(self, ticket: Ticket, timeout: float) -> Verdict | None:
+    def wait_for(self, ticket: Ticket, timeout: float, *, last: bool = False) -> Verdict | None:
         """The verdict on a ticket, or None after ``timeout`` seconds.
 
-        Whoever has waited in vain once does not wait again before the bridge is heard of.
+        Whoever has waited in vain once does not wait again before the bridge has shown that it
+        pays: by a Welcome, or by a verdict within ``timeout``. Any other word of it does not do,
+        or a bridge that is far or slow would cost every call its timeout.
+
+        Args:
+            ticket: a message that was submitted.
+            timeout: seconds.
+            last: nothing comes after it, so that any word of the bridge is reason to wait.
         """
-        silent = self._in_vain is not None and self.heard <= self._in_vain
-        verdict = ticket.wait(0.0 if silent or self._is_own_thread() else timeout)
+        patient = self._in_vain is None or self._pays(timeout, since=self._in_vain)
+        if last and self._in_vain is not None:
+            patient = self.heard > self._in_vain
+        verdict = ticket.wait(timeout if patient and not self._is_own_thread() else 0.0)
         self._in_vain = time.monotonic() if verdict is None else None
         return verdict
+
+    def _pays(self, timeout: float, *, since: float) -> bool:
+        answered = self.mailbox.answered
+        prompt = answered is not None and answered.received > since and answered.took <= timeout
+        return prompt or self.welcomed > since
 
     def close(self) -> None:
         """Say Bye and end the thread. What has no verdict yet is given up."""
         self._closing = True
         self._wake()
         if not self._is_own_thread():
-            self._thread.join()
+            self._thread.join(_FAREWELL_SECONDS)
         self._waker.close()
 
     def _is_own_thread(self) -> bool:
@@ -142,6 +174,10 @@ class Client:
         self._revivals = 0
         self._next_revival = 0.0
         self._next_ping = 0.0
+        self._next_resend = 0.0
+        self._next_dial: float | None = 0.0
+        self._pause_ms = _RECONNECT_MS
+        self._handshake_until: float | None = None
         try:
             self._loop()
         except Exception:  # noqa: BLE001 - the training goes on; told where people look
@@ -159,8 +195,7 @@ class Client:
         poller = zmq.Poller()
         for source in (self._dealer, self._monitor, self._wakeup):
             poller.register(source, zmq.POLLIN)
-        self._ask_for_a_bridge(time.monotonic())
-        self._dealer.connect(self._endpoint)
+        self._work(time.monotonic())
         while not self._closing:
             ready = dict(poller.poll(self._patience_ms()))
             if self._wakeup.fileno() in ready:
@@ -178,15 +213,17 @@ class Client:
     def _patience_ms(self) -> int:
         if self._connected:
             until = self._next_ping
-        elif self._revive is not None:
-            until = self._next_revival
         else:
-            until = time.monotonic() + 1.0
+            deadlines = [self._next_dial, self._handshake_until, time.monotonic() + 1.0]
+            if self._revive is not None:
+                deadlines.append(self._next_revival)
+            until = min(deadline for deadline in deadlines if deadline is not None)
         return max(1, int((until - time.monotonic()) * 1000) + 1)
 
     def _work(self, now: float) -> None:
         if not self._connected:
             self._ask_for_a_bridge(now)
+            self._dial(now)
             return
         if self.bridge is not None:
             self._send_ticket(self.mailbox.take())
@@ -202,18 +239,59 @@ class Client:
         self._revivals += 1
         self.trouble = self._revive()
 
+    def _dial(self, now: float) -> None:
+        """Begin to connect, if it is time.
+
+        Where nobody takes the call ZeroMQ tries again by itself, and looks the name up each time.
+        """
+        if self._handshake_until is not None and now >= self._handshake_until:
+            # What greets like a ZeroMQ of old, as a web server may, keeps ZeroMQ waiting for ever.
+            self.trouble = _NO_BRIDGE
+            self._hang_up(now)
+        if self._next_dial is not None and now >= self._next_dial:
+            self._next_dial = None
+            self._dealer.connect(self._endpoint)
+
+    def _hang_up(self, now: float) -> None:
+        """Somebody took the call who is no bridge, as a tunnel whose other end is not there.
+
+        ZeroMQ would try again after 20 ms, and so for ever: it only counts calls nobody takes.
+        """
+        # It may have given the endpoint up itself.
+        with suppress(zmq.ZMQError):
+            self._dealer.disconnect(self._endpoint)
+        self._lose()
+        # Workers that were cut off together shall not come back together.
+        self._next_dial = now + random.uniform(0.5, 1.0) * self._pause_ms / 1000  # noqa: S311
+        self._pause_ms = min(2 * self._pause_ms, _RECONNECT_MAX_MS[self._endpoint[:3]])
+
+    def _lose(self) -> None:
+        if self._connected:
+            self._revivals, self._next_revival = 0, 0.0
+        self._connected = False
+        self._handshake_until = None
+        self.bridge = None
+
     def _watch_connection(self) -> None:
         while self._monitor.poll(0):
             event = recv_monitor_message(self._monitor)["event"]
-            if event == zmq.Event.HANDSHAKE_SUCCEEDED:
-                self._connected = True
-                self._next_ping = 0.0
-            elif event == zmq.Event.DISCONNECTED:
-                self._connected = False
-                self.bridge = None
-                self._revivals, self._next_revival = 0, 0.0
-            else:
-                self.trouble = "something answers there, but it is no faustwire bridge"
+            if self._next_dial is None:
+                self._note(event, time.monotonic())
+
+    def _note(self, event: int, now: float) -> None:
+        if event == zmq.Event.CONNECTED:
+            self._handshake_until = now + 2 * _HANDSHAKE_MS / 1000
+        elif event == zmq.Event.HANDSHAKE_SUCCEEDED:
+            self._connected = True
+            self._handshake_until = None
+            self._next_ping = 0.0
+        elif event == zmq.Event.DISCONNECTED and self.bridge is not None:
+            self._lose()
+        elif event == zmq.Event.DISCONNECTED:
+            self._hang_up(now)
+        else:
+            self.trouble = _NO_BRIDGE
+            self._hang_up(now)
 
     def _receive(self) -> None:
         while True:
@@ -231,7 +309,9 @@ class Client:
         match message:
             case Welcome():
                 self.bridge, self.trouble = message, None
+                self.welcomed = self.heard
                 self.connections += 1
+                self._pause_ms = _RECONNECT_MS
                 self._send_ticket(self.mailbox.lost())
             case Verdict():
                 self.mailbox.settle(message)
@@ -255,8 +335,10 @@ class Client:
             _log.exception("a snapshot could not be made")
             self._give_up(ticket, Reason.REFUSED, problem)
         else:
-            ticket.sent = time.monotonic()
-            self._next_ping = ticket.sent + _PING_SECONDS
+            now = time.monotonic()
+            ticket.sent = ticket.sent or now
+            self._next_ping = now + _PING_SECONDS
+            self._next_resend = now + _RESEND_SECONDS
             self._send_bytes(data)
 
     def _give_up(self, ticket: Ticket, reason: Reason, problem: Exception) -> None:
@@ -267,7 +349,7 @@ class Client:
     def _send_again_if_overdue(self) -> None:
         """A Pong came, but no verdict: it, or the message, was dropped on the way."""
         ticket = self.mailbox.unanswered()
-        if ticket is not None and time.monotonic() - ticket.sent > 2 * _PING_SECONDS:
+        if ticket is not None and time.monotonic() >= self._next_resend:
             self._send_ticket(ticket)
 
     def _send(self, message: Message) -> bool:
@@ -288,9 +370,10 @@ def _dealer(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socke
     dealer.setsockopt(zmq.IMMEDIATE, 1)
     dealer.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
     dealer.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS[endpoint[:3]])
+    dealer.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_MS)
     dealer.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
     dealer.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
-    dealer.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * _HEARTBEAT_MS)
+    dealer.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
     dealer.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
     dealer.setsockopt(zmq.IPV6, int("[" in endpoint))
     return dealer

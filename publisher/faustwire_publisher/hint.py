@@ -17,10 +17,10 @@ class Hint:
     def __init__(self, ticket: Ticket, connection: int) -> None:
         self._connection = connection
         self._due = ticket.verdict.due if ticket.verdict else None
-        # The bridge counted from a moment after `sent`, and a call needs at most a round trip to
-        # reach it: what is turned down before this is turned down there.
-        round_trip = ticket.received - ticket.sent
-        self._not_before = ticket.sent - round_trip + (self._due.after if self._due else 0.0)
+        # The bridge counted from a moment after `sent`, however often it was sent again, and a
+        # call needs at most a round trip to reach it: what is turned down before this is turned
+        # down there.
+        self._not_before = ticket.sent - ticket.took + (self._due.after if self._due else 0.0)
 
     def turns_down(self, call: int, connection: int) -> Reason | None:
         """Why call number ``call``, if it is made now, can't be due; None: it might be."""

@@ -68,8 +68,8 @@ class HotReload:
         wait: whether ``update`` waits for the verdict. With False it never waits; True then means
             handed over, a newer snapshot replaces one that is still queued, and ``last`` tells
             later how it ended.
-        timeout: seconds that a call waits at most. After it has waited in vain once, calls don't
-            wait until the bridge is heard of again.
+        timeout: seconds that a call waits at most. After one has waited in vain, calls don't wait
+            until the bridge is found again or has answered one within this time.
         keys: reserved for CURVE keys; must be None in this version.
 
     Raises:
@@ -347,7 +347,7 @@ class HotReload:
         self._digested = ticket
         self._hint = Hint(ticket, client.connections)
         self._proven = self._proven or ticket.verdict.published
-        self._notices.take(ticket.verdict)
+        self._notices.take(ticket.verdict, prompt=ticket.took <= self._timeout)
 
     def _tell_of_silence(self, client: Client) -> None:
         """With ``wait=False`` nobody waits for the timeout, but people must hear of it."""
@@ -357,7 +357,8 @@ class HotReload:
 
     def _no_bridge(self, client: Client, seq: int) -> Verdict:
         if client.bridge is not None:
-            what = f"the bridge at {self.endpoint} (pid {client.bridge.pid}) does not answer"
+            what = f"the bridge at {self.endpoint} (pid {client.bridge.pid}) does not answer "
+            what += f"within {self._timeout:g} s"
         elif self._embedded:
             what = f"there is no bridge for {self._place.dsp_path} yet"
         else:
@@ -383,5 +384,5 @@ def _leave(client: Client, timeout: float, pid: int) -> None:
         return
     pending = client.mailbox.pending()
     if pending is not None:
-        client.wait_for(pending, timeout)
+        client.wait_for(pending, timeout, last=True)
     client.close()

@@ -19,7 +19,7 @@ class Ticket:
         seq: the message's number.
         make: makes the message; only called if it is sent at all, and let go then.
         force: whether no throttle may apply, should it be a Snapshot.
-        made, sent, received: when it was handed over, last sent, and answered; monotonic seconds.
+        made, sent, received: when it was handed over, first sent, and answered; monotonic seconds.
         verdict: None until it is known.
     """
 
@@ -46,6 +46,11 @@ class Ticket:
             self._data = codec.encode(message)
         assert self._data is not None, "made once"  # noqa: S101
         return self._data
+
+    @property
+    def took(self) -> float:
+        """Seconds from the first sending to the verdict, what was lost in between included."""
+        return self.received - self.sent
 
     def end(self, verdict: Verdict) -> None:
         """The verdict is here."""

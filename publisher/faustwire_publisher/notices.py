@@ -22,13 +22,18 @@ class Notices:
     def __init__(self) -> None:
         self._told: set[Reason] = set()
 
-    def take(self, verdict: Verdict) -> None:
-        """Warn if this verdict is news, or note that a cause is over."""
+    def take(self, verdict: Verdict, *, prompt: bool = True) -> None:
+        """Warn if this verdict is news, or note that a cause is over.
+
+        Args:
+            verdict: the newest.
+            prompt: whether the bridge gave it in time; if not, its silence is not over.
+        """
         if verdict.reason in HOLDS_BACK:
             self._warn(verdict)
         if verdict.reason in _PASSES:
-            self._told.clear()
-        elif verdict.reason is not Reason.NO_BRIDGE and verdict.seq:
+            self._told &= {Reason.NO_BRIDGE}
+        if prompt and verdict.reason is not Reason.NO_BRIDGE and verdict.seq:
             self._told.discard(Reason.NO_BRIDGE)
 
     def over(self, reason: Reason) -> None:
