@@ -10,14 +10,14 @@ from importlib.metadata import version
 from faustwire.errors import FaustwireError
 from faustwire_bridge import logs
 from faustwire_bridge.commands import compile as compile_
-from faustwire_bridge.commands import serve
+from faustwire_bridge.commands import keys, serve
 from faustwire_bridge.lock import LockedError
 
 # sysexits.h: what a worker that started us, or a service manager, can tell apart.
 EXIT_LOCKED = 75
 EXIT_USAGE = 64
 
-_COMMANDS = (serve, compile_)
+_COMMANDS = (serve, keys, compile_)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

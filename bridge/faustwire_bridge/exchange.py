@@ -8,9 +8,6 @@ from typing import TypeAlias
 from faustwire.messages import Message, ToPeer
 from faustwire_bridge.gates.report import Report
 
-# What a key may be enrolled for.
-RIGHTS = ("publish", "watch", "steer")
-
 
 @dataclass(frozen=True)
 class User:
@@ -18,7 +15,7 @@ class User:
 
     Attributes:
         name: the one that the key was enrolled under.
-        rights: some of ``RIGHTS``.
+        rights: some of ``faustwire.keys.RIGHTS``.
     """
 
     name: str

@@ -1,0 +1,141 @@
+"""``faustwire keys``: this machine's key, who may connect to it, and which bridges it knows."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import socket
+import sys
+from collections.abc import Callable
+
+from faustwire.errors import FaustwireError
+from faustwire.keys import RIGHTS, KeyRing, public_key
+from faustwire_bridge.commands import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser(
+        "keys",
+        help="keys for bridges and workers on different machines",
+        description="Without a command: print this machine's public key, made when there is none "
+        "yet, and the lines to paste on the other machine.",
+        epilog="The files are in ~/.config/faustwire/keys, or where --keys or FAUSTWIRE_KEYS say; "
+        "see docs/security.md.",
+    )
+    _add_folder(parser, None)
+    parser.set_defaults(run=_show)
+    actions = parser.add_subparsers(metavar="COMMAND")
+
+    enrol = _add(actions, "enrol", _enrol, "let a key connect to the bridge on this machine")
+    enrol.add_argument("name", metavar="NAME", help="whose key it is; replaces one of that name")
+    enrol.add_argument("public", metavar="PUBLIC", help="as `faustwire keys` prints it there")
+    enrol.add_argument(
+        "--rights",
+        type=_rights,
+        default=frozenset({"publish"}),
+        metavar="RIGHT[,…]",
+        help=f"some of {', '.join(RIGHTS)} (default: publish)",
+    )
+
+    revoke = _add(actions, "revoke", _revoke, "let a key connect no more, and cut it off")
+    revoke.add_argument("name", metavar="NAME")
+
+    trust = _add(actions, "trust", _trust, "know the bridge at an endpoint by its key")
+    trust.add_argument("endpoint", metavar="ENDPOINT", help="for instance tcp://studio:5555")
+    trust.add_argument("public", metavar="PUBLIC", help="as `faustwire keys` prints it there")
+
+    _add(actions, "list", _list, "print who is enrolled here and which bridges are known")
+
+
+def _add(
+    actions: Commands, name: str, run: Callable[[argparse.Namespace], int], what: str
+) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+    # Not given here: what was given before the action's name stays.
+    _add_folder(parser, argparse.SUPPRESS)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_folder(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument("--keys", default=default, metavar="DIR", help="the folder of the keys")
+
+
+def _rights(text: str) -> frozenset[str]:
+    rights = frozenset(text.split(","))
+    if not rights <= set(RIGHTS):
+        raise argparse.ArgumentTypeError(f"{text} is not some of {','.join(RIGHTS)}")
+    return rights
+
+
+def _show(options: argparse.Namespace) -> int:
+    own = KeyRing(options.keys).pair()[0].hex()
+    host = socket.gethostname()
+    _print(
+        f"The public key of this machine:\n\n    {own}\n\n"
+        "To publish from here, paste this on the machine where the bridge and the plugin run:\n\n"
+        f"    faustwire keys enrol {_as_name(host)} {own}\n\n"
+        "If the bridge runs here, paste this where the training runs:\n\n"
+        f"    faustwire keys trust tcp://{host}:5555 {own}\n"
+    )
+    return 0
+
+
+def _enrol(options: argparse.Namespace) -> int:
+    keyring = KeyRing(options.keys)
+    keyring.enrol(options.name, public_key(options.public), options.rights)
+    _print(
+        f"{options.name} may now {_spoken(options.rights)}. A bridge that runs with keys knows at "
+        "once; if none does:\n\n"
+        "    faustwire serve --keys --bind 'tcp://*:5555'\n\n"
+        f"For {options.name} to know this bridge, paste this there:\n\n"
+        f"    faustwire keys trust tcp://{socket.gethostname()}:5555 {keyring.pair()[0].hex()}\n"
+    )
+    return 0
+
+
+def _revoke(options: argparse.Namespace) -> int:
+    KeyRing(options.keys).revoke(options.name)
+    _print(f"{options.name} may connect no more; a bridge that runs has cut its connections.")
+    return 0
+
+
+def _trust(options: argparse.Namespace) -> int:
+    keyring = KeyRing(options.keys)
+    keyring.trust(options.endpoint, public_key(options.public))
+    _print(
+        f"The bridge at {options.endpoint} is known. If it does not know this machine yet, paste "
+        "this there:\n\n"
+        f"    faustwire keys enrol {_as_name(socket.gethostname())} {keyring.pair()[0].hex()}\n\n"
+        f"Then train with HotReload(…, endpoint={options.endpoint!r}), or with\n\n"
+        f"    FAUSTWIRE_ENDPOINT={options.endpoint} python train.py\n"
+    )
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    """What is enrolled, first; a bad line elsewhere must not hide it."""
+    keyring = KeyRing(options.keys)
+    _print(f"{keyring.folder}\n\nMay connect to a bridge here:")
+    people, problems = keyring.enrolment()
+    _print("".join(f"    {person}\n" for person in people) or "    nobody\n")
+    _print("Bridges that are known here:")
+    known = keyring.bridges()
+    _print("".join(f"    {at} {key.hex()}\n" for at, key in known.items()) or "    none\n")
+    if problems:
+        raise FaustwireError("; ".join(problems))
+    return 0
+
+
+def _spoken(rights: frozenset[str]) -> str:
+    *others, last = [right for right in RIGHTS if right in rights]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _as_name(host: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", host).lstrip("._-")[:64] or "worker"
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")

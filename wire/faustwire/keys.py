@@ -1,0 +1,359 @@
+"""CURVE keys: this machine's own, whom its bridge lets in, and which bridges it knows.
+
+A folder holds three files, like ``~/.ssh``:
+
+``secret``
+    this machine's secret key, made when it is first needed; the public one follows from it.
+``enrolled``
+    who may connect to a bridge here, a line each: ``PUBLIC RIGHTS NAME`` (``authorized_keys``).
+``bridges``
+    the keys of bridges elsewhere, a line each: ``ENDPOINT PUBLIC`` (``known_hosts``).
+
+Keys are written in hex: no character of theirs means anything to a shell, and a double click takes
+the whole.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import zmq
+from zmq.utils import z85
+
+from faustwire.errors import FaustwireError
+
+# What a key may be enrolled for: to send snapshots, to see what happens, to choose who is heard.
+RIGHTS = ("publish", "watch", "steer")
+
+KEY_BYTES = 32
+# Part of "<name>/<worker>", and of a line whose fields are parted by spaces.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+_ENDPOINT = re.compile(r"tcp://\S+:\d{1,5}|ipc://\S+")
+# Far more than anybody enrols; a file is read whole.
+_MAX_FILE_BYTES = 2**20
+_PATIENCE_SECONDS = 2.0
+
+
+class KeyFileError(FaustwireError, ValueError):
+    """A key, or a file of keys, that can't be used; says what to do."""
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """One line of ``enrolled``.
+
+    Attributes:
+        public: the key, 32 bytes.
+        name: whose it is.
+        rights: some of ``RIGHTS``.
+    """
+
+    public: bytes
+    name: str
+    rights: frozenset[str]
+
+    def __str__(self) -> str:
+        rights = ",".join(right for right in RIGHTS if right in self.rights)
+        return f"{self.public.hex()} {rights} {self.name}"
+
+
+class KeyRing:
+    """The keys in one folder; nothing is read or written before it is needed."""
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        """None: the environment's FAUSTWIRE_KEYS, else ``~/.config/faustwire/keys``."""
+        default = os.environ.get("FAUSTWIRE_KEYS") or "~/.config/faustwire/keys"
+        self.folder = Path(folder or default).expanduser().absolute()
+
+    # -- this machine ----------------------------------------------------------------------------
+
+    def pair(self) -> tuple[bytes, bytes]:
+        """This machine's public and secret key, 32 bytes each; made if there are none yet.
+
+        Raises:
+            KeyFileError: others could read the secret key, or its file is damaged.
+        """
+        text = self._read("secret") or self._new_secret()
+        secret = _from_hex(text.strip())
+        if secret is None:
+            raise KeyFileError(
+                f"{self.folder / 'secret'} holds no secret key, which is {2 * KEY_BYTES} hex "
+                "digits: restore it, or remove it for a new one, which all others must be told"
+            )
+        return z85.decode(zmq.curve_public(z85.encode(secret))), secret
+
+    def _new_secret(self) -> str:
+        with self._edited("secret") as lines:
+            # Another process may have been faster.
+            if not lines:
+                lines.append(z85.decode(zmq.curve_keypair()[1]).hex())
+            return lines[0]
+
+    # -- bridges elsewhere -----------------------------------------------------------------------
+
+    def bridge_key(self, endpoint: str) -> bytes | None:
+        """The public key of the bridge at an endpoint; None: none is known."""
+        return self.bridges().get(_plain(endpoint))
+
+    def bridges(self) -> dict[str, bytes]:
+        """The key of each bridge that this machine knows, by endpoint.
+
+        Raises:
+            KeyFileError: the file is malformed, or others could read or change it.
+        """
+        return dict(_bridge(line, where) for line, where in self._lines("bridges"))
+
+    def trust(self, endpoint: str, public: bytes) -> None:
+        """Know a bridge by its key from now on; a key known before is replaced."""
+        place = _plain(endpoint)
+        if not _ENDPOINT.fullmatch(place):
+            raise KeyFileError(f"{endpoint!r} is no endpoint: write one such as tcp://studio:5555")
+        with self._edited("bridges") as lines:
+            kept = [line for line in lines if _plain(_first(line)) != place]
+            lines[:] = [*kept, f"{place} {public.hex()}"]
+
+    # -- who may connect here --------------------------------------------------------------------
+
+    def enrolled(self) -> list[Enrolled]:
+        """Who may connect to a bridge of this machine.
+
+        Raises:
+            KeyFileError: the file is malformed, or others could read or change it.
+        """
+        people, problems = self.enrolment()
+        if problems:
+            raise KeyFileError(problems[0])
+        return people
+
+    def enrolment(self) -> tuple[list[Enrolled], list[str]]:
+        """Who may connect, and what is wrong with lines that let nobody in.
+
+        Raises:
+            KeyFileError: others could read or change the file.
+        """
+        people: dict[bytes, Enrolled] = {}
+        problems = []
+        for line, where in self._lines("enrolled"):
+            try:
+                person = _enrolled(line, where)
+            except KeyFileError as problem:
+                problems.append(str(problem))
+                continue
+            if people.setdefault(person.public, person) is not person:
+                problems.append(f"{where}: this key stands above already: remove one of the lines")
+        return list(people.values()), problems
+
+    def enrol(self, name: str, public: bytes, rights: frozenset[str]) -> None:
+        """Let a key in; a key that the name had before is replaced.
+
+        Raises:
+            KeyFileError: the name or the rights make no sense, or the key has another name.
+        """
+        _check_name(name, "not enrolled")
+        new = str(Enrolled(public, name, rights))
+        with self._edited("enrolled") as lines:
+            for old in self.enrolled():
+                if old.public == public and old.name != name:
+                    raise KeyFileError(
+                        f"this key is enrolled as {old.name!r} already: revoke that first "
+                        f"(faustwire keys revoke {old.name})"
+                    )
+            lines[:] = [*(old for old in lines if _last(old) != name), new]
+
+    def revoke(self, name: str) -> None:
+        """Let a name's keys in no more; a bridge that runs cuts their connections.
+
+        Raises:
+            KeyFileError: nobody has that name.
+        """
+        with self._edited("enrolled") as lines:
+            kept = [line for line in lines if _last(line) != name]
+            if kept == lines:
+                raise KeyFileError(f"nobody is enrolled as {name!r}: see `faustwire keys list`")
+            lines[:] = kept
+
+    def stamp(self) -> tuple[int, ...]:
+        """Differs when ``enrolled`` has changed; cheap enough for every message."""
+        try:
+            status = (self.folder / "enrolled").stat()
+        except OSError:
+            return ()
+        # A changed mode counts: nobody is let in by a file that others can write to.
+        return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def _read(self, name: str) -> str:
+        """A file's text; empty if there is none.
+
+        Raises:
+            KeyFileError: others could read or change it, or put another in its place.
+        """
+        path = self.folder / name
+        try:
+            _check_private(self.folder, self.folder.stat(), stat.S_ISDIR, "700")
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return ""
+        with os.fdopen(descriptor, "rb") as file:
+            _check_private(path, os.fstat(descriptor), stat.S_ISREG, "600")
+            content = file.read(_MAX_FILE_BYTES + 1)
+        if len(content) > _MAX_FILE_BYTES:
+            raise KeyFileError(
+                f"{path} is longer than {_MAX_FILE_BYTES} bytes: is it another file?"
+            )
+        try:
+            return content.decode()
+        except UnicodeDecodeError as problem:
+            raise KeyFileError(f"{path} is no text: restore it, or remove it") from problem
+
+    def _lines(self, name: str) -> Iterator[tuple[str, str]]:
+        """The lines that say something, each with where it stands."""
+        for number, line in enumerate(self._read(name).splitlines(), start=1):
+            if _first(line):
+                yield line, f"line {number} of {self.folder / name}"
+
+    @contextmanager
+    def _edited(self, name: str) -> Iterator[list[str]]:
+        """The lines of a file to change, comments too; written back in one step."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = self.folder / f".{name}.new"
+        # It is the lock as well: whoever makes it is the one who writes.
+        with os.fdopen(_create(new), "w") as file:
+            try:
+                lines = self._read(name).splitlines()
+                yield lines
+                file.writelines(f"{line}\n" for line in lines)
+                file.flush()
+                os.fsync(file.fileno())
+                new.replace(self.folder / name)
+            except BaseException:
+                new.unlink()
+                raise
+
+
+def secure(socket: zmq.Socket[Any], endpoint: str, keyring: KeyRing) -> bool:
+    """Have a client's socket encrypt, and prove who it is, where the bridge's key is known.
+
+    Args:
+        socket: a DEALER or SUB that is connected nowhere yet.
+        endpoint: the bridge's, as it was trusted; also for the socket of its events.
+        keyring: this machine's.
+
+    Returns:
+        Whether it is known. If not, the socket is left as it is and gets in nowhere where keys
+        are asked for.
+
+    Raises:
+        KeyFileError: a file of keys can't be used.
+    """
+    bridge = keyring.bridge_key(endpoint)
+    if bridge is None:
+        return False
+    public, secret = keyring.pair()
+    socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
+    socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
+    socket.setsockopt(zmq.CURVE_SERVERKEY, bridge)
+    return True
+
+
+def public_key(text: str) -> bytes:
+    """A public key as people paste it: hex, or the Z85 of other ZeroMQ tools.
+
+    Raises:
+        KeyFileError: it is neither.
+    """
+    key = _from_hex(text.strip()) or _from_z85(text.strip())
+    if key is None:
+        raise KeyFileError(
+            f"{text[:80]!r} is no public key, which is {2 * KEY_BYTES} hex digits: copy the line "
+            "that `faustwire keys` prints on the other machine"
+        )
+    return key
+
+
+def _from_hex(text: str) -> bytes | None:
+    if not re.fullmatch(f"[0-9A-Fa-f]{{{2 * KEY_BYTES}}}", text):
+        return None
+    return bytes.fromhex(text)
+
+
+def _from_z85(text: str) -> bytes | None:
+    with suppress(ValueError, KeyError, TypeError):
+        key: bytes = z85.decode(text.encode("ascii"))
+        if len(key) == KEY_BYTES and z85.encode(key) == text.encode():
+            return key
+    return None
+
+
+def _enrolled(line: str, where: str) -> Enrolled:
+    fields = line.split()
+    if len(fields) != 3:
+        raise KeyFileError(f"{where} is not `PUBLIC RIGHTS NAME`: mend or remove it")
+    public, rights, name = _from_hex(fields[0]), fields[1].split(","), fields[2]
+    if public is None:
+        raise KeyFileError(f"{where}: {fields[0][:80]!r} is no public key: mend or remove it")
+    unknown = [right for right in rights if right not in RIGHTS]
+    if unknown:
+        raise KeyFileError(f"{where}: {unknown[0]!r} is no right; there are {', '.join(RIGHTS)}")
+    _check_name(name, where)
+    return Enrolled(public, name, frozenset(rights))
+
+
+def _check_name(name: str, where: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise KeyFileError(
+            f"{where}: {name[:80]!r} can't be a name: take at most 64 letters, digits and ._@+-"
+        )
+
+
+def _bridge(line: str, where: str) -> tuple[str, bytes]:
+    fields = line.split()
+    public = _from_hex(fields[1]) if len(fields) == 2 else None
+    if public is None or not _ENDPOINT.fullmatch(fields[0]):
+        raise KeyFileError(f"{where} is not `ENDPOINT PUBLIC`: mend or remove it")
+    return _plain(fields[0]), public
+
+
+def _plain(endpoint: str) -> str:
+    """Names of hosts are the same in upper and lower case; paths are not."""
+    return endpoint if endpoint.startswith("ipc://") else endpoint.lower()
+
+
+def _first(line: str) -> str:
+    """The first field of a line; empty for a comment."""
+    return "" if line.lstrip().startswith("#") else next(iter(line.split()), "")
+
+
+def _last(line: str) -> str:
+    return line.rsplit(maxsplit=1)[-1] if _first(line) else ""
+
+
+def _check_private(
+    path: Path, status: os.stat_result, kind: Callable[[int], bool], mode: str
+) -> None:
+    if not kind(status.st_mode):
+        raise KeyFileError(f"{path} is not what it should be: move it away")
+    if status.st_uid != os.getuid():
+        raise KeyFileError(f"{path} belongs to somebody else, so it proves nothing: move it away")
+    if status.st_mode & 0o077:
+        raise KeyFileError(f"others can get at {path}: chmod {mode} {path}")
+
+
+def _create(path: Path) -> int:
+    """A new file for this user alone, as a descriptor; waits while there is one."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        with suppress(FileExistsError):
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if time.monotonic() > end:
+            raise KeyFileError(f"another `faustwire keys` is at work here; if not, remove {path}")
+        time.sleep(0.02)
