@@ -50,3 +50,7 @@ def shown(value: object) -> str:
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
     return f"a {type(value).__name__}"
+
+
+class RecordingError(FaustwireError, ValueError):
+    """A file that is no recording of ours, or a recording that can't be made where it should."""

@@ -1,0 +1,101 @@
+"""What a recording's channels are called, and what each says about the worker it belongs to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from faustwire.messages import Hello
+
+# Bytes as they came from a peer, and as they went to it.
+IN = "in"
+OUT = "out"
+# Encoded Events.
+EVENT = "event"
+# What else the bridge's core was told.
+CORE = "core"
+# One message at the head of each chunk that says whose chunk it is.
+MARK = "mark"
+
+TOPICS = frozenset({IN, OUT, EVENT, CORE})
+ENCODING = "msgpack"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel: a topic, and text by name in the order in which it was written."""
+
+    topic: str
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What it says about itself."""
+        return dict(self.pairs)
+
+
+def of_bridge(topic: str) -> Channel:
+    """The channel of what belongs to no peer."""
+    return Channel(topic)
+
+
+def of_peer(topic: str, peer: bytes, user: str | None, rights: Iterable[str]) -> Channel:
+    """The channel of a peer that has not said Hello.
+
+    Args:
+        topic: ``IN`` or ``OUT``.
+        peer: ZeroMQ's routing id of the connection; empty: one of many.
+        user: whose key it was opened with; None: it needed none.
+        rights: of that key.
+    """
+    return Channel(topic, tuple(_peer(peer, user, rights).items()))
+
+
+def of_worker(
+    topic: str, peer: bytes, hello: Hello, user: str | None, rights: Iterable[str]
+) -> Channel:
+    """The channel of a worker on one of its connections; see ``of_peer``."""
+    metadata = _peer(peer, user, rights) | {
+        "worker": hello.worker,
+        "incarnation": hello.incarnation,
+        "host": hello.host,
+        "pid": str(hello.pid),
+        "every": str(hello.every),
+        "min_interval": repr(hello.min_interval),
+        "settle": str(hello.settle).lower(),
+    }
+    return Channel(topic, tuple((key, _text(value)) for key, value in metadata.items()))
+
+
+def hello(metadata: Mapping[str, str]) -> Hello | None:
+    """The Hello that a channel's metadata stands for; None: there was none, or it makes no sense.
+
+    Metadata are text from strangers: numbers are within what ``codec`` lets pass.
+    """
+    try:
+        made = Hello(
+            worker=metadata["worker"],
+            incarnation=metadata["incarnation"],
+            host=metadata.get("host", ""),
+            pid=int(metadata.get("pid", "0")),
+            every=int(metadata.get("every", "1")),
+            min_interval=float(metadata.get("min_interval", "0.5")),
+            settle=metadata.get("settle") == "true",
+        )
+    except (KeyError, ValueError):
+        return None
+    sane = made.every >= 1 and made.pid >= 0 and 0 <= made.min_interval < math.inf
+    return made if sane else None
+
+
+def _peer(peer: bytes, user: str | None, rights: Iterable[str]) -> dict[str, str]:
+    metadata = {"peer": peer.hex()}
+    if user is not None:
+        metadata |= {"user": _text(user), "rights": " ".join(sorted(rights))}
+    return metadata
+
+
+def _text(value: str) -> str:
+    """Text that UTF-8 can hold: names of files may have lone surrogates in them."""
+    return value.encode("utf-8", "replace").decode()

@@ -1,0 +1,237 @@
+"""How the records of an MCAP file lie in bytes, read with distrust.
+
+The readers of the library ``mcap`` believe lengths and allocate what these say, which is fine for
+files of one's own. Here every length is held against the bytes that are there.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import zstandard
+from mcap.opcode import Opcode
+
+from faustwire.codec import MAX_BYTES
+from faustwire.recording.channels import Channel
+
+MAGIC = b"\x89MCAP0\r\n"
+PROFILE = "faustwire"
+# Of the records outside of chunks that are read at all: a channel's longest names are 24 KiB.
+MAX_RECORD_BYTES = 2**16
+# A writer of ours closes a chunk before that; what is longer is no chunk of ours, or a bomb.
+MAX_CHUNK_BYTES = 2 * MAX_BYTES
+CRC_FIELD = "crc32"
+# Opcode and length of what follows.
+HEAD = struct.Struct("<BQ")
+# Ahead of a chunk's data: first and last time, size and CRC of what it unpacks to, "zstd".
+_CHUNK = struct.Struct("<QQQI")
+_MESSAGE = struct.Struct("<HIQQ")
+_FOOTER = struct.Struct("<QQI")
+_INDEX = struct.Struct("<QQQQI")
+FOOTER_BYTES = HEAD.size + _FOOTER.size + len(MAGIC)
+# Where a chunk's compression stands, counted from its opcode: what to look for when lost.
+ZSTD = b"\x04\x00\x00\x00zstd"
+ZSTD_AT = HEAD.size + _CHUNK.size
+CHUNK_HEAD_BYTES = ZSTD_AT + len(ZSTD) + 8
+
+
+class Broken(Exception):  # noqa: N818 - what it says of the bytes, not an error of ours
+    """These bytes are not what they should be; the text says why."""
+
+
+class Unfinished(Broken):
+    """The file does not end as a closed one does."""
+
+
+class ChunkHead(NamedTuple):
+    """What stands ahead of a chunk's data; times are ns, sizes bytes."""
+
+    start_ns: int
+    end_ns: int
+    size: int
+    crc: int
+    compressed: int
+
+
+class Message(NamedTuple):
+    """One message of a chunk."""
+
+    channel: int
+    sequence: int
+    at_ns: int
+    data: bytes
+
+
+class Fields:
+    """Takes one field after the other from a record; none is longer than what is left."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        """So many bytes."""
+        if count > len(self._data) - self._at:
+            raise Broken("a length that leads out of its record")
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def number(self, size: int) -> int:
+        """A whole number of so many bytes."""
+        return int.from_bytes(self.take(size), "little")
+
+    def text(self) -> str:
+        """Text behind its length."""
+        try:
+            return self.take(self.number(4)).decode()
+        except UnicodeDecodeError:
+            raise Broken("text that is no UTF-8") from None
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """A map of texts."""
+        inner = Fields(self.take(self.number(4)))
+        pairs = []
+        while inner.left():
+            pairs.append((inner.text(), inner.text()))
+        return tuple(pairs)
+
+    def left(self) -> int:
+        """Bytes that are left."""
+        return len(self._data) - self._at
+
+
+def with_crc(data: Mapping[str, str]) -> dict[str, str]:
+    """Metadata that can be told from damaged ones: MCAP has no CRC for them."""
+    return {**data, CRC_FIELD: _crc(data)}
+
+
+def metadata(body: bytes) -> tuple[str, dict[str, str]]:
+    """Name and content of a Metadata record that ``with_crc`` has seen.
+
+    Raises:
+        Broken: a length is wrong, or the CRC is.
+    """
+    fields = Fields(body)
+    name, data = fields.text(), dict(fields.pairs())
+    if data.pop(CRC_FIELD, None) != _crc(data):
+        raise Broken("its CRC does not match")
+    return name, data
+
+
+def _crc(data: Mapping[str, str]) -> str:
+    text = "\0".join(f"{key}\0{value}" for key, value in data.items())
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def channel(body: bytes) -> tuple[int, str, Channel]:
+    """Number, message encoding and content of a Channel record; raises Broken."""
+    fields = Fields(body)
+    number, _schema = fields.number(2), fields.number(2)
+    topic, encoding = fields.text(), fields.text()
+    return number, encoding, Channel(topic, fields.pairs())
+
+
+def chunk_head(data: bytes, length: int) -> ChunkHead:
+    """Read what stands ahead of a chunk's data.
+
+    Args:
+        data: from behind the record's length, at least ``CHUNK_HEAD_BYTES - HEAD.size`` of it.
+        length: of the whole record.
+
+    Raises:
+        Broken: it is compressed in a way that is not ours, or its lengths do not fit each other.
+    """
+    fields = Fields(data)
+    start_ns, end_ns, size, crc = _CHUNK.unpack(fields.take(_CHUNK.size))
+    if fields.take(len(ZSTD)) != ZSTD:
+        raise Broken("it is not compressed with zstd, as ours are")
+    compressed = fields.number(8)
+    if length != CHUNK_HEAD_BYTES - HEAD.size + compressed:
+        raise Broken("its lengths do not fit each other")
+    if max(size, compressed) > MAX_CHUNK_BYTES:
+        raise Broken(f"it has {max(size, compressed)} bytes; at most {MAX_CHUNK_BYTES}")
+    if not crc:
+        raise Broken("it has no CRC, so nobody knows what it should be")
+    return ChunkHead(start_ns, end_ns, size, crc, compressed)
+
+
+def unpack(head: ChunkHead, data: bytes) -> bytes:
+    """What a chunk's data unpack to, and not a byte more.
+
+    Raises:
+        Broken: another size or another CRC than its head says.
+    """
+    # A frame may claim a size and a window of its own; neither is to be believed.
+    unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_CHUNK_BYTES)
+    try:
+        with unpacker.stream_reader(data) as reader:
+            content: bytes = reader.read(head.size + 1)
+    except zstandard.ZstdError as problem:
+        raise Broken(f"it can't be unpacked ({problem})") from None
+    if len(content) != head.size:
+        raise Broken("it unpacks to another size than it says")
+    if zlib.crc32(content) != head.crc:
+        raise Broken("its CRC does not match")
+    return content
+
+
+def records(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Opcode, and where its body starts and ends, of each record in a row; raises Broken."""
+    at, end = 0, len(data)
+    while at < end:
+        if end - at < HEAD.size:
+            raise Broken("it ends within a record")
+        opcode, length = HEAD.unpack_from(data, at)
+        at += HEAD.size
+        if length > end - at:
+            raise Broken("a record that leads out of it")
+        yield opcode, at, at + length
+        at += length
+
+
+def message(data: bytes, start: int, end: int) -> Message:
+    """The Message record whose body lies there; raises Broken."""
+    if end - start < _MESSAGE.size:
+        raise Broken("a message that is too short to be one")
+    number, sequence, at_ns, _published_ns = _MESSAGE.unpack_from(data, start)
+    return Message(number, sequence, at_ns, data[start + _MESSAGE.size : end])
+
+
+def chunk_index(body: bytes) -> tuple[int, int, int, int, list[int]]:
+    """First and last time (ns), offset and length of a chunk, and its channels; raises Broken."""
+    if len(body) < _INDEX.size:
+        raise Broken("an index that is too short to be one")
+    start_ns, end_ns, offset, length, size = _INDEX.unpack_from(body)
+    entries = Fields(body[_INDEX.size :]).take(size)
+    if size % 10:
+        raise Broken("an index with half an entry")
+    channels = [int.from_bytes(entries[at : at + 2], "little") for at in range(0, size, 10)]
+    return start_ns, end_ns, offset, length, channels
+
+
+def summary_range(tail: bytes, size: int) -> tuple[int, int, int]:
+    """Where the summary starts and ends, and its CRC, from the last bytes of a file.
+
+    Args:
+        tail: the last ``FOOTER_BYTES``.
+        size: of the file.
+
+    Raises:
+        Unfinished: the file does not end as a closed one does.
+        Broken: it does, but has no summary.
+    """
+    if not tail.endswith(MAGIC) or HEAD.unpack_from(tail) != (Opcode.FOOTER, _FOOTER.size):
+        raise Unfinished("it was not closed")
+    start, _offsets, crc = _FOOTER.unpack_from(tail, HEAD.size)
+    end = size - FOOTER_BYTES
+    if not len(MAGIC) <= start < end:
+        raise Broken("its end says nothing of what is in it")
+    return start, end, crc
+
+
+def summary_crc(summary: bytes, tail: bytes) -> int:
+    """The CRC that the footer of this summary should hold."""
+    return zlib.crc32(tail[: HEAD.size + 16], zlib.crc32(summary))

@@ -1,0 +1,253 @@
+"""Reading a recording: several files in the order of time, one chunk in memory at a time."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from faustwire.errors import RecordingError
+from faustwire.recording.channels import IN, MARK, TOPICS
+from faustwire.recording.damage import Damage, Damages
+from faustwire.recording.part import Chunk, Part
+from faustwire.recording.peek import peek
+
+# Indexes that are kept: one to go on in, one to come from, and those beside them.
+_INDEXES = 4
+
+
+class Item(NamedTuple):
+    """One message of a recording.
+
+    Attributes:
+        at_ns: when it was recorded, Unix time in ns.
+        topic: ``in``, ``out``, ``event`` or ``core``.
+        metadata: of its channel: ``peer``, ``worker``, …; the same object for the same channel.
+        data: its bytes, as they were.
+    """
+
+    at_ns: int
+    topic: str
+    metadata: Mapping[str, str]
+    data: bytes
+
+
+class Recording:
+    """A recording.
+
+    Reading it notes in ``damage`` what can't be read. A damaged chunk is left out, and reading goes
+    on with the next. What is read is what was written: each chunk has a CRC, and the messages of
+    a file are numbered. In memory there is one chunk, unpacked at most 32 MiB (half a MiB as our
+    writer makes them), and the index of the file that it is in.
+
+    Attributes:
+        metadata: what the first file says about the recording; ``docs/recording.md`` has the names.
+    """
+
+    def __init__(self, paths: str | Path | Iterable[str | Path]) -> None:
+        """Open files, in any order, or folders of them.
+
+        Raises:
+            RecordingError: none of them is a recording of ours; or it is of a later format.
+            OSError: one can't be read.
+        """
+        self._damages = Damages()
+        given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+        parts = [(_order(part), part) for part in self._open(given)]
+        self._parts = [part for _, part in sorted(parts, key=lambda pair: pair[0])]
+        self._recent: OrderedDict[Path, Part] = OrderedDict()
+        self.metadata: Mapping[str, str] = next(
+            (part.metadata for part in self._parts if part.metadata), {}
+        )
+
+    def _open(self, given: list[str | Path]) -> list[Part]:
+        parts, problems = [], []
+        for path in _files(given):
+            try:
+                parts.append(Part(path, self._damages))
+            except RecordingError as problem:  # noqa: PERF203 - one bad file of many
+                problems.append(problem)
+                self._damages.note(path, 0, str(problem))
+        if not parts:
+            raise (
+                problems[0]
+                if problems
+                else RecordingError(f"no .mcap file in {', '.join(map(str, given))}")
+            )
+        return parts
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, in the order of time."""
+        return [part.path for part in self._parts]
+
+    @property
+    def damage(self) -> list[Damage]:
+        """What could not be read so far, by file and place; empty: nothing is missing."""
+        return list(self._damages)
+
+    @property
+    def start_ns(self) -> int | None:
+        """When the first message was recorded, Unix time; None: there is none."""
+        times = (chunk.start_ns for part in self._parts for chunk in self._chunks(part)[:1])
+        return next(times, None)
+
+    @property
+    def end_ns(self) -> int | None:
+        """When the last message was recorded, Unix time; None: there is none."""
+        backwards = reversed(self._parts)
+        times = (chunk.end_ns for part in backwards for chunk in self._chunks(part)[-1:])
+        return next(times, None)
+
+    def __iter__(self) -> Iterator[Item]:
+        return self.items()
+
+    def items(
+        self,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        topics: Collection[str] = TOPICS,
+    ) -> Iterator[Item]:
+        """The messages in the order in which they were recorded.
+
+        Args:
+            start_ns: leave out what is earlier, Unix time. What lies before is not even read.
+            end_ns: stop at what is later.
+            topics: leave out others.
+        """
+        for part, following in zip(self._parts, [*self._parts[1:], None], strict=True):
+            if start_ns is not None and following is not None and _ends(part, following) < start_ns:
+                continue
+            for item in self._items(part, start_ns):
+                if end_ns is not None and item.at_ns > end_ns:
+                    break
+                if item.topic in topics and (start_ns is None or item.at_ns >= start_ns):
+                    yield item
+
+    def _items(self, part: Part, start_ns: int | None) -> Iterator[Item]:
+        first = 0 if start_ns is None else _first_chunk(self._chunks(part), start_ns)
+        channels = part.index().channels
+        known: dict[int, tuple[str, Mapping[str, str]]] = {}
+        for number, _sequence, at_ns, data in part.read(first):
+            if number not in known:
+                channel = channels.get(number)
+                if channel is None:
+                    part.note_unknown(number)
+                    continue
+                known[number] = channel.topic, channel.metadata
+            topic, metadata = known[number]
+            if topic != MARK:
+                yield Item(at_ns, topic, metadata, data)
+
+    def _chunks(self, part: Part) -> list[Chunk]:
+        """The chunks of a part; the indexes of those that were looked at long ago are let go."""
+        self._recent[part.path] = part
+        self._recent.move_to_end(part.path)
+        while len(self._recent) > _INDEXES:
+            self._recent.popitem(last=False)[1].forget()
+        return part.index().chunks
+
+    def find(self, call: int, worker: str = "") -> Item | None:
+        """The snapshot of a call, or the first one after it if that was never sent or is lost.
+
+        Quick in long recordings: in each file the chunks are halved, since a worker's calls rise.
+
+        Args:
+            call: number of the worker's call.
+            worker: its name, which may end in # and the first characters of its incarnation;
+                empty: any.
+        """
+        found: tuple[int, Item] | None = None
+        for part in self._parts:
+            chunks = self._chunks(part)
+            for numbers in _incarnations(part, worker):
+                mine = [chunk for chunk in chunks if not numbers.isdisjoint(chunk.channels)]
+                candidate = _first_from(part, mine, numbers, call)
+                if candidate is not None and (found is None or candidate[0] < found[0]):
+                    found = candidate
+        return found[1] if found else None
+
+
+def _files(given: Iterable[str | Path]) -> Iterator[Path]:
+    for path in map(Path, given):
+        yield from sorted(path.glob("*.mcap")) if path.is_dir() else [path]
+
+
+def _order(part: Part) -> tuple[int, str, int, str]:
+    """What to sort parts by: when their recording began, which one it is, and their number."""
+    said = part.metadata
+    if not said:
+        chunks = part.index().chunks
+        return (chunks[0].start_ns if chunks else 0), "", 0, part.path.name
+    started_ns, number = _number(said.get("started_ns")), _number(said.get("part"))
+    return started_ns, said.get("recording", ""), number, part.path.name
+
+
+def _ends(part: Part, following: Part) -> float:
+    """When a part had ended for sure: the next one of its recording was begun then."""
+    if part.metadata.get("recording") != following.metadata.get("recording"):
+        return math.inf
+    return _number(following.metadata.get("opened_ns")) or math.inf
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and len(text) < 20 and text.isdecimal() else 0
+
+
+def _first_chunk(chunks: list[Chunk], start_ns: int) -> int:
+    """The first chunk that can hold anything from that time on.
+
+    Times at the head of a chunk have no CRC: its own and those of the next one have to agree.
+    """
+    for number, (chunk, following) in enumerate(itertools.pairwise(chunks)):
+        if chunk.end_ns >= start_ns or following.start_ns >= start_ns:
+            return number
+    return max(0, len(chunks) - 1)
+
+
+def _incarnations(part: Part, worker: str) -> Iterator[set[int]]:
+    """Numbers of the channels on which each incarnation of a worker came, over its connections."""
+    name, _, beginning = worker.partition("#")
+    numbers: dict[str, set[int]] = {}
+    for number, channel in part.index().channels.items():
+        said = channel.metadata
+        incarnation = said.get("incarnation")
+        if channel.topic != IN or incarnation is None:
+            continue
+        if not worker or (said.get("worker") == name and incarnation.startswith(beginning)):
+            numbers.setdefault(incarnation, set()).add(number)
+    yield from numbers.values()
+
+
+def _first_from(
+    part: Part, chunks: list[Chunk], numbers: set[int], call: int
+) -> tuple[int, Item] | None:
+    """The first snapshot on these channels whose call is not lower, and that call."""
+    low, high = 0, len(chunks)  # What is before `low` starts lower, what is from `high` on higher.
+    while low < high:
+        middle = (low + high) // 2
+        at, first = middle, None
+        while at < high and first is None:  # A chunk may hold nothing but pings.
+            first = next(_calls(part, chunks[at], numbers), None)
+            at += 1
+        if first is not None and first[0] <= call:
+            low = at
+        else:
+            high = middle
+    for chunk in chunks[max(0, low - 1) :]:
+        for number, item in _calls(part, chunk, numbers):
+            if number >= call:
+                return number, item
+    return None
+
+
+def _calls(part: Part, chunk: Chunk, numbers: set[int]) -> Iterator[tuple[int, Item]]:
+    channels = part.index().channels
+    for number, _sequence, at_ns, data in part.messages(chunk):
+        if number in numbers:
+            seen = peek(data)
+            if seen is not None and seen.type == "snapshot" and seen.call is not None:
+                yield seen.call, Item(at_ns, IN, channels[number].metadata, data)

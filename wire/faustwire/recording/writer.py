@@ -1,0 +1,292 @@
+"""Writing a recording: MCAP files that are readable up to the last second, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from mcap.writer import CompressionType, Writer
+
+from faustwire.errors import RecordingError
+from faustwire.recording import layout
+from faustwire.recording.channels import ENCODING, MARK, Channel
+from faustwire.recording.part import CHANNEL, FILE, FORMAT
+
+# A chunk is closed, and handed to the system, when it is that old or that large. Half a second,
+# because whoever calls ``tick`` does so every half second: at most a second is in memory only.
+CHUNK_NS = 500_000_000
+# Long enough for zstd to find what repeats, short enough to be unpacked in a millisecond.
+CHUNK_BYTES = 2**19
+# Each channel is some 400 bytes of memory here and in every reader, each chunk of the index some
+# 600; a day of a chunk a second, or a hundred clients a second, is not to add up.
+MAX_CHANNELS = 4096
+MAX_CHUNKS = 2**15
+# Somebody else's files of the same name are stepped over.
+_MAX_NAMES = 1000
+_SUFFIX = ".mcap"
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """When another file is begun.
+
+    Attributes:
+        max_bytes: of a file. A gigabyte copies in seconds, and its index is read in milliseconds.
+        max_seconds: between the first and the last message of a file. An hour: what is older can be
+            moved away or deleted while the training goes on.
+    """
+
+    max_bytes: int = 2**30
+    max_seconds: float = 3600.0
+
+
+class RecordingWriter:
+    """Writes a recording; none of its methods raises once it is made.
+
+    Attributes:
+        problem: why it has stopped, a sentence; None: it has not.
+        path: the file that is written now, or was last.
+    """
+
+    def __init__(
+        self,
+        target: str | Path,
+        now_ns: int,
+        metadata: Mapping[str, str],
+        *,
+        stem: str = "recording",
+        rotation: Rotation | None = None,
+    ) -> None:
+        """Begin the first file.
+
+        Args:
+            target: a file that is not there yet and ends in ``.mcap``; else a folder; it is made.
+            now_ns: Unix time.
+            metadata: what every file is to say of the recording.
+            stem: stands in the names of files in a folder.
+            rotation: when to begin another file.
+
+        Raises:
+            RecordingError: the file is there already.
+            OSError: it can't be made.
+        """
+        self._names = _Names(Path(target), now_ns, stem)
+        self._rotation = rotation or Rotation()
+        self._metadata = {
+            **metadata,
+            "recording": secrets.token_hex(8),
+            "started_ns": str(now_ns),
+        }
+        self._number = 0
+        self._last_ns = now_ns
+        self.problem: str | None = None
+        self._part: _Part | None = self._next_part(now_ns)
+
+    def write(self, at_ns: int, channel: Channel, data: bytes) -> None:
+        """Record a message.
+
+        Args:
+            at_ns: Unix time; one that is earlier than the last message's counts as that one's.
+            channel: where it belongs.
+            data: its bytes.
+        """
+        if self._part is None:
+            return
+        # Readers halve their way to a time.
+        self._last_ns = at_ns = max(at_ns, self._last_ns)
+        try:
+            self._part.close_chunk(at_ns)
+            if self._part.is_full(at_ns, channel, self._rotation):
+                self._part.close()
+                self._part = self._next_part(at_ns)
+            self._part.write(at_ns, channel, data)
+        except OSError as problem:
+            self._stop(problem)
+
+    def tick(self, now_ns: int) -> None:
+        """Hand to the system what is older than half a second; to be called that often."""
+        if self._part is not None:
+            try:
+                self._part.close_chunk(now_ns)
+            except OSError as problem:
+                self._stop(problem)
+
+    def close(self) -> None:
+        """End the file with its index."""
+        if self._part is not None:
+            try:
+                self._part.close()
+            except OSError as problem:
+                self._stop(problem)
+            self._part = None
+
+    def _next_part(self, now_ns: int) -> _Part:
+        self._number += 1
+        descriptor, self.path = self._names.open_next()
+        said = {"part": str(self._number), "opened_ns": str(now_ns)}
+        return _Part(descriptor, {"format": str(FORMAT), **self._metadata, **said})
+
+    def _stop(self, problem: OSError) -> None:
+        what = problem.strerror or type(problem).__name__
+        self.problem = (
+            f"the recording has stopped: {what}: {self.path}; "
+            "what is in it so far can be read, and publishing goes on"
+        )
+        if self._part is not None:
+            self._part.abandon()
+            self._part = None
+
+
+class _Names:
+    """What the files are called: names that sort, and never one that is taken."""
+
+    def __init__(self, target: Path, now_ns: int, stem: str) -> None:
+        self._file = target if target.suffix == _SUFFIX else None
+        self._folder = target.parent if self._file else target
+        started = datetime.fromtimestamp(now_ns // 10**9, timezone.utc)
+        safe = re.sub(r"[^\w.-]", "_", stem)[:64]
+        self._beginning = (
+            # An underscore comes after the dot of the first file's name.
+            f"{target.stem}_" if self._file else f"faustwire-{started:%Y%m%dT%H%M%SZ}-{safe}-"
+        )
+        self._number = 0
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def open_next(self) -> tuple[int, Path]:
+        """Make the next file; its descriptor and its path."""
+        for _ in range(_MAX_NAMES):
+            self._number += 1
+            path = self._folder / f"{self._beginning}{self._number:04}{_SUFFIX}"
+            if self._file and self._number == 1:
+                path = self._file
+            try:
+                return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), path
+            except FileExistsError:
+                if path == self._file:
+                    raise RecordingError(
+                        f"{path} is there already and is not overwritten: name another file to "
+                        "record to, or a folder"
+                    ) from None
+        raise FileExistsError(17, f"{_MAX_NAMES} names are taken", str(path))
+
+
+class _Part:
+    """One file."""
+
+    def __init__(self, descriptor: int, metadata: Mapping[str, str]) -> None:
+        self._output = _Output(descriptor)
+        self._writer = Writer(
+            self._output,  # type: ignore[arg-type] # it asks for write, tell and flush only
+            chunk_size=sys.maxsize,  # Chunks are closed here.
+            compression=CompressionType.ZSTD,
+        )
+        self._channels: dict[Channel, int] = {}
+        self._sequence = 0
+        self._chunks = 0
+        self._chunk_bytes = 0
+        self._chunk_ns: int | None = None  # When the first message of the one in progress came.
+        self._opened_ns: int | None = None
+        self._mark = secrets.token_bytes(16)
+        try:
+            self._writer.start(layout.PROFILE, "faustwire")
+            said = {**metadata, "mark": self._mark.hex()}
+            self._writer.add_metadata(FILE, layout.with_crc(said))
+            self._output.flush()
+        except OSError:
+            self.abandon()
+            raise
+
+    def is_full(self, now_ns: int, channel: Channel, rotation: Rotation) -> bool:
+        if self._opened_ns is None:
+            return False
+        return (
+            self._output.tell() + self._chunk_bytes >= rotation.max_bytes
+            or now_ns - self._opened_ns >= rotation.max_seconds * 1e9
+            or (len(self._channels) >= MAX_CHANNELS and channel not in self._channels)
+            or self._chunks >= MAX_CHUNKS
+        )
+
+    def write(self, at_ns: int, channel: Channel, data: bytes) -> None:
+        if self._opened_ns is None:
+            self._opened_ns = at_ns
+        if self._chunk_ns is None:
+            self._chunk_ns = at_ns
+            self._add(at_ns, Channel(MARK), self._mark)
+        self._add(at_ns, channel, data)
+        if self._chunk_bytes >= CHUNK_BYTES:
+            self._flush()
+
+    def _add(self, at_ns: int, channel: Channel, data: bytes) -> None:
+        number = self._channels.get(channel)
+        if number is None:
+            number = self._register(channel)
+        self._sequence += 1
+        self._writer.add_message(number, at_ns, data, at_ns, self._sequence)
+        self._chunk_bytes += len(data)
+
+    def _register(self, channel: Channel) -> int:
+        number = self._writer.register_channel(channel.topic, ENCODING, 0, channel.metadata)
+        self._channels[channel] = number
+        # The library puts it into the chunk in progress; should that one be damaged, this remains.
+        said = {"id": str(number), "topic": channel.topic, **channel.metadata}
+        self._writer.add_metadata(CHANNEL, layout.with_crc(said))
+        return number
+
+    def close_chunk(self, now_ns: int) -> None:
+        if self._chunk_ns is not None and now_ns - self._chunk_ns >= CHUNK_NS:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._writer.flush()  # type: ignore[no-untyped-call]
+        self._chunks += 1
+        self._chunk_bytes = 0
+        self._chunk_ns = None
+
+    def close(self) -> None:
+        self._writer.finish()  # type: ignore[no-untyped-call]
+        self._output.flush()
+        self._output.close()
+
+    def abandon(self) -> None:
+        self._output.abandon()
+
+
+class _Output:
+    """What the library writes to: it reaches the file in whole records, in one go."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._written = 0
+        self._pending = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self._pending += data
+        return len(data)
+
+    def tell(self) -> int:
+        return self._written + len(self._pending)
+
+    def flush(self) -> None:
+        view = memoryview(bytes(self._pending))
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+        self._written += len(self._pending)
+        self._pending.clear()
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def abandon(self) -> None:
+        """Leave nothing half written behind: cutting works on a disk that is full."""
+        try:
+            os.ftruncate(self._descriptor, self._written)
+        except OSError:
+            pass  # Readers know what half a record is.
+        finally:
+            os.close(self._descriptor)
