@@ -1,0 +1,124 @@
+"""Mutated messages at the codec: each is decoded, or refused with a MessageError that can be told.
+
+    python tests/support/wire_fuzz.py --count 1000000
+
+What is decoded must be encoded again, and that be the same again. None may take a second, and
+memory must not grow. Prints its seed; a message that breaks a rule is saved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+from faustwire import codec
+from faustwire.errors import MessageError
+from faustwire.messages import Rejection
+from mutations import Mutations
+from processes import rss_mib
+
+# CPU time; a message at the limits takes about a tenth of a second.
+SLOWEST_SECONDS = 1.0
+# Between a tenth of the way and the end; the allocator is not exact.
+GROWTH_MIB = 16.0
+FAILURES = Path("fuzz-failures")
+
+
+class BrokenRuleError(AssertionError):
+    """A message that did what none may do."""
+
+
+def judge(data: bytes) -> str:
+    """How a message ended: its type, or "refused".
+
+    Raises:
+        BrokenRuleError: it broke a rule.
+    """
+    try:
+        message = codec.decode(data)
+    except MessageError as problem:
+        codec.decode(codec.encode(Rejection(str(problem))))
+        return "refused"
+    again = codec.encode(message)
+    if codec.encode(codec.decode(again)) != again:
+        raise BrokenRuleError("it is not the same again")
+    return type(message).__name__.lower()
+
+
+class WireFuzz:
+    """A run over the messages of a seed.
+
+    Attributes:
+        outcomes: how often messages ended with each.
+        slowest: (CPU seconds, number) of the message that took longest.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.slowest = (0.0, 0)
+        self._seed = seed
+        self._mutations = Mutations(seed)
+
+    def step(self, number: int) -> None:
+        """Judge the message of that number.
+
+        Raises:
+            BrokenRuleError: with where it is saved.
+        """
+        data = self._mutations.message(number)
+        begun = time.thread_time()
+        try:
+            outcome = judge(data)
+            seconds = time.thread_time() - begun
+            if seconds > SLOWEST_SECONDS:
+                raise BrokenRuleError(f"it takes {seconds:.2f} s")  # noqa: TRY301
+        except Exception as problem:
+            place = save(data, self._seed, number)
+            raise BrokenRuleError(
+                f"message {number} of seed {self._seed}, saved as {place}: {problem!r}"
+            ) from problem
+        self.outcomes[outcome] += 1
+        self.slowest = max(self.slowest, (seconds, number))
+
+
+def save(data: bytes, seed: int, number: int) -> Path:
+    """Keep a message that broke a rule."""
+    FAILURES.mkdir(exist_ok=True)
+    place = FAILURES / f"{seed}-{number}.msgpack"
+    place.write_bytes(data)
+    return place
+
+
+def main() -> None:
+    """Fuzz, and say what came of it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, help="default: a new one")
+    parser.add_argument("--first", type=int, default=1, help="number of the first message")
+    options = parser.parse_args()
+    seed = secrets.randbelow(2**32) if options.seed is None else options.seed
+    warnings.simplefilter("error")
+    sys.stdout.write(f"codec: {options.count} messages of seed {seed}\n")
+    fuzz, begun, at_first = WireFuzz(seed), time.monotonic(), 0.0
+    for number in range(options.first, options.first + options.count):
+        fuzz.step(number)
+        if number - options.first == options.count // 10:
+            at_first = rss_mib()
+    grown = rss_mib() - at_first
+    told = ", ".join(f"{outcome} {count}" for outcome, count in fuzz.outcomes.most_common())
+    sys.stdout.write(
+        f"  {time.monotonic() - begun:.0f} s: {told}\n"
+        f"  slowest {fuzz.slowest[0] * 1e3:.0f} ms (message {fuzz.slowest[1]}), "
+        f"memory {at_first:.0f} MiB, grown by {grown:.1f} MiB\n"
+    )
+    if grown > GROWTH_MIB:
+        sys.exit(f"memory grew by {grown:.1f} MiB")
+
+
+if __name__ == "__main__":
+    main()
