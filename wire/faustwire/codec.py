@@ -281,10 +281,11 @@ def _sliders(value: Any) -> dict[str, controls.Slider]:
 
 
 def _reason(value: Any) -> messages.Reason:
-    try:
-        return messages.Reason(value)
-    except ValueError:
-        raise MessageError(f"unknown reason {shown(value)}") from None
+    # Not Reason(value): its error would spell the value out.
+    reason = _REASONS.get(value) if isinstance(value, str) else None
+    if reason is None:
+        raise MessageError(f"unknown reason {shown(value)}")
+    return reason
 
 
 def _due(value: Any) -> messages.Due:
@@ -311,6 +312,7 @@ def _counts(value: Any) -> dict[str, int]:
     return {_text(64)(name): count(number) for name, number in value.items()}
 
 
+_REASONS = {reason.value: reason for reason in messages.Reason}
 # A field of one name means the same in every message.
 _CHECKS: dict[str, _Check] = {
     "after": _seconds,
