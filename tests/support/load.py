@@ -2,14 +2,16 @@
 
     python load.py PLAN      (a Plan as JSON)
 
-prints "ready" when every worker is welcome, begins when its standard input has a line or ends, and
-prints a Tally as JSON. Each snapshot is a program that never was: one gain in it differs.
+prints "ready" when every worker is welcome, begins when its standard input has a line, ends when
+that ends or the plan's time is up, and prints a Tally as JSON. Each snapshot is a program that
+never was: one gain in it differs.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import struct
 import subprocess
 import sys
@@ -41,7 +43,7 @@ class Plan:
         endpoint: of the bridge.
         snapshot: a file with an encoded Snapshot.
         workers, first: how many, and the number of the first.
-        seconds: how long they send.
+        seconds: how long they send at most.
         min_interval: as in Hello.
         credit: how many snapshots of a worker may be on their way.
         pace: seconds between two calls of a worker at least.
@@ -156,7 +158,7 @@ class Load:
     def run(self) -> Tally:
         """Send for as long as planned, and wait for what is still on its way."""
         cpu, end = time.process_time(), time.monotonic() + self._plan.seconds
-        while (now := time.monotonic()) < end:
+        while (now := time.monotonic()) < end and not select.select([0], [], [], 0)[0]:
             for worker in self._workers:
                 worker.send(self._template, now)
             self._receive(self._patience_ms(now), in_time=True)
@@ -231,7 +233,10 @@ def processes(plans: Sequence[Plan]) -> Iterator[list[subprocess.Popen[str]]]:
     finally:
         for process in running:
             process.kill()
-            process.communicate()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
 
 
 def begin(running: Sequence[subprocess.Popen[str]]) -> None:
@@ -240,6 +245,13 @@ def begin(running: Sequence[subprocess.Popen[str]]) -> None:
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
+
+
+def end(running: Sequence[subprocess.Popen[str]]) -> None:
+    """Have them stop before their time is up."""
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def tallies(running: Sequence[subprocess.Popen[str]]) -> list[Tally]:
