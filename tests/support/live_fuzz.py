@@ -125,7 +125,7 @@ class Attack:
         return dealer
 
     def _send(self, dealer: zmq.Socket[bytes], frames: list[bytes]) -> None:
-        assert dealer.poll(_PATIENCE_SECONDS * 1e3, zmq.POLLOUT), "the bridge does not read on"
+        assert dealer.poll(int(_PATIENCE_SECONDS * 1e3), zmq.POLLOUT), "the bridge does not read on"
         dealer.send_multipart(frames)
 
     def _read(self, dealer: zmq.Socket[bytes]) -> None:
@@ -147,7 +147,7 @@ class Attack:
         end = time.monotonic() + _PATIENCE_SECONDS
         while True:
             left = end - time.monotonic()
-            assert dealer.poll(max(0.0, left) * 1e3), "the bridge does not answer Hello"
+            assert dealer.poll(int(max(0.0, left) * 1e3)), "the bridge does not answer Hello"
             if self._count(dealer.recv()) == "welcome" and not dealer.poll(50):
                 return
 
