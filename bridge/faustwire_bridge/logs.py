@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 
+from faustwire_bridge.printable import printable
+
 # What every LogRecord has; the rest came as `extra`.
 _OWN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -18,14 +20,8 @@ class _Lines(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        extras = "".join(f"  {key}={_shown(value)}" for key, value in _extras(record).items())
+        extras = "".join(f"  {key}={printable(value)}" for key, value in _extras(record).items())
         return super().formatMessage(record) + extras
-
-
-def _shown(value: object) -> str:
-    # A worker chooses its name; it must not be able to write lines, or colours, of its own.
-    text = str(value)
-    return text if text.isprintable() else repr(text)
 
 
 class _Json(logging.Formatter):

@@ -1,0 +1,45 @@
+"""Whom the plugin is to follow, in words: ``latest``, ``worker NAME``, ``best METRIC`` …."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from faustwire.errors import FaustwireError
+from faustwire.messages import Choice
+
+WORDS = "latest | first | worker NAME | best METRIC [larger]"
+
+
+class ChoiceError(FaustwireError, ValueError):
+    """Words that name nobody to follow."""
+
+
+def choice(words: Sequence[str]) -> Choice:
+    """The choice that words stand for.
+
+    Args:
+        words: for instance ``["best", "loss"]``.
+
+    Raises:
+        ChoiceError: they stand for none; says what would.
+    """
+    match list(words):
+        case ["latest" | "first" as kind]:
+            return Choice(kind)
+        case ["worker", name] if name:
+            return Choice("worker", name)
+        case ["best", metric] if metric:
+            return Choice("best", metric)
+        case ["best", metric, "larger"] if metric:
+            return Choice("best", metric, larger=True)
+        case ["worker"]:
+            problem = "which worker? Name one, as `faustwire status` shows it"
+        case ["best"]:
+            problem = "best by which metric? Name one that the workers send, such as loss"
+        case ["best", _, *rest]:
+            problem = f"{' '.join(rest)!r} is not understood: smaller is better, unless told `larger`"
+        case ["latest" | "first" | "worker" as kind, *rest]:
+            problem = f"{kind} and then {' '.join(rest)!r}? A name with spaces needs quotes"
+        case _:
+            problem = f"{' '.join(words)!r} is nobody to follow"
+    raise ChoiceError(f"{problem}; one of: {WORDS}")

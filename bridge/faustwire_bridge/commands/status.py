@@ -1,0 +1,67 @@
+"""``faustwire status``: what a bridge does, once."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import sys
+import time
+from typing import Any
+
+from faustwire.messages import State
+from faustwire_bridge.commands import Commands
+from faustwire_bridge.watching.target import add_options, target
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser(
+        "status",
+        help="show what a bridge does: who is there, what plays",
+        description="Ask a running bridge what it does and print the answer.",
+        epilog="Exit code 69: no bridge answers; the message says why and what to do.",
+    )
+    add_options(parser)
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object, whose keys are those of `state` in docs/wire.md",
+    )
+    parser.set_defaults(run=_status)
+
+
+def _status(options: argparse.Namespace) -> int:
+    state = target(options).state()
+    if options.json:
+        sys.stdout.write(json.dumps(_plain(dataclasses.asdict(state)), allow_nan=False) + "\n")
+    else:
+        _print(state)
+    return 0
+
+
+def _print(state: State) -> None:
+    from rich.console import Console  # noqa: PLC0415 - `serve` shall not pay for it
+
+    from faustwire_bridge.watching.screen import screen  # noqa: PLC0415
+    from faustwire_bridge.watching.sight import Sight  # noqa: PLC0415
+
+    now = time.monotonic()
+    sight = Sight()
+    sight.take(state, now, time.time())
+    console = Console()
+    # In a pipe nobody's terminal is too narrow.
+    width = console.width if console.is_terminal else 200
+    console.print(screen(sight, now, width=width), width=width)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can say: a number that is not finite becomes null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,110 @@
+"""``faustwire watch``: what a bridge does, as it happens."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+from faustwire.messages import State
+from faustwire_bridge.commands import Commands
+from faustwire_bridge.watching.connection import Connection
+from faustwire_bridge.watching.sight import Entry, Sight
+from faustwire_bridge.watching.target import Target, add_options, target
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# The ages on the screen are told to a tenth of a second while they are small.
+_REDRAW_SECONDS = 0.25
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser(
+        "watch",
+        help="watch a bridge: workers, metrics, verdicts, reloads",
+        description="Show what a running bridge does, as it happens; Ctrl-C ends it. Without a "
+        "terminal, or with --no-alternate-screen, what happens is printed line by line.",
+        epilog="Exit code 69: no bridge answers; the message says why and what to do. One that "
+        "goes away later is waited for.",
+    )
+    add_options(parser)
+    parser.add_argument(
+        "--wait", action="store_true", help="wait for a bridge that is not there yet"
+    )
+    parser.add_argument(
+        "--no-alternate-screen",
+        action="store_true",
+        help="leave the terminal's text alone and print events as lines",
+    )
+    parser.set_defaults(run=_watch)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from rich.console import Console  # noqa: PLC0415 - `serve` shall not pay for it
+
+    console = Console()
+    # A terminal that is left on the other screen, without a cursor, is no use to anybody.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), closing(target(options).events()) as connection:
+        watched = _seen(connection, target(options), wait=options.wait)
+        if console.is_terminal and not console.is_dumb_terminal and not options.no_alternate_screen:
+            _draw(console, watched)
+        else:
+            _print(console, watched)
+    return 0
+
+
+def _seen(
+    connection: Connection, bridge: Target, *, wait: bool
+) -> Iterator[tuple[Sight, list[Entry]]]:
+    """What is known each time that something may have changed, and what is new; without end.
+
+    Raises:
+        UnreachableError: no bridge was heard in time, and it is not to be waited for.
+    """
+    sight = Sight()
+    end = time.monotonic() + bridge.timeout
+    while True:
+        message = connection.receive(_REDRAW_SECONDS)
+        now = time.monotonic()
+        fresh = []
+        while isinstance(message, State):
+            fresh += sight.take(message, now, time.time())
+            message = connection.receive(0)
+        if not fresh:
+            fresh = sight.miss(connection.trouble, now, time.time())
+        if sight.state is None and now >= end and not wait:
+            raise bridge.unreachable(connection)
+        yield sight, fresh
+
+
+def _draw(console: Console, watched: Iterator[tuple[Sight, list[Entry]]]) -> None:
+    from rich.live import Live  # noqa: PLC0415
+
+    from faustwire_bridge.watching.screen import screen  # noqa: PLC0415
+
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        for sight, _ in watched:
+            size = console.size
+            drawn = screen(sight, time.monotonic(), width=size.width, height=size.height)
+            live.update(drawn, refresh=True)
+
+
+def _print(console: Console, watched: Iterator[tuple[Sight, list[Entry]]]) -> None:
+    from faustwire_bridge.watching.screen import line  # noqa: PLC0415
+
+    try:
+        for _, fresh in watched:
+            for entry in fresh:
+                console.print(line(entry), soft_wrap=True)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # `faustwire watch | head`: Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

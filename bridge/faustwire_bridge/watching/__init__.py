@@ -1,0 +1,1 @@
+"""What ``faustwire status``, ``watch`` and ``follow`` share: reach a bridge, see it, steer it."""

@@ -1,0 +1,128 @@
+"""A watcher's or steerer's socket, and why it hears nothing."""
+
+from __future__ import annotations
+
+import time
+
+import zmq
+
+from faustwire import codec
+from faustwire.errors import FaustwireError, MessageError
+from faustwire.link import EVENTS, Link
+from faustwire.messages import Message, ToBridge
+
+_RECONNECT_MS = 50
+# Trying a Unix socket costs next to nothing; many watchers must not hammer a bridge over TCP.
+_RECONNECT_MAX_MS = {"ipc": 200, "tcp": 2000}
+_HANDSHAKE_MS = 2000
+_HEARTBEAT_MS = 2000
+# A key that was turned down may be enrolled a moment later.
+_AGAIN_SECONDS = 2.0
+
+
+class UnreachableError(FaustwireError, ConnectionError):
+    """No bridge answers; the text says why and what to do."""
+
+
+class Connection:
+    """One socket to one endpoint of a bridge, opened again where libzmq gives up."""
+
+    def __init__(self, kind: int, endpoint: str) -> None:
+        """Connect; nobody has to be there.
+
+        Args:
+            kind: zmq.SUB, for all that is told, or zmq.DEALER.
+            endpoint: of the bridge's events or of the bridge itself.
+        """
+        self._kind = kind
+        self._endpoint = endpoint
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._misunderstood: str | None = None
+        self._open()
+
+    def close(self) -> None:
+        """Give up the connection."""
+        self._shut()
+        self._context.term()
+
+    @property
+    def up(self) -> bool:
+        """Whether the connection stands."""
+        return self._link.up
+
+    @property
+    def trouble(self) -> str | None:
+        """One line about why nothing is heard and what to do; None: it is not known."""
+        return self._link.trouble or self._misunderstood
+
+    def send(self, message: ToBridge) -> bool:
+        """Send; False: there is nobody there."""
+        try:
+            self._socket.send(codec.encode(message), zmq.DONTWAIT)
+        except zmq.Again:
+            return False
+        return True
+
+    def receive(self, seconds: float) -> Message | None:
+        """The next message; None: none came within so many seconds."""
+        end = time.monotonic() + seconds
+        while True:
+            message = self._next()
+            left = end - time.monotonic()
+            if message is not None or left <= 0:
+                return message
+            self._listen(left)
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until the connection stands, or for so many seconds; whether it does."""
+        end = time.monotonic() + seconds
+        while not self.up and (left := end - time.monotonic()) > 0:
+            self._listen(left)
+        return self.up
+
+    def _listen(self, seconds: float) -> None:
+        if self._link.ended and time.monotonic() >= self._opened + _AGAIN_SECONDS:
+            self._shut()
+            self._open()
+        self._poller.poll(int(1000 * min(seconds, _AGAIN_SECONDS)) + 1)
+        self._link.read(self._monitor)
+
+    def _next(self) -> Message | None:
+        try:
+            data = self._socket.recv(zmq.DONTWAIT)
+        except zmq.Again:
+            return None
+        try:
+            message = codec.decode(data)
+        except MessageError as problem:
+            self._misunderstood = f"{self._endpoint} speaks another language: {problem}"
+            return None
+        self._misunderstood = None
+        return message
+
+    def _open(self) -> None:
+        made = self._context.socket(self._kind)
+        made.setsockopt(zmq.LINGER, 0)
+        made.setsockopt(zmq.IMMEDIATE, 1)
+        made.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+        made.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS[self._endpoint[:3]])
+        made.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
+        made.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+        made.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * _HEARTBEAT_MS)
+        made.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
+        made.setsockopt(zmq.IPV6, int("[" in self._endpoint))
+        if self._kind == zmq.SUB:
+            made.setsockopt(zmq.SUBSCRIBE, b"")
+        self._link = Link(self._endpoint)
+        self._monitor = made.get_monitor_socket(EVENTS)
+        made.connect(self._endpoint)
+        self._socket = made
+        self._poller = zmq.Poller()
+        self._poller.register(made, zmq.POLLIN)
+        self._poller.register(self._monitor, zmq.POLLIN)
+        self._opened = time.monotonic()
+
+    def _shut(self) -> None:
+        self._socket.disable_monitor()
+        self._monitor.close(linger=0)
+        self._socket.close()

@@ -1,0 +1,155 @@
+"""Which bridge a command is about, and the first word with it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+
+from faustwire.errors import FaustwireError
+from faustwire.messages import Message, State, ToBridge
+from faustwire.rendezvous import events_endpoint, rendezvous
+from faustwire_bridge.watching.connection import Connection, UnreachableError
+
+DSP_PATH = "/tmp/adac-live.dsp"  # noqa: S108 - the reference's default
+_ENDPOINT = re.compile(r"tcp://\S+:\d{1,5}|ipc://\S+")
+
+
+class EndpointError(FaustwireError, ValueError):
+    """Text that names no endpoint."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bridge that a command is about.
+
+    Attributes:
+        endpoint: where it listens.
+        dsp_path: the file it keeps, if it is to be one of this machine.
+        timeout: seconds that it has to answer.
+    """
+
+    endpoint: str
+    dsp_path: Path | None
+    timeout: float
+
+    def events(self) -> Connection:
+        """A connection over which its states come."""
+        return Connection(zmq.SUB, events_endpoint(self.endpoint))
+
+    def state(self) -> State:
+        """Its state now.
+
+        Raises:
+            UnreachableError: none came in time.
+        """
+        with closing(self.events()) as connection:
+            end = time.monotonic() + self.timeout
+            while (left := end - time.monotonic()) > 0:
+                message = connection.receive(left)
+                if isinstance(message, State):
+                    return message
+            raise self.unreachable(connection)
+
+    def ask(self, question: ToBridge) -> Message:
+        """Its answer.
+
+        Raises:
+            UnreachableError: none came in time.
+        """
+        with closing(Connection(zmq.DEALER, self.endpoint)) as connection:
+            end = time.monotonic() + self.timeout
+            sent = False
+            while not sent and time.monotonic() < end:
+                sent = connection.settle(end - time.monotonic()) and connection.send(question)
+                if not sent:
+                    # The monitor tells of a connection a little before the socket can send.
+                    time.sleep(0.005)
+            answer = connection.receive(max(0.0, end - time.monotonic()))
+            if answer is None:
+                raise self.unreachable(connection)
+            return answer
+
+    def unreachable(self, connection: Connection) -> UnreachableError:
+        """The error for a connection over which nothing has come in time."""
+        if self.dsp_path is not None and not Path(self.endpoint.removeprefix("ipc://")).exists():
+            return UnreachableError(
+                f"no bridge keeps {self.dsp_path} on this machine: start a training or `faustwire "
+                "serve`, or name another one with --dsp-path or --endpoint"
+            )
+        silent = (
+            f"{self.endpoint} accepts the connection but says nothing for {self.timeout:g} s: the "
+            "bridge is stopped, or busy"
+        )
+        doctor = "" if self.dsp_path is not None else f" --endpoint {self.endpoint}"
+        return UnreachableError(
+            f"{connection.trouble or silent} (`faustwire doctor{doctor}` looks closer)"
+        )
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told which bridge it is about."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--dsp-path",
+        metavar="FILE",
+        help=f"the bridge of this machine that keeps this .dsp (default: {DSP_PATH})",
+    )
+    which.add_argument(
+        "--endpoint",
+        metavar="ENDPOINT",
+        help="a bridge elsewhere, for instance tcp://studio:5555; its events come from the next "
+        "port (default: the environment's FAUSTWIRE_ENDPOINT, if there is one)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=5.0,
+        metavar="SECONDS",
+        help="how long the bridge may take to answer (default: %(default)s)",
+    )
+
+
+def target(options: argparse.Namespace) -> Target:
+    """The bridge that the options name.
+
+    Raises:
+        EndpointError: the endpoint is none.
+        PathError: the path names no file.
+    """
+    endpoint = options.endpoint or (
+        None if options.dsp_path else os.environ.get("FAUSTWIRE_ENDPOINT")
+    )
+    if endpoint:
+        return Target(checked_endpoint(endpoint), None, options.timeout)
+    place = rendezvous(options.dsp_path or DSP_PATH)
+    return Target(place.endpoint, place.dsp_path, options.timeout)
+
+
+def checked_endpoint(endpoint: str) -> str:
+    """The endpoint itself.
+
+    Raises:
+        EndpointError: it is none that can be connected to.
+    """
+    port = endpoint.rpartition(":")[2]
+    ported = endpoint.startswith("ipc://") or (port.isdigit() and 0 < int(port) < 65535)
+    if not _ENDPOINT.fullmatch(endpoint) or not ported:
+        raise EndpointError(
+            f"{endpoint!r} is no endpoint of a bridge: write one such as tcp://studio:5555"
+        )
+    return endpoint
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
+    return value
