@@ -37,7 +37,9 @@ def choice(words: Sequence[str]) -> Choice:
         case ["best"]:
             problem = "best by which metric? Name one that the workers send, such as loss"
         case ["best", _, *rest]:
-            problem = f"{' '.join(rest)!r} is not understood: smaller is better, unless told `larger`"
+            problem = (
+                f"{' '.join(rest)!r} is not understood: smaller is better, unless told `larger`"
+            )
         case ["latest" | "first" | "worker" as kind, *rest]:
             problem = f"{kind} and then {' '.join(rest)!r}? A name with spaces needs quotes"
         case _:

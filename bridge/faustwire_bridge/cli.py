@@ -10,22 +10,27 @@ from importlib.metadata import version
 from faustwire.errors import FaustwireError
 from faustwire_bridge import logs
 from faustwire_bridge.commands import compile as compile_
-from faustwire_bridge.commands import keys, serve
+from faustwire_bridge.commands import follow, keys, serve, status, watch
 from faustwire_bridge.lock import LockedError
+from faustwire_bridge.watching.connection import UnreachableError
 
 # sysexits.h: what a worker that started us, or a service manager, can tell apart.
-EXIT_LOCKED = 75
 EXIT_USAGE = 64
+_EXIT_CODES: dict[type[Exception], int] = {
+    UnreachableError: 69,
+    LockedError: 75,
+    follow.NotSteeredError: 77,
+}
 
-_COMMANDS = (serve, keys, compile_)
+_COMMANDS = (serve, status, watch, follow, keys, compile_)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program.
 
     Returns:
-        The exit code: 0, 64 for arguments that make no sense, 75 where another bridge keeps the
-        ``.dsp``.
+        The exit code: 0, 64 for arguments that make no sense, 69 where no bridge answers, 75 where
+        another bridge keeps the ``.dsp``, 77 where a bridge does not let itself be steered.
     """
     options = _parser().parse_args(arguments)
     logs.configure(
@@ -36,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FaustwireError, OSError) as problem:
         # A sentence for people; a traceback would only hide it.
         logging.getLogger("faustwire.bridge").error("%s", problem)  # noqa: TRY400
-        return EXIT_LOCKED if isinstance(problem, LockedError) else EXIT_USAGE
+        return _EXIT_CODES.get(type(problem), EXIT_USAGE)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -71,6 +71,7 @@ class Link:
     """One connection, of a socket that connects to one endpoint.
 
     Attributes:
+        refused: nobody listens there.
         ended: libzmq will not try again by itself; a new socket may.
     """
 
@@ -82,6 +83,7 @@ class Link:
             secured: whether it does so with keys.
         """
         self.ended = False
+        self.refused = False
         self._endpoint = endpoint
         self._secured = secured
         self._stage = _Stage.IDLE
@@ -109,6 +111,8 @@ class Link:
 
     def take(self, event: int, value: int) -> None:
         """Take an event of the monitor, with its value."""
+        if event in (zmq.Event.CLOSED, zmq.Event.CONNECTED):
+            self.refused = event == zmq.Event.CLOSED
         match event:
             case zmq.Event.HANDSHAKE_SUCCEEDED:
                 self._stage, self._why = _Stage.UP, None

@@ -14,6 +14,9 @@ from faustwire.messages import State
 from faustwire_bridge.commands import Commands
 from faustwire_bridge.watching.target import add_options, target
 
+# Columns; enough for every column of the table.
+_PIPE_WIDTH = 200
+
 
 def add(commands: Commands) -> None:
     """Add the command to the program's."""
@@ -50,10 +53,9 @@ def _print(state: State) -> None:
     now = time.monotonic()
     sight = Sight()
     sight.take(state, now, time.time())
-    console = Console()
     # In a pipe nobody's terminal is too narrow.
-    width = console.width if console.is_terminal else 200
-    console.print(screen(sight, now, width=width), width=width)
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    console.print(screen(sight, now, width=console.width))
 
 
 def _plain(value: Any) -> Any:

@@ -52,8 +52,9 @@ def _watch(options: argparse.Namespace) -> int:
     console = Console()
     # A terminal that is left on the other screen, without a cursor, is no use to anybody.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt), closing(target(options).events()) as connection:
-        watched = _seen(connection, target(options), wait=options.wait)
+    bridge = target(options)
+    with suppress(KeyboardInterrupt), closing(bridge.events()) as connection:
+        watched = _seen(connection, bridge, wait=options.wait)
         if console.is_terminal and not console.is_dumb_terminal and not options.no_alternate_screen:
             _draw(console, watched)
         else:
@@ -79,7 +80,7 @@ def _seen(
             fresh += sight.take(message, now, time.time())
             message = connection.receive(0)
         if not fresh:
-            fresh = sight.miss(connection.trouble, now, time.time())
+            fresh = sight.miss(bridge.trouble(connection), now, time.time())
         if sight.state is None and now >= end and not wait:
             raise bridge.unreachable(connection)
         yield sight, fresh

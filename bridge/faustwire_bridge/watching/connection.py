@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import zmq
 
@@ -27,13 +28,20 @@ class UnreachableError(FaustwireError, ConnectionError):
 class Connection:
     """One socket to one endpoint of a bridge, opened again where libzmq gives up."""
 
-    def __init__(self, kind: int, endpoint: str) -> None:
+    def __init__(
+        self, kind: int, endpoint: str, secure: Callable[[zmq.Socket[bytes]], bool]
+    ) -> None:
         """Connect; nobody has to be there.
 
         Args:
             kind: zmq.SUB, for all that is told, or zmq.DEALER.
             endpoint: of the bridge's events or of the bridge itself.
+            secure: has a socket use keys, where there are any, and tells whether it does.
+
+        Raises:
+            KeyFileError: a file of keys can't be used.
         """
+        self._secure = secure
         self._kind = kind
         self._endpoint = endpoint
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -44,6 +52,11 @@ class Connection:
         """Give up the connection."""
         self._shut()
         self._context.term()
+
+    @property
+    def refused(self) -> bool:
+        """Whether nobody listens there."""
+        return self._link.refused
 
     @property
     def up(self) -> bool:
@@ -113,7 +126,7 @@ class Connection:
         made.setsockopt(zmq.IPV6, int("[" in self._endpoint))
         if self._kind == zmq.SUB:
             made.setsockopt(zmq.SUBSCRIBE, b"")
-        self._link = Link(self._endpoint)
+        self._link = Link(self._endpoint, secured=self._secure(made))
         self._monitor = made.get_monitor_socket(EVENTS)
         made.connect(self._endpoint)
         self._socket = made

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Sequence
+from itertools import accumulate, islice
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -19,6 +20,7 @@ from faustwire_bridge.watching.sight import Entry, Sight
 # What a worker that is there has sent last is a second old at most: it pings.
 _QUIET_SECONDS = 3.0
 _MAX_NAME = 28
+_MOST_TROUBLES = 12
 _MARKS = {
     "plays": ("▶", "bold green"),
     "followed": ("●", "green"),
@@ -50,23 +52,27 @@ def screen(sight: Sight, now: float, *, width: int, height: int | None = None) -
     state = sight.state
     if state is None:
         return _line(("waiting  ", "yellow"), printable(sight.trouble or "for the bridge"))
-    at = state.now + sight.age(now)
-    head = [*_head(state, at), *_trouble(sight, now), Text()]
-    troubles = _held_back(state.workers)
-    rows, kept = _budget(height, len(head), len(state.workers), len(troubles), len(sight.entries))
+    head = [*_head(state, state.now + sight.age(now)), *_trouble(sight, now), Text()]
+    troubles = _held_back(state.workers, width, _MOST_TROUBLES if height is None else height // 4)
+    # The table's head, the legend, and a line before the entries.
+    others = 3 + sum(_height(text, width) for text in (*head, *troubles))
+    room = None if height is None else max(0, height - others)
+    rows, kept = _budget(room, len(state.workers), len(sight.entries))
     foot = _legend(state, len(state.workers) - rows)
     past = [line(entry) for entry in islice(sight.entries, len(sight.entries) - kept, None)]
+    # What a worker did after the last that was heard of it is not known.
+    at = state.now + (sight.age(now) if sight.trouble is None else 0.0)
     return Group(*head, workers(state, at, width, rows), foot, *troubles, Text(), *past)
 
 
-def _budget(
-    height: int | None, head: int, workers: int, troubles: int, entries: int
-) -> tuple[int, int]:
-    """How many workers and how many entries there is room for."""
-    if height is None:
+def _height(text: Text, width: int) -> int:
+    return 1 if text.no_wrap else max(1, len(textwrap.wrap(text.plain, width)))
+
+
+def _budget(room: int | None, workers: int, entries: int) -> tuple[int, int]:
+    """How many workers and how many entries fit into so many lines; None: as many as wanted."""
+    if room is None:
         return workers, min(entries, 10)
-    # The table's head, the legend, and a line before the entries.
-    room = max(0, height - head - troubles - 3)
     # A third of it for what happened, and what the workers leave.
     rows = min(workers, max(1, room - min(entries, room // 3)))
     return rows, max(0, min(entries, room - rows))
@@ -99,10 +105,10 @@ def _playing(state: State, at: float) -> list[str | tuple[str, str]]:
 def _choice(choice: Choice) -> tuple[str, str]:
     name = printable(choice.name)
     words = {
-        "latest": "whoever has something new",
-        "first": "who came first, until it leaves",
-        "worker": f"the worker {name}",
-        "best": f"whose {name} is {'largest' if choice.larger else 'smallest'}",
+        "latest": "latest: whoever has something new",
+        "first": "first: who came first, until it leaves",
+        "worker": f"worker {name}",
+        "best": f"best {name}: whose is {'largest' if choice.larger else 'smallest'} so far",
     }
     return words.get(choice.kind, printable(choice)), "magenta"
 
@@ -110,8 +116,8 @@ def _choice(choice: Choice) -> tuple[str, str]:
 def _trouble(sight: Sight, now: float) -> list[Text]:
     if sight.trouble is None:
         return []
-    age = f"as it was {_ago(sight.age(now))}"
-    return [_line(("no bridge  ", "bold red"), (printable(sight.trouble), "red"), f"; {age}")]
+    seen = f"as it was {_ago(sight.age(now))}; "
+    return [Text.assemble(("no bridge  ", "bold red"), seen, (printable(sight.trouble), "red"))]
 
 
 def workers(state: State, at: float, width: int, rows: int) -> Table:
@@ -210,16 +216,15 @@ def _tone(reason: Reason) -> str:
     return "green" if reason is Reason.PUBLISHED else ""
 
 
-def _held_back(workers: Sequence[WorkerState]) -> list[Text]:
-    """What a person should do something about, told in full: a line each, a few of them."""
-    lines = [
-        Text(f"{printable(worker.worker)}: {worker.reason}: {printable(worker.detail)}", "red")
+def _held_back(workers: Sequence[WorkerState], width: int, most: int) -> list[Text]:
+    """What a person should do something about, told in full, on so many lines at most."""
+    told = [
+        Text(f"{_shortened(worker.worker)}: {worker.reason}: {printable(worker.detail)}", "red")
         for worker in workers
         if worker.connected and worker.detail and worker.reason in HOLDS_BACK
     ]
-    for text in lines:
-        text.truncate(400)
-    return lines[:3]
+    used = list(accumulate(_height(text, width) for text in told))
+    return [text for text, lines in zip(told, used, strict=True) if lines <= most]
 
 
 def _legend(state: State, hidden: int) -> Text:
@@ -235,7 +240,7 @@ def _legend(state: State, hidden: int) -> Text:
 def line(entry: Entry) -> Text:
     """One thing that happened, as one line."""
     clock = time.strftime("%H:%M:%S", time.localtime(entry.at))
-    who = printable(entry.worker)
+    who = _shortened(entry.worker)
     who += f" #{entry.call}" if entry.call is not None else ""
     kind = printable(entry.kind)
     text = _line((clock, "dim"), (f"  {kind:<11} ", _KINDS.get(entry.kind, "")))
@@ -251,6 +256,11 @@ def _plain(text: str) -> Text:
     return Text(text, overflow="ellipsis")
 
 
+def _shortened(name: str) -> str:
+    name = printable(name)
+    return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…"
+
+
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
 
@@ -261,8 +271,3 @@ def _ago(seconds: float) -> str:
         if seconds >= size:
             return f"{math.floor(seconds / size)} {unit} ago"
     return f"{max(seconds, 0.0):.1f} s ago" if seconds < 10 else f"{seconds:.0f} s ago"
-
-
-def lines(entries: Iterable[Entry]) -> Iterable[Text]:
-    """Several things that happened."""
-    return map(line, entries)

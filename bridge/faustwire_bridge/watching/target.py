@@ -14,6 +14,7 @@ from pathlib import Path
 import zmq
 
 from faustwire.errors import FaustwireError
+from faustwire.keys import KeyRing, secure
 from faustwire.messages import Message, State, ToBridge
 from faustwire.rendezvous import events_endpoint, rendezvous
 from faustwire_bridge.watching.connection import Connection, UnreachableError
@@ -34,15 +35,17 @@ class Target:
         endpoint: where it listens.
         dsp_path: the file it keeps, if it is to be one of this machine.
         timeout: seconds that it has to answer.
+        keyring: this machine's keys.
     """
 
     endpoint: str
     dsp_path: Path | None
     timeout: float
+    keyring: KeyRing
 
     def events(self) -> Connection:
         """A connection over which its states come."""
-        return Connection(zmq.SUB, events_endpoint(self.endpoint))
+        return self._connection(zmq.SUB, events_endpoint(self.endpoint))
 
     def state(self) -> State:
         """Its state now.
@@ -64,7 +67,7 @@ class Target:
         Raises:
             UnreachableError: none came in time.
         """
-        with closing(Connection(zmq.DEALER, self.endpoint)) as connection:
+        with closing(self._connection(zmq.DEALER, self.endpoint)) as connection:
             end = time.monotonic() + self.timeout
             sent = False
             while not sent and time.monotonic() < end:
@@ -77,21 +80,26 @@ class Target:
                 raise self.unreachable(connection)
             return answer
 
-    def unreachable(self, connection: Connection) -> UnreachableError:
-        """The error for a connection over which nothing has come in time."""
-        if self.dsp_path is not None and not Path(self.endpoint.removeprefix("ipc://")).exists():
-            return UnreachableError(
+    def _connection(self, kind: int, endpoint: str) -> Connection:
+        return Connection(kind, endpoint, lambda made: secure(made, self.endpoint, self.keyring))
+
+    def trouble(self, connection: Connection) -> str | None:
+        """Why nothing comes over a connection and what to do; None: it is not known."""
+        if self.dsp_path is not None and connection.refused:
+            return (
                 f"no bridge keeps {self.dsp_path} on this machine: start a training or `faustwire "
                 "serve`, or name another one with --dsp-path or --endpoint"
             )
-        silent = (
+        return connection.trouble
+
+    def unreachable(self, connection: Connection) -> UnreachableError:
+        """The error for a connection over which nothing has come in time."""
+        why = self.trouble(connection) or (
             f"{self.endpoint} accepts the connection but says nothing for {self.timeout:g} s: the "
             "bridge is stopped, or busy"
         )
         doctor = "" if self.dsp_path is not None else f" --endpoint {self.endpoint}"
-        return UnreachableError(
-            f"{connection.trouble or silent} (`faustwire doctor{doctor}` looks closer)"
-        )
+        return UnreachableError(f"{why} (`faustwire doctor{doctor}` looks closer)")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -107,6 +115,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="ENDPOINT",
         help="a bridge elsewhere, for instance tcp://studio:5555; its events come from the next "
         "port (default: the environment's FAUSTWIRE_ENDPOINT, if there is one)",
+    )
+    parser.add_argument(
+        "--keys",
+        metavar="DIR",
+        help="the folder of this machine's keys (default: the environment's FAUSTWIRE_KEYS, else "
+        "~/.config/faustwire/keys)",
     )
     parser.add_argument(
         "--timeout",
@@ -127,10 +141,11 @@ def target(options: argparse.Namespace) -> Target:
     endpoint = options.endpoint or (
         None if options.dsp_path else os.environ.get("FAUSTWIRE_ENDPOINT")
     )
+    keyring = KeyRing(options.keys)
     if endpoint:
-        return Target(checked_endpoint(endpoint), None, options.timeout)
+        return Target(checked_endpoint(endpoint), None, options.timeout, keyring)
     place = rendezvous(options.dsp_path or DSP_PATH)
-    return Target(place.endpoint, place.dsp_path, options.timeout)
+    return Target(place.endpoint, place.dsp_path, options.timeout, keyring)
 
 
 def checked_endpoint(endpoint: str) -> str:
