@@ -65,7 +65,7 @@ def of_worker(
         "min_interval": repr(hello.min_interval),
         "settle": str(hello.settle).lower(),
     }
-    return Channel(topic, tuple((key, _text(value)) for key, value in metadata.items()))
+    return Channel(topic, tuple((key, text(value)) for key, value in metadata.items()))
 
 
 def hello(metadata: Mapping[str, str]) -> Hello | None:
@@ -92,10 +92,10 @@ def hello(metadata: Mapping[str, str]) -> Hello | None:
 def _peer(peer: bytes, user: str | None, rights: Iterable[str]) -> dict[str, str]:
     metadata = {"peer": peer.hex()}
     if user is not None:
-        metadata |= {"user": _text(user), "rights": " ".join(sorted(rights))}
+        metadata |= {"user": text(user), "rights": " ".join(sorted(rights))}
     return metadata
 
 
-def _text(value: str) -> str:
+def text(value: str) -> str:
     """Text that UTF-8 can hold: names of files may have lone surrogates in them."""
     return value.encode("utf-8", "replace").decode()

@@ -15,7 +15,7 @@ from mcap.writer import CompressionType, Writer
 
 from faustwire.errors import RecordingError
 from faustwire.recording import layout
-from faustwire.recording.channels import ENCODING, MARK, Channel
+from faustwire.recording.channels import ENCODING, MARK, Channel, text
 from faustwire.recording.part import CHANNEL, FILE, FORMAT
 
 # A chunk is closed, and handed to the system, when it is that old or that large. Half a second,
@@ -79,7 +79,7 @@ class RecordingWriter:
         self._names = _Names(Path(target), now_ns, stem)
         self._rotation = rotation or Rotation()
         self._metadata = {
-            **metadata,
+            **{name: text(value) for name, value in metadata.items()},
             "recording": secrets.token_hex(8),
             "started_ns": str(now_ns),
         }

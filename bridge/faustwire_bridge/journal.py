@@ -1,0 +1,140 @@
+"""What the core was told beside messages, as bytes for a recording, and back.
+
+A recording's topic ``core``. Together with the messages as they came, it is all that a replay needs
+to have the core decide again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from typing import Any, TypeAlias
+
+import msgpack
+
+from faustwire.errors import MessageError, shown
+from faustwire_bridge import exchange
+from faustwire_bridge.exchange import Event
+from faustwire_bridge.gates.report import Control, Report
+
+# The longest is a report with its sliders; the plugin has room for far fewer.
+MAX_BYTES = 2**20
+_MAX_CONTROLS = 4096
+
+_Check: TypeAlias = Callable[[Any], Any]
+
+
+def encode(event: Event) -> bytes:
+    """The bytes of an event.
+
+    Raises:
+        KeyError: one that has no place in the journal: a message is recorded as it came.
+    """
+    body = {"event": _NAMES[type(event)]}
+    # Problems name files, whose names may be no Unicode.
+    data: bytes = msgpack.packb(body | asdict(event), unicode_errors="surrogateescape")
+    return data
+
+
+def decode(data: bytes) -> Event:
+    """The event that bytes stand for, checked: a recording may come from a stranger.
+
+    Raises:
+        MessageError: none that is known, or fields that make no sense.
+    """
+    if len(data) > MAX_BYTES:
+        raise MessageError(f"the event has {len(data)} bytes; at most {MAX_BYTES}")
+    try:
+        body = msgpack.unpackb(
+            data, unicode_errors="surrogateescape", max_array_len=_MAX_CONTROLS, max_map_len=64
+        )
+    except (ValueError, TypeError, msgpack.UnpackException) as problem:
+        raise MessageError(f"not msgpack: {type(problem).__name__}") from problem
+    name = body.get("event") if isinstance(body, dict) else None
+    kind = _TYPES.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise MessageError(f"unknown event {shown(name)}")
+    event: Event = _made(kind, body)
+    return event
+
+
+def _made(kind: type[Any], body: Mapping[str, Any]) -> Any:
+    """An object of a type from a map that holds each of its fields."""
+    arguments = {}
+    for field in fields(kind):
+        if field.name not in body:
+            raise MessageError(f"{kind.__name__} without {field.name}")
+        arguments[field.name] = _CHECKS[field.name](body[field.name])
+    return kind(**arguments)
+
+
+def _of_type(*kinds: type) -> _Check:
+    def check(value: Any) -> Any:
+        if type(value) not in kinds:
+            raise MessageError(f"{shown(value)} is none of {', '.join(k.__name__ for k in kinds)}")
+        return value
+
+    return check
+
+
+def _number(value: Any) -> float:
+    # Text that grows has an infinite peak.
+    if type(value) not in (int, float) or math.isnan(value):
+        raise MessageError(f"{shown(value)} is no number")
+    return float(value)
+
+
+def _part(kind: type[Any]) -> _Check:
+    def check(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise MessageError(f"a {kind.__name__} is a map")
+        return _made(kind, value)
+
+    return check
+
+
+def _controls(value: Any) -> tuple[Control, ...]:
+    if not isinstance(value, list):
+        raise MessageError("controls are a list")
+    return tuple(map(_part(Control), value))
+
+
+def _maybe(check: _Check) -> _Check:
+    return lambda value: None if value is None else check(value)
+
+
+_text = _of_type(str)
+_whole = _of_type(int)
+# A field of one name means the same in every event.
+_CHECKS: dict[str, _Check] = {
+    "address": _text,
+    "controls": _controls,
+    "detail": _text,
+    "init": _number,
+    "kind": _text,
+    "max": _number,
+    "min": _number,
+    "n_in": _whole,
+    "n_out": _whole,
+    "peak": _maybe(_number),
+    "peer": _of_type(bytes),
+    "problem": _text,
+    "report": _part(Report),
+    "seconds": _number,
+    "seq": _maybe(_whole),
+    "shows": _of_type(bool),
+    "why": _text,
+}
+_TYPES: dict[str, type[Event]] = {
+    "lost": exchange.Lost,
+    "unreadable": exchange.Unreadable,
+    "compiled": exchange.Compiled,
+    "compile-failed": exchange.CompileFailed,
+    "unchecked": exchange.Unchecked,
+    "written": exchange.Written,
+    "write-failed": exchange.WriteFailed,
+    "dsp-changed": exchange.DspChanged,
+    "tick": exchange.Tick,
+}
+_NAMES = {kind: name for name, kind in _TYPES.items()}
