@@ -1,44 +1,53 @@
 """Every decision of the bridge: events and a `now` go in, instructions come out.
 
 No socket, no file and no clock is touched here, so the same events give the same instructions
-again. The order of the decisions on a snapshot is the order of ``_snapshot``.
+again. The order of the decisions on a snapshot is a table in ``docs/architecture.md``.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
-from faustwire.errors import FaustwireError
 from faustwire.messages import (
+    HOLDS_BACK,
     Bye,
+    Choice,
     Due,
+    Follow,
     Hello,
-    Message,
     Ping,
     Pong,
     Reason,
     Rejection,
     Snapshot,
     Source,
+    State,
+    Steered,
     Verdict,
     Welcome,
 )
-from faustwire_bridge.codegen import generate
+from faustwire_bridge import exchange, overview
+from faustwire_bridge.arbiter import why_unheard
+from faustwire_bridge.chronicle import Chronicle
 from faustwire_bridge.exchange import (
     Arrived,
     Compile,
     Compiled,
     CompileFailed,
     DspChanged,
-    Event,
+    Happened,
     Instruction,
+    Judge,
+    Judged,
+    JudgeFailed,
     Lost,
+    Noticed,
     Send,
     Stop,
     Tick,
     Unchecked,
     Unreadable,
+    User,
     Write,
     WriteFailed,
     Written,
@@ -46,19 +55,15 @@ from faustwire_bridge.exchange import (
 from faustwire_bridge.gates.fits import misfit, remarks
 from faustwire_bridge.gates.known import Known
 from faustwire_bridge.gates.report import Control, Report
-from faustwire_bridge.gates.sound import Limits, Sound, heard, listen
-from faustwire_bridge.gates.structure import structure, text_identity
-from faustwire_bridge.throttle import COST_MULTIPLE, LastReload, due, turned_down
+from faustwire_bridge.gates.sound import Limits, Sound, heard
+from faustwire_bridge.gates.structure import fingerprint, structure
+from faustwire_bridge.sessions import MAX_WORKERS, Session, Sessions
+from faustwire_bridge.throttle import COST_MULTIPLE, LastReload, due, due_at, turned_down
 from faustwire_bridge.waiting import Submission, Waiting
 
-# Workers ping every second; five lost ones are no accident. It costs nobody anything to be thought
-# gone: the next message is answered with the request to say Hello again.
-SILENCE_SECONDS = 5.0
 # Time for a worker to come at all, its torch import included, and for the next one of a sweep.
 FIRST_WORKER_SECONDS = 30.0
 NEXT_WORKER_SECONDS = 2.0
-# Incarnations remembered after they left, for resends over a lost connection.
-MAX_SESSIONS = 256
 # A compile that did not come to an end may have met a busy machine: its structure gets another
 # chance, but not at every step of a training.
 RETRY_SECONDS = 10.0
@@ -69,26 +74,61 @@ _TELLS_DUE = (
     Reason.EVERY,
     Reason.MIN_INTERVAL,
     Reason.RELOAD_COST,
+    Reason.NOT_FOLLOWED,
 )
+_OF_TIME = (Reason.MIN_INTERVAL, Reason.RELOAD_COST)
 
 
-@dataclass
-class Session:
-    """One incarnation of a worker."""
+@dataclass(frozen=True)
+class Rules:
+    """What a bridge is told about deciding.
 
-    hello: Hello
-    peer: bytes | None
-    heard: float
-    answered: Verdict | None = None
+    Attributes:
+        follow: whom the plugin follows at first.
+        settle: every worker's newest snapshot that time alone turned down is written later.
+        leave_when_idle: end when the last worker has gone.
+        cost_multiple: reloads are at least so many times as long apart as the program takes to
+            compile.
+        limits: what may be heard.
+        sees_all: workers are to send even what would be turned down anyway, for a recording.
+    """
+
+    follow: Choice = field(default_factory=Choice)
+    settle: bool = False
+    leave_when_idle: bool = False
+    cost_multiple: float = COST_MULTIPLE
+    limits: Limits = field(default_factory=Limits)
+    sees_all: bool = False
+
+
+@dataclass(frozen=True)
+class Playing:
+    """What the plugin has.
+
+    Attributes:
+        program: ``fingerprint`` of its text; None: not known, since somebody else wrote there.
+        session, call: whose snapshot it is; None: nothing yet, or text of somebody's own.
+        compile_seconds, controls, peak_db: what is known of it.
+    """
+
+    program: str | None = None
+    session: Session | None = None
+    call: int | None = None
+    compile_seconds: float | None = None
+    controls: tuple[Control, ...] = ()
+    peak_db: float | None = None
 
 
 @dataclass(frozen=True)
 class _Publication:
-    """A call on its way to its verdict.
+    """Something on its way to the plugin.
 
     Attributes:
         session, seq: whose it is, and which.
+        kind: "call", or what else made it: "settled", or "followed" after another choice; those
+            were answered before.
         call: number of the call of ``update``; None: text of the caller's own.
+        arrived: the how manieth snapshot of all it is.
         program: Faust text, once there is one.
         warnings: what is not as the worker has it, a line each.
         sound: what is known of the model.
@@ -97,7 +137,9 @@ class _Publication:
 
     session: Session
     seq: int
+    kind: str = "call"
     call: int | None = None
+    arrived: int = 0
     program: str = ""
     warnings: tuple[str, ...] = ()
     sound: Sound = field(default_factory=Sound)
@@ -113,36 +155,33 @@ class Core:
     """The state of a bridge and its rules.
 
     Attributes:
-        program: the text that the plugin has now, None where that is not known.
-        last_reload: when the plugin was last made to reload.
+        playing: what the plugin has now.
+        last_reload: when it was last made to reload.
+        reloads: how often.
+        sessions: who is there.
+        follow: whom the plugin follows.
+        chronicle: what has happened.
+        welcome: who we are.
     """
 
-    def __init__(
-        self,
-        welcome: Welcome,
-        now: float,
-        *,
-        leave_when_idle: bool = False,
-        cost_multiple: float = COST_MULTIPLE,
-        limits: Limits | None = None,
-    ) -> None:
-        self.program: str | None = None
+    def __init__(self, welcome: Welcome, now: float, rules: Rules | None = None) -> None:
+        self._rules = rules or Rules()
+        self.welcome = welcome
+        self.playing = Playing()
         self.last_reload: LastReload | None = None
-        self._welcome = welcome
-        self._leave_when_idle = leave_when_idle
-        self._cost_multiple = cost_multiple
-        self._limits = limits or Limits()
+        self.reloads = 0
+        self.sessions = Sessions()
+        self.follow = self._rules.follow
+        self.chronicle = Chronicle()
         self._idle_until = now + FIRST_WORKER_SECONDS
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._peers: dict[bytes, Session] = {}
         self._config_is_due = True
         self._publication: _Publication | None = None
         self._waiting = Waiting()
+        self._chosen_is_due = False
         self._known: Known[Report | str] = Known()
-        self._controls: tuple[Control, ...] = ()
-        self._playing_db: float | None = None
+        self._states = 0
 
-    def handle(self, event: Event, now: float) -> list[Instruction]:
+    def handle(self, event: exchange.Event, now: float) -> list[Instruction]:
         """Take one event.
 
         Args:
@@ -151,54 +190,80 @@ class Core:
 
         Returns:
             What to do, in this order. After a Write comes its outcome, before any other event;
-            after a Compile its outcome comes in its own time, and no Write or Compile before it.
+            after a Judge or Compile its outcome comes in its own time, and no Write, Judge or
+            Compile before it.
         """
         instructions = self._take(event, now)
-        while self._publication is None and self._waiting:
-            incarnation, submission = self._waiting.take()
-            instructions += self._consider(self._sessions[incarnation], submission, now)
+        while self._publication is None and (self._chosen_is_due or self._waiting):
+            instructions += self._next(now)
         return instructions
 
-    def _take(self, event: Event, now: float) -> list[Instruction]:
+    def _take(self, event: exchange.Event, now: float) -> list[Instruction]:
         match event:
-            case Arrived(peer, message):
-                return self._arrived(peer, message, now)
+            case Arrived():
+                return self._arrived(event, now)
             case Unreadable():
                 return self._unreadable(event, now)
             case Lost(peer):
-                self._part(peer, now)
+                return self._part(peer, "left", "its connection is lost", now)
+            case DspChanged():
+                self.playing = replace(self.playing, program=None)
+                return []
+            case Noticed(kind, detail):
+                return [self._happened(now, kind, detail)]
+            case Tick():
+                return self._tick(now)
+            case _:
+                return self._came_out(event, now)
+
+    def _came_out(self, event: exchange.Outcome, now: float) -> list[Instruction]:
+        match event:
+            case Judged() | JudgeFailed():
+                return self._judged(event, now)
             case Compiled() | CompileFailed() | Unchecked():
                 return self._compiled(event, now)
             case Written():
                 return self._written(now)
             case WriteFailed(problem):
                 return self._write_failed(problem, now)
-            case DspChanged():
-                self.program = None
-            case Tick():
-                return self._tick(now)
-        return []
 
     def deadline(self) -> float | None:
-        """When ``handle`` wants a Tick at the latest."""
-        deadlines = [session.heard + SILENCE_SECONDS for session in self._peers.values()]
+        """When ``handle`` wants a Tick; never before."""
+        deadlines = [session.silent_at() for session in self.sessions.connected()]
         if self._may_leave():
             deadlines.append(self._idle_until)
+        settles_at = self._settles_at()
+        if settles_at is not None:
+            deadlines.append(settles_at)
         return min(deadlines, default=None)
 
-    def _may_leave(self) -> bool:
-        return self._leave_when_idle and not self._peers and self._publication is None
+    def state(self, now: float) -> State:
+        """What watchers may know; each has a number of its own."""
+        self._states += 1
+        return overview.state(self, self._states, now)
+
+    def heard(self, session: Session) -> bool:
+        """Whether the plugin follows a worker."""
+        return why_unheard(self.follow, session, self.sessions) is None
 
     def worker(self, peer: bytes) -> str:
         """What people call the worker at this peer."""
-        return self._peers[peer].hello.worker if peer in self._peers else "unknown worker"
+        session = self.sessions.at(peer)
+        return "unknown worker" if session is None else session.name
 
     # -- who is there ------------------------------------------------------------------------
 
-    def _arrived(self, peer: bytes, message: Message, now: float) -> list[Instruction]:
+    def _arrived(self, event: Arrived, now: float) -> list[Instruction]:
+        peer, message = event.peer, event.message
+        right = "steer" if isinstance(message, Follow) else "publish"
+        if event.user is not None and right not in event.user.rights:
+            problem = f"the key of {event.user.name!r} is not enrolled to {right}"
+            return [Send(peer, Rejection(f"{problem}: faustwire keys enrol --rights … there"))]
         if isinstance(message, Hello):
-            return self._meet(peer, message, now)
-        session = self._peers.get(peer)
+            return self._meet(peer, message, event.user, now)
+        if isinstance(message, Follow):
+            return self._steer(peer, message.follow, now)
+        session = self.sessions.at(peer)
         if session is None:
             if isinstance(message, Bye):
                 return []
@@ -208,66 +273,118 @@ class Core:
             case Ping():
                 return [Send(peer, Pong())]
             case Bye():
-                self._part(peer, now)
-                return []
+                return self._part(peer, "left", "", now)
             case Snapshot() | Source():
-                if session.answered is not None and message.seq <= session.answered.seq:
-                    return [Send(peer, _again(session.answered, message.seq), again=True)]
-                return self._submit(session, message, now)
+                return self._submitted(session, message, event.size, now)
         return [Send(peer, Rejection(f"a {type(message).__name__} is the bridge's to send"))]
 
-    def _meet(self, peer: bytes, hello: Hello, now: float) -> list[Instruction]:
-        session = self._sessions.get(hello.incarnation)
+    def _meet(self, peer: bytes, hello: Hello, user: User | None, now: float) -> list[Instruction]:
+        known = self.sessions.of(hello.incarnation)
+        if known is not None and _name(known.user) != _name(user):
+            return [Send(peer, Rejection("this incarnation is another user's"))]
+        if len(self.sessions) >= MAX_WORKERS and self.sessions.at(peer) is None:
+            return [Send(peer, Rejection(f"{MAX_WORKERS} workers are here; no more are taken"))]
+        was_here = known is not None and known.peer is not None
+        session = self.sessions.meet(peer, hello, user, now)
+        self.sessions.forget(self._waiting.incarnations())
+        told = [] if was_here else [self._happened(now, "joined", "", session)]
+        return [Send(peer, self.welcome), *told]
+
+    def _part(self, peer: bytes, kind: str, detail: str, now: float) -> list[Instruction]:
+        session = self.sessions.part(peer, now)
         if session is None:
-            session = Session(hello, peer, now)
-        elif session.peer is not None:
-            self._peers.pop(session.peer, None)
-        before = self._peers.get(peer)
-        if before is not None and before is not session:
-            # One connection is one worker; who it was before has left.
-            before.peer = None
-        session.hello, session.peer, session.heard = hello, peer, now
-        self._sessions[hello.incarnation] = session
-        self._sessions.move_to_end(hello.incarnation)
-        self._peers[peer] = session
-        self._forget_the_oldest()
-        return [Send(peer, self._welcome)]
-
-    def _forget_the_oldest(self) -> None:
-        away = [key for key, session in self._sessions.items() if self._has_left(session)]
-        for incarnation in away[: max(0, len(self._sessions) - MAX_SESSIONS)]:
-            del self._sessions[incarnation]
-
-    def _has_left(self, session: Session) -> bool:
-        return session.peer is None and session.hello.incarnation not in self._waiting
-
-    def _part(self, peer: bytes, now: float) -> None:
-        session = self._peers.pop(peer, None)
-        if session is not None:
-            session.peer = None
-            self._idle_until = now + NEXT_WORKER_SECONDS
+            return []
+        self._idle_until = now + NEXT_WORKER_SECONDS
+        return [self._happened(now, kind, detail, session)]
 
     def _tick(self, now: float) -> list[Instruction]:
-        for peer, session in list(self._peers.items()):
-            if now - session.heard >= SILENCE_SECONDS:
-                self._part(peer, now)
+        told = []
+        for session in self.sessions.connected():
+            if now >= session.silent_at() and session.peer is not None:
+                told += self._part(session.peer, "gone", "nothing was heard of it", now)
+        settles_at = self._settles_at()
+        if settles_at is not None and now >= settles_at:
+            return told + self._settle()
         if self._may_leave() and now >= self._idle_until:
-            return [Stop("the last worker has gone")]
-        return []
+            return [*told, Stop("the last worker has gone")]
+        return told
+
+    def _may_leave(self) -> bool:
+        return (
+            self._rules.leave_when_idle
+            and not len(self.sessions)
+            and self._publication is None
+            and self._settles_at() is None
+        )
+
+    # -- whom the plugin follows -------------------------------------------------------------
+
+    def _steer(self, peer: bytes, choice: Choice, now: float) -> list[Instruction]:
+        self.follow = choice
+        self._chosen_is_due = True
+        told = f"the plugin follows {choice}"
+        return [Send(peer, Steered(told)), self._happened(now, "followed", str(choice))]
+
+    def _next(self, now: float) -> list[Instruction]:
+        if not self._chosen_is_due:
+            incarnation, submission = self._waiting.take()
+            session = self.sessions.of(incarnation)
+            assert session is not None, "what waits is needed"  # noqa: S101
+            return self._consider(session, submission, now)
+        self._chosen_is_due = False
+        newest = [session for session in self.sessions if session.newest and self.heard(session)]
+        if not newest:
+            return []
+        session = max(newest, key=lambda session: session.arrived)
+        assert session.newest is not None  # noqa: S101 - just looked
+        return self._judge(session, session.newest, "followed", session.arrived)
+
+    # -- settling ----------------------------------------------------------------------------
+
+    def _settling(self) -> tuple[Session, Snapshot, int] | None:
+        """The newest snapshot that only waits for its time, of those whom the plugin follows."""
+        found = [
+            (session, *session.unsettled)
+            for session in self.sessions
+            if session.unsettled is not None and self.heard(session)
+        ]
+        return max(found, key=lambda waits: waits[2], default=None)
+
+    def _settles_at(self) -> float | None:
+        settling = None if self._publication is not None else self._settling()
+        if settling is None or self.last_reload is None:
+            return None
+        return due_at(settling[0].hello.min_interval, self.last_reload)
+
+    def _settle(self) -> list[Instruction]:
+        settling = self._settling()
+        assert settling is not None, "it has a deadline"  # noqa: S101
+        session, snapshot, arrived = settling
+        session.unsettled = None
+        return self._judge(session, snapshot, "settled", arrived)
 
     # -- what to publish ---------------------------------------------------------------------
 
-    def _submit(self, session: Session, message: Submission, now: float) -> list[Instruction]:
+    def _submitted(
+        self, session: Session, message: Submission, size: int, now: float
+    ) -> list[Instruction]:
         """One publication at a time: what comes meanwhile waits, and is judged in its turn."""
+        if session.answered is not None and message.seq <= session.answered.seq:
+            again = _again(session.answered, message.seq)
+            return [Send(session.peer, again, again=True)] if session.peer is not None else []
         current = self._publication
+        if current is not None and current.session is session and message.seq <= current.seq:
+            return []  # Sent again; its verdict is on its way.
+        if isinstance(message, Snapshot) and message.seq > session.newest_seq():
+            self.sessions.take(session, message, size, now)
         if current is None:
             return self._consider(session, message, now)
-        if current.session is session and message.seq <= current.seq:
-            return []  # Sent again; its verdict is on its way.
-        old = self._waiting.put(session.hello.incarnation, message)
-        if old is None:
-            return []
-        return self._answer(_Publication(session, old.seq), Reason.SUPERSEDED, now)
+        instructions: list[Instruction] = []
+        for incarnation, old in self._waiting.put(session.hello.incarnation, message, size):
+            whose = self.sessions.of(incarnation)
+            assert whose is not None, "what waits is needed"  # noqa: S101
+            instructions += self._answer(_Publication(whose, old.seq), Reason.SUPERSEDED, now)
+        return instructions
 
     def _consider(self, session: Session, message: Submission, now: float) -> list[Instruction]:
         if isinstance(message, Snapshot):
@@ -275,57 +392,82 @@ class Core:
         return self._source(session, message, now)
 
     def _snapshot(self, session: Session, snapshot: Snapshot, now: float) -> list[Instruction]:
-        hello = session.hello
-        publication = _Publication(session, snapshot.seq, snapshot.call)
+        publication = _Publication(session, snapshot.seq, call=snapshot.call)
+        reason = None
         if not snapshot.force:
             reason = turned_down(
                 snapshot.call,
                 now,
-                every=hello.every,
-                min_interval=hello.min_interval,
+                every=session.hello.every,
+                min_interval=session.hello.min_interval,
                 last_reload=self.last_reload,
             )
-            if reason is not None:
-                return self._answer(publication, reason, now)
-        try:
-            program = generate(
-                snapshot.graph, fs=snapshot.fs, name=snapshot.name, controls=snapshot.controls
-            )
-        except FaustwireError as problem:
-            return self._answer(publication, Reason.REFUSED, now, str(problem))
-        publication = replace(publication, program=program.text, warnings=program.warnings)
-        if program.text == self.program:
-            return self._answer(publication, Reason.UNCHANGED, now)
-        sound = listen(
-            snapshot.graph, fs=snapshot.fs, limits=self._limits, playing_db=self._playing_db
-        )
-        warnings = (*program.warnings, *sound.warnings)
-        publication = replace(publication, sound=sound, warnings=warnings)
-        if sound.refusal is not None:
-            return self._answer(publication, sound.refusal[0], now, sound.refusal[1])
+        if reason in _OF_TIME and self._settles(session):
+            session.unsettled = snapshot, session.arrived
+        if reason is not None:
+            return self._answer(publication, reason, now)
+        session.unsettled = None
+        unheard = why_unheard(self.follow, session, self.sessions)
+        if unheard is not None:
+            return self._answer(publication, Reason.NOT_FOLLOWED, now, unheard)
+        return self._judge(session, snapshot, "call", session.arrived)
+
+    def _settles(self, session: Session) -> bool:
+        return self._rules.settle or session.hello.settle
+
+    def _judge(
+        self, session: Session, snapshot: Snapshot, kind: str, arrived: int
+    ) -> list[Instruction]:
+        seq = snapshot.seq
+        self._publication = _Publication(session, seq, kind, snapshot.call, arrived)
+        return [Judge(snapshot, self.playing.program, self.playing.peak_db)]
+
+    def _judged(self, event: Judged | JudgeFailed, now: float) -> list[Instruction]:
+        publication = self._in_progress()
+        match event:
+            case JudgeFailed(problem) | Judged(refusal=problem) if problem:
+                return self._answer(publication, Reason.REFUSED, now, problem)
+            case Judged(program, _, warnings, sound):
+                publication = replace(publication, program=program, warnings=warnings)
+                if sound is None or fingerprint(program) == self.playing.program:
+                    return self._answer(publication, Reason.UNCHANGED, now)
+                warnings = (*warnings, *sound.warnings)
+                publication = replace(publication, sound=sound, warnings=warnings)
+                if sound.refusal is not None:
+                    return self._answer(publication, sound.refusal[0], now, sound.refusal[1])
         return self._check(publication, now)
 
     def _source(self, session: Session, source: Source, now: float) -> list[Instruction]:
-        publication = _Publication(session, source.seq, program=source.code)
+        publication = _Publication(
+            session, source.seq, arrived=self.sessions.arrived, program=source.code
+        )
         if not source.code.strip():
             # The plugin crashes its host on an empty file.
             return self._answer(publication, Reason.REFUSED, now, "the program is empty")
-        if source.code == self.program:
+        unheard = why_unheard(self.follow, session, self.sessions)
+        if unheard is not None:
+            return self._answer(publication, Reason.NOT_FOLLOWED, now, unheard)
+        if fingerprint(source.code) == self.playing.program:
             return self._answer(publication, Reason.UNCHANGED, now)
         return self._check(publication, now)
+
+    def _in_progress(self) -> _Publication:
+        publication, self._publication = self._publication, None
+        assert publication is not None, "an outcome of nothing"  # noqa: S101 - the shell's fault
+        return publication
 
     # -- what libfaust says ------------------------------------------------------------------
 
     def _check(self, publication: _Publication, now: float) -> list[Instruction]:
         known = self._recall(publication, now)
         if known is not None:
-            return self._judge(publication, known, now)
+            return self._weigh(publication, known, now)
         self._publication = publication
         return [Compile(publication.program, play=publication.unjudged)]
 
     def _recall(self, publication: _Publication, now: float) -> Report | str | None:
         """What is known of a program."""
-        known = self._known.get(text_identity(publication.program), now)
+        known = self._known.get(fingerprint(publication.program), now)
         if known is None and not publication.unjudged:
             known = self._known.get(structure(publication.program), now)
         return known
@@ -333,23 +475,22 @@ class Core:
     def _compiled(
         self, event: Compiled | CompileFailed | Unchecked, now: float
     ) -> list[Instruction]:
-        publication, self._publication = self._publication, None
-        assert publication is not None, "an answer without a Compile"  # noqa: S101 - the shell's fault
-        text = text_identity(publication.program)
+        publication = self._in_progress()
+        text = fingerprint(publication.program)
         key = text if publication.unjudged else structure(publication.program)
         match event:
             case Compiled(report):
                 # Constants may well be what libfaust refuses: that holds for this text alone.
                 self._known.put(text if report.problem else key, report)
-                return self._judge(publication, report, now)
+                return self._weigh(publication, report, now)
             case CompileFailed(problem):
                 self._known.put(key, problem, now + RETRY_SECONDS)
-                return self._judge(publication, problem, now)
+                return self._weigh(publication, problem, now)
             case Unchecked(why):
                 warnings = (*publication.warnings, f"not checked: {why}")
                 return self._write(replace(publication, warnings=warnings))
 
-    def _judge(
+    def _weigh(
         self, publication: _Publication, said: Report | str, now: float
     ) -> list[Instruction]:
         if isinstance(said, str):
@@ -360,10 +501,10 @@ class Core:
         problem = misfit(said)
         if problem is not None:
             return self._answer(publication, Reason.MISFIT, now, problem)
-        refusal = None if said.peak is None else heard(said.peak, self._limits)
+        refusal = None if said.peak is None else heard(said.peak, self._rules.limits)
         if refusal is not None:
             return self._answer(publication, refusal[0], now, refusal[1])
-        told = remarks(said.controls, self._controls)
+        told = remarks(said.controls, self.playing.controls)
         return self._write(replace(publication, warnings=(*publication.warnings, *told)))
 
     # -- the files ---------------------------------------------------------------------------
@@ -373,26 +514,32 @@ class Core:
         return [Write(publication.program, rewrite_config=self._config_is_due)]
 
     def _written(self, now: float) -> list[Instruction]:
-        publication, self._publication = self._publication, None
-        assert publication is not None, "Written without a Write"  # noqa: S101 - the shell's fault
+        publication = self._in_progress()
         report = publication.report
-        self.program = publication.program
-        self.last_reload = LastReload(now, self._cost_multiple * report.seconds if report else 0.0)
-        self._controls = report.controls if report else ()
-        self._playing_db = publication.sound.peak_db
+        self.playing = Playing(
+            fingerprint(publication.program),
+            None if publication.call is None else publication.session,
+            publication.call,
+            report.seconds if report else None,
+            report.controls if report else (),
+            publication.sound.peak_db,
+        )
+        cost = self._rules.cost_multiple * report.seconds if report else 0.0
+        self.last_reload = LastReload(now, cost)
+        self.reloads += 1
+        self.sessions.settled(publication.arrived)
         self._config_is_due = False
-        return self._answer(publication, Reason.PUBLISHED, now, self._welcome.dsp_path)
+        return self._answer(publication, Reason.PUBLISHED, now, self.welcome.dsp_path)
 
     def _write_failed(self, problem: str, now: float) -> list[Instruction]:
-        publication, self._publication = self._publication, None
-        assert publication is not None, "WriteFailed without a Write"  # noqa: S101
-        self.program = None
+        publication = self._in_progress()
+        self.playing = replace(self.playing, program=None)
         return self._answer(publication, Reason.WRITE_FAILED, now, problem)
 
     # -- the verdict -------------------------------------------------------------------------
 
     def _unreadable(self, event: Unreadable, now: float) -> list[Instruction]:
-        session = self._peers.get(event.peer)
+        session = self.sessions.at(event.peer)
         if session is None or event.seq is None:
             return [Send(event.peer, Rejection(event.problem))]
         session.heard = now
@@ -401,8 +548,11 @@ class Core:
     def _answer(
         self, publication: _Publication, reason: Reason, now: float, detail: str = ""
     ) -> list[Instruction]:
-        """The verdict, remembered for a resend."""
+        """The verdict, remembered for a resend, and what watchers should hear of it."""
         session, report = publication.session, publication.report
+        told = self._told(publication, reason, now, detail)
+        if publication.kind != "call":
+            return told
         verdict = Verdict(
             publication.seq,
             reason is Reason.PUBLISHED,
@@ -415,21 +565,57 @@ class Core:
             margin_db=publication.sound.margin_db,
             rt60_seconds=publication.sound.rt60_seconds,
         )
-        if session.answered is None or session.answered.seq < verdict.seq:
-            session.answered = verdict
-        return [Send(session.peer, verdict)] if session.peer is not None else []
+        session.count(verdict)
+        return [*([] if session.peer is None else [Send(session.peer, verdict)]), *told]
+
+    def _told(
+        self, publication: _Publication, reason: Reason, now: float, detail: str
+    ) -> list[Instruction]:
+        session, call = publication.session, publication.call
+        if reason is Reason.PUBLISHED:
+            return [
+                self._happened(
+                    now,
+                    "settled" if publication.kind == "settled" else "published",
+                    detail,
+                    session,
+                    call=call,
+                    program=self.playing.program,
+                    compile_seconds=self.playing.compile_seconds,
+                )
+            ]
+        if reason in HOLDS_BACK and session.reason is not reason:
+            # Once a cause, not once a step.
+            return [self._happened(now, "held-back", detail, session, call=call, reason=reason)]
+        return []
+
+    def _happened(
+        self,
+        now: float,
+        kind: str,
+        detail: str = "",
+        session: Session | None = None,
+        **more: object,
+    ) -> Happened:
+        return Happened(self.chronicle.add(now, kind, detail, session, **more))
 
     def _due(self, publication: _Publication, now: float) -> Due | None:
-        if publication.call is None:
+        if publication.call is None or self._rules.sees_all:
             return None
         hello = publication.session.hello
-        return due(
+        told = due(
             publication.call,
             now,
             every=hello.every,
             min_interval=hello.min_interval,
             last_reload=self.last_reload,
         )
+        # What time turns down is needed as well, to settle with.
+        return replace(told, after=0.0) if self._settles(publication.session) else told
+
+
+def _name(user: User | None) -> str | None:
+    return None if user is None else user.name
 
 
 def _again(answered: Verdict, seq: int) -> Verdict:

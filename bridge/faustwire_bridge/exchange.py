@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from faustwire.messages import Message, ToPeer
+from faustwire.messages import Event as Happening
+from faustwire.messages import Message, Snapshot, ToPeer
 from faustwire_bridge.gates.report import Report
+from faustwire_bridge.gates.sound import Sound
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,17 @@ class User:
 class Arrived:
     """A message came from a peer (the routing id that ZeroMQ gave its connection).
 
-    ``user`` is None at a door that asks for no key: whoever can reach that one may do everything.
+    Attributes:
+        peer: that id.
+        message: what came.
+        user: None at a door that asks for no key: whoever can reach that one may do everything.
+        size: bytes on the wire.
     """
 
     peer: bytes
     message: Message
     user: User | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,30 @@ class Lost:
     """The peer's connection is no more."""
 
     peer: bytes
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The last ``Judge`` is done.
+
+    Attributes:
+        program: Faust text; empty: it can't be written in Faust.
+        refusal: why not, one line on what to do.
+        warnings: what could not be done as asked, a line each.
+        sound: how it would sound; None where that was not asked for, because the plugin has it.
+    """
+
+    program: str = ""
+    refusal: str = ""
+    warnings: tuple[str, ...] = ()
+    sound: Sound | None = None
+
+
+@dataclass(frozen=True)
+class JudgeFailed:
+    """The last ``Judge`` did not come to an end: it took too long or too much."""
+
+    problem: str
 
 
 @dataclass(frozen=True)
@@ -89,8 +120,16 @@ class DspChanged:
 
 
 @dataclass(frozen=True)
+class Noticed:
+    """The shell has something to tell people; the fields are those of a message Event."""
+
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class Tick:
-    """Time has passed."""
+    """``Core.deadline`` has come."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +139,28 @@ class Send:
     peer: bytes
     message: ToPeer
     again: bool = False
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Write a snapshot in Faust and tell how it would sound; Judged or JudgeFailed when it is done.
+
+    Attributes:
+        snapshot: what to judge.
+        playing: ``fingerprint`` of the text that the plugin has; None where that is not known.
+        playing_db: the peak gain of what plays, None where that is not known.
+    """
+
+    snapshot: Snapshot
+    playing: str | None
+    playing_db: float | None
+
+
+@dataclass(frozen=True)
+class Happened:
+    """Tell the watchers, the log and the recording."""
+
+    event: Happening
 
 
 @dataclass(frozen=True)
@@ -130,6 +191,8 @@ class Stop:
     why: str
 
 
-Outcome: TypeAlias = Compiled | CompileFailed | Unchecked | Written | WriteFailed
-Event: TypeAlias = Arrived | Unreadable | Lost | Outcome | DspChanged | Tick
-Instruction: TypeAlias = Send | Compile | Write | Stop
+Outcome: TypeAlias = (
+    Judged | JudgeFailed | Compiled | CompileFailed | Unchecked | Written | WriteFailed
+)
+Event: TypeAlias = Arrived | Unreadable | Lost | Outcome | DspChanged | Noticed | Tick
+Instruction: TypeAlias = Send | Happened | Judge | Compile | Write | Stop

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import zmq
 
@@ -19,18 +19,21 @@ from faustwire import codec
 from faustwire.errors import MessageError
 from faustwire.messages import HOLDS_BACK, Reason, ToPeer, Verdict, Welcome
 from faustwire.rendezvous import Rendezvous
-from faustwire_bridge import core, doors, exchange
+from faustwire_bridge import core, exchange
+from faustwire_bridge.broadcast import Broadcast
 from faustwire_bridge.checker import Checker
+from faustwire_bridge.doors import Came, Doors, GoneError, check_endpoint, doors
 from faustwire_bridge.gates.compiler import MEMORY_BYTES, TIMEOUT_SECONDS, Compiler
-from faustwire_bridge.gates.sound import Limits
+from faustwire_bridge.gates.judge import JudgeProcess
 from faustwire_bridge.lock import locked, sign
 from faustwire_bridge.plugin_files import PluginFiles
-from faustwire_bridge.throttle import COST_MULTIPLE
 
 _log = logging.getLogger("faustwire.bridge")
 
 # Messages taken in one go before time is looked at again.
 _BATCH = 64
+# Events that a verdict says as well, with more figures.
+_TOLD_BY_VERDICT = ("published", "held-back")
 _DIGITS = re.compile(r"[\d.]+")
 
 
@@ -41,30 +44,25 @@ class Settings:
     Attributes:
         place: the ``.dsp`` and where its workers meet.
         config_path: the plugin's config file.
+        rules: how to decide.
         endpoints: ZeroMQ endpoints to bind, beside the local one of ``place``.
         insecure: listen beyond loopback though anybody there could then publish.
-        leave_when_idle: end when the last worker has gone.
         compiles: have libfaust check every program.
         faust_libraries: whether the plugin's machine has the Faust libraries.
         compile_timeout: seconds that libfaust may take.
         compile_memory_bytes: that it may take.
-        limits: what may be heard.
-        cost_multiple: reloads of the plugin are at least so many times as long apart as the
-            program takes to compile.
         on_ready: is called with the bound endpoints once workers can connect.
     """
 
     place: Rendezvous
     config_path: str
+    rules: core.Rules = field(default_factory=core.Rules)
     endpoints: Sequence[str] = ()
     insecure: bool = False
-    leave_when_idle: bool = False
     compiles: bool = True
     faust_libraries: bool = True
     compile_timeout: float = TIMEOUT_SECONDS
     compile_memory_bytes: int = MEMORY_BYTES
-    limits: Limits = field(default_factory=Limits)
-    cost_multiple: float = COST_MULTIPLE
     on_ready: Callable[[list[str]], None] | None = None
 
 
@@ -78,44 +76,45 @@ def serve(settings: Settings) -> None:
     """
     files = PluginFiles(settings.place, settings.config_path)
     for endpoint in settings.endpoints:
-        doors.check_endpoint(endpoint, insecure=settings.insecure)
-    with (
-        locked(settings.place) as lock,
-        _wakeup() as signals,
-        doors.router(settings.place, settings.endpoints) as router,
-    ):
-        bound = doors.bind(router, settings.place, settings.endpoints)
-        sign(lock, bound)
+        check_endpoint(endpoint, insecure=settings.insecure)
+    place = settings.place
+    with locked(place) as lock, _wakeup() as signals, doors(place, settings.endpoints) as opened:
+        sign(lock, opened.endpoints)
         files.clear_leftovers()
         if settings.on_ready is not None:
-            settings.on_ready(bound)
-        _log.info("ready", extra={"dsp": str(files.dsp_path), "endpoints": " ".join(bound)})
-        with _checker(settings) as checker:
-            _Shell(router, signals, files, checker, settings).run()
-    if settings.leave_when_idle:
-        settings.place.clear()
+            settings.on_ready(opened.endpoints)
+        _log.info(
+            "ready", extra={"dsp": str(files.dsp_path), "endpoints": " ".join(opened.endpoints)}
+        )
+        with _gates(settings) as gates:
+            _Shell(opened, signals, files, gates, settings).run()
+    if settings.rules.leave_when_idle:
+        place.clear()
+
+
+class _Gates(NamedTuple):
+    checker: Checker
+    judge: JudgeProcess
 
 
 class _Shell:
     def __init__(
         self,
-        router: zmq.Socket[bytes],
+        opened: Doors,
         signals: socket.socket,
         files: PluginFiles,
-        checker: Checker,
+        gates: _Gates,
         settings: Settings,
     ) -> None:
-        self._router = router
+        self._doors = opened
         self._signals = signals
         self._files = files
-        self._checker = checker
+        self._checker, self._judge = gates
+        now = time.monotonic()
         self._core = core.Core(
-            Welcome(os.getpid(), socket.gethostname(), str(files.dsp_path)),
-            time.monotonic(),
-            leave_when_idle=settings.leave_when_idle,
-            cost_multiple=settings.cost_multiple,
-            limits=settings.limits,
+            Welcome(os.getpid(), socket.gethostname(), str(files.dsp_path)), now, settings.rules
         )
+        self._broadcast = Broadcast(now)
         self._failing: str | None = None
         self._stopping: str | None = None
 
@@ -125,37 +124,39 @@ class _Shell:
             if self._signals.fileno() in ready:
                 names = [signal.Signals(number).name for number in self._signals.recv(64)]
                 self._stopping = f"{names[0]}"
-            if self._router in ready:
-                self._receive()
-            outcome = self._checker.outcome()
-            if outcome is not None:
-                self._handle_safely(outcome)
-            self._handle(exchange.Tick())
+            self._receive()
+            for outcome in (self._judge.outcome(), self._checker.outcome()):
+                if outcome is not None:
+                    self._handle_safely(outcome)
+            deadline = self._core.deadline()
+            if deadline is not None and time.monotonic() >= deadline:
+                self._handle_safely(exchange.Tick())
+            self._tell_watchers()
         _log.info("stopped", extra={"why": self._stopping})
 
     def _wait(self) -> dict[Any, int]:
         poller = zmq.Poller()
-        poller.register(self._router, zmq.POLLIN)
+        for door in self._doors.sockets:
+            poller.register(door, zmq.POLLIN)
         poller.register(self._signals, zmq.POLLIN)
-        descriptor = self._checker.fileno()  # Another one after each start of the child.
-        if descriptor is not None:
-            poller.register(descriptor, zmq.POLLIN)
+        # Others after each start of a child.
+        for descriptor in (self._checker.fileno(), self._judge.fileno()):
+            if descriptor is not None:
+                poller.register(descriptor, zmq.POLLIN)
         return dict(poller.poll(self._patience_ms()))
 
-    def _patience_ms(self) -> int | None:
-        deadlines = [self._core.deadline(), self._checker.deadline()]
+    def _patience_ms(self) -> int:
+        deadlines = [self._core.deadline(), self._checker.deadline(), self._judge.deadline()]
         known = [deadline for deadline in deadlines if deadline is not None]
-        if not known:
-            return None
-        return max(0, int((min(known) - time.monotonic()) * 1000) + 1)
+        soonest = min([self._broadcast.deadline(), *known])
+        return max(0, int((soonest - time.monotonic()) * 1000) + 1)
 
     def _receive(self) -> None:
         for _ in range(_BATCH):
-            try:
-                peer, *frames = self._router.recv_multipart(zmq.DONTWAIT)
-            except zmq.Again:
+            came = self._doors.receive()
+            if came is None:
                 return
-            self._handle_safely(self._event(peer, frames))
+            self._handle_safely(self._event(came))
 
     def _handle_safely(self, event: exchange.Event) -> None:
         try:
@@ -163,31 +164,56 @@ class _Shell:
         except Exception:  # noqa: BLE001 - one message must not end the bridge for everybody else
             _log.exception("internal error, the message is dropped")
 
-    def _event(self, peer: bytes, frames: list[bytes]) -> exchange.Event:
+    def _event(self, came: Came) -> exchange.Event:
+        peer, frames = came.peer, came.frames
         if len(frames) != 1:
             return exchange.Unreadable(peer, f"a message is one frame, not {len(frames)}", None)
         try:
-            return exchange.Arrived(peer, codec.decode(frames[0]))
+            message = codec.decode(frames[0])
         except MessageError as problem:
             return exchange.Unreadable(peer, str(problem), problem.seq)
+        return exchange.Arrived(peer, message, came.user, len(frames[0]))
 
     def _handle(self, event: exchange.Event) -> None:
-        if isinstance(event, exchange.Arrived) and not self._files.intact():
-            self._core.handle(exchange.DspChanged(), time.monotonic())
+        if isinstance(event, exchange.Arrived) and self._dsp_was_changed():
+            self._handle(exchange.DspChanged())
+        self._broadcast.changed()
         for instruction in self._core.handle(event, time.monotonic()):
-            match instruction:
-                case exchange.Send(peer, message, again):
-                    if isinstance(message, Verdict) and not again:
-                        self._tell(peer, message)
-                    self._send(peer, message)
-                case exchange.Compile(program, play):
-                    outcome = self._checker.compile(program, play=play)
-                    if outcome is not None:
-                        self._handle(outcome)
-                case exchange.Write():
-                    self._handle(self._write(instruction))
-                case exchange.Stop(why):
-                    self._stopping = why
+            outcome = self._do(instruction)
+            if outcome is not None:
+                self._handle(outcome)
+
+    def _dsp_was_changed(self) -> bool:
+        return self._core.playing.program is not None and not self._files.intact()
+
+    def _do(self, instruction: exchange.Instruction) -> exchange.Event | None:
+        """Follow an instruction; what came of it, where that is known at once."""
+        match instruction:
+            case exchange.Send(peer, message, again):
+                if isinstance(message, Verdict) and not again:
+                    self._tell(peer, message)
+                return self._send(peer, message)
+            case exchange.Happened(event):
+                if event.kind not in _TOLD_BY_VERDICT:
+                    told = {"worker": event.worker} if event.worker else {}
+                    _log.info("%s", event.kind, extra={**told, "what": event.detail})
+            case exchange.Judge():
+                return self._judge.judge(instruction)
+            case exchange.Compile(program, play):
+                return self._checker.compile(program, play=play)
+            case exchange.Write():
+                return self._write(instruction)
+            case exchange.Stop(why):
+                self._stopping = why
+        return None
+
+    def _tell_watchers(self) -> None:
+        if self._doors.watched():
+            self._broadcast.joined()
+        now = time.monotonic()
+        if now >= self._broadcast.deadline():
+            self._doors.publish(codec.encode(self._core.state(now)))
+            self._broadcast.sent(now)
 
     def _write(self, write: exchange.Write) -> exchange.Event:
         try:
@@ -196,15 +222,13 @@ class _Shell:
             return exchange.WriteFailed(_explain(problem))
         return exchange.Written()
 
-    def _send(self, peer: bytes, message: ToPeer) -> None:
+    def _send(self, peer: bytes, message: ToPeer) -> exchange.Lost | None:
         try:
-            self._router.send_multipart([peer, codec.encode(message)], zmq.DONTWAIT)
-        except zmq.Again:
-            _log.debug("a worker does not read its verdicts", extra={"peer": peer.hex()})
-        except zmq.ZMQError as problem:
-            if problem.errno != zmq.EHOSTUNREACH:
-                raise
-            self._handle(exchange.Lost(peer))
+            if not self._doors.send(peer, codec.encode(message)):
+                _log.debug("a worker does not read its verdicts", extra={"peer": peer.hex()})
+        except GoneError:
+            return exchange.Lost(peer)
+        return None
 
     def _tell(self, peer: bytes, verdict: Verdict) -> None:
         """Log a verdict; a cause that holds back step after step is told once."""
@@ -243,18 +267,21 @@ def _explain(problem: OSError) -> str:
 
 
 @contextmanager
-def _checker(settings: Settings) -> Iterator[Checker]:
-    if not settings.compiles:
-        yield Checker(None)
-        return
-    compiler = Compiler(
-        settings.place.dsp_path.stem,
-        libraries=settings.faust_libraries,
-        timeout=settings.compile_timeout,
-        memory_bytes=settings.compile_memory_bytes,
-    )
-    with closing(compiler):
-        yield Checker(compiler)
+def _gates(settings: Settings) -> Iterator[_Gates]:
+    """The child processes, started and ended."""
+    with closing(JudgeProcess(settings.rules.limits)) as judge:
+        judge.start()
+        if not settings.compiles:
+            yield _Gates(Checker(None), judge)
+            return
+        compiler = Compiler(
+            settings.place.dsp_path.stem,
+            libraries=settings.faust_libraries,
+            timeout=settings.compile_timeout,
+            memory_bytes=settings.compile_memory_bytes,
+        )
+        with closing(compiler):
+            yield _Gates(Checker(compiler), judge)
 
 
 @contextmanager

@@ -60,3 +60,8 @@ def due(
     interval = last_reload.cost_seconds if costly else min_interval
     reason = Reason.RELOAD_COST if costly else Reason.MIN_INTERVAL
     return Due(number, every, max(0.0, last_reload.at + interval - now), reason)
+
+
+def due_at(min_interval: float, last_reload: LastReload) -> float:
+    """When time alone turns no call down any more, on the clock of ``last_reload``."""
+    return last_reload.at + max(min_interval, last_reload.cost_seconds)

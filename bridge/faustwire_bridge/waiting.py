@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import KeysView
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -10,34 +11,56 @@ from faustwire.messages import Snapshot, Source
 
 Submission: TypeAlias = Snapshot | Source
 
+# In bytes as they came; in memory they take twice as much at most. A sweep's snapshots have some
+# tens of kilobytes each.
+MAX_WAITING_BYTES = 128 * 2**20
+
 
 class Waiting:
     """Workers take turns in the order in which they came to wait."""
 
     def __init__(self) -> None:
-        self._slots: OrderedDict[str, Submission] = OrderedDict()
+        self._slots: OrderedDict[str, tuple[Submission, int]] = OrderedDict()
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._slots)
 
-    def __contains__(self, incarnation: str) -> bool:
-        return incarnation in self._slots
+    def incarnations(self) -> KeysView[str]:
+        """Whose turn is still to come."""
+        return self._slots.keys()
 
-    def put(self, incarnation: str, submission: Submission) -> Submission | None:
+    def put(
+        self, incarnation: str, submission: Submission, size: int
+    ) -> list[tuple[str, Submission]]:
         """Have a worker's message wait in the place of its last one.
 
+        Args:
+            incarnation: the worker's.
+            submission: its message.
+            size: of that, in bytes on the wire.
+
         Returns:
-            The one that it supersedes; None also for the same one, sent again.
+            Those that won't be considered any more, and whose they are: the last one of this
+            worker, and what there is no room for, newest first. None for the same one, sent again.
         """
-        old = self._slots.get(incarnation)
+        old, old_size = self._slots.get(incarnation, (None, 0))
         if old is not None and submission.seq <= old.seq:
-            return None
+            return []
         # A forced call stays forced, whichever snapshot is published in the end.
         if isinstance(old, Snapshot) and old.force and isinstance(submission, Snapshot):
             submission = replace(submission, force=True)
-        self._slots[incarnation] = submission
-        return old
+        self._slots[incarnation] = submission, size
+        self._bytes += size - old_size
+        dropped = [] if old is None else [(incarnation, old)]
+        while self._bytes > MAX_WAITING_BYTES and len(self._slots) > 1:
+            last, (submission, size) = self._slots.popitem()
+            self._bytes -= size
+            dropped.append((last, submission))
+        return dropped
 
     def take(self) -> tuple[str, Submission]:
         """Whose turn it is, and with what."""
-        return self._slots.popitem(last=False)
+        incarnation, (submission, size) = self._slots.popitem(last=False)
+        self._bytes -= size
+        return incarnation, submission

@@ -147,8 +147,9 @@ def test_a_compile_that_eats_memory_ends_at_its_limit() -> None:
 
 
 def child(asked: Compiler) -> int:
-    assert asked._process is not None
-    return asked._process.pid
+    pid = asked._servant.pid
+    assert pid is not None
+    return pid
 
 
 @pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGSEGV, signal.SIGKILL])
@@ -193,7 +194,7 @@ def test_the_child_of_a_bridge_that_was_killed_ends_in_the_middle_of_a_compile()
         "from faustwire_bridge.gates.compiler import Compiler\n"
         "asked = Compiler('live', timeout=0.5)\n"
         f"asked.ask({HANGS!r}, play=False)\n"
-        "print(asked._process.pid, flush=True)\n"
+        "print(asked._servant.pid, flush=True)\n"
         "input()\n"
     )
     owner = subprocess.Popen(

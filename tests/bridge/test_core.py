@@ -18,7 +18,8 @@ from faustwire.messages import (
     Snapshot,
     Verdict,
 )
-from faustwire_bridge import core, exchange
+from faustwire_bridge import core, exchange, sessions
+from faustwire_bridge.gates import judging
 from graphs import gain
 
 
@@ -185,13 +186,13 @@ def test_what_the_code_generator_refuses_is_a_verdict(monkeypatch: pytest.Monkey
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise GraphError("fdn.loop", "can't be expressed")
 
-    monkeypatch.setattr(core, "generate", refuse)
+    monkeypatch.setattr(judging, "generate", refuse)
     verdict = Bridge().worker().update(1)
     assert (verdict.reason, verdict.detail) == (Reason.REFUSED, "at fdn.loop: can't be expressed")
 
 
 def test_an_embedded_bridge_goes_when_its_last_worker_has_gone() -> None:
-    bridge = Bridge(leave_when_idle=True)
+    bridge = Bridge(core.Rules(leave_when_idle=True))
     anna, bert = bridge.worker("anna"), bridge.worker("bert")
     anna.take(Bye())
     bridge.now += 4
@@ -208,7 +209,7 @@ def test_an_embedded_bridge_goes_when_its_last_worker_has_gone() -> None:
 
 
 def test_a_worker_that_falls_silent_counts_as_gone() -> None:
-    bridge = Bridge(leave_when_idle=True)
+    bridge = Bridge(core.Rules(leave_when_idle=True))
     bridge.worker()
     for _ in range(2):  # silence, then idleness
         deadline = bridge.core.deadline()
@@ -219,7 +220,7 @@ def test_a_worker_that_falls_silent_counts_as_gone() -> None:
 
 
 def test_an_embedded_bridge_that_nobody_comes_to_ends_too() -> None:
-    bridge = Bridge(leave_when_idle=True)
+    bridge = Bridge(core.Rules(leave_when_idle=True))
     bridge.now += core.FIRST_WORKER_SECONDS
     bridge.take(exchange.Tick())
     assert bridge.stopped
@@ -236,17 +237,17 @@ def test_a_bridge_that_a_person_started_stays() -> None:
 
 def test_sessions_that_left_are_forgotten_in_the_end() -> None:
     bridge = Bridge()
-    for number in range(core.MAX_SESSIONS + 50):
+    for number in range(sessions.MAX_SESSIONS + 50):
         Worker(bridge, f"w{number}", Hello("anna", str(number))).take(Bye())
-    assert len(bridge.core._sessions) <= core.MAX_SESSIONS
+    assert len(list(bridge.core.sessions)) <= sessions.MAX_SESSIONS
 
 
 def test_one_connection_that_says_hello_again_and_again_is_one_worker() -> None:
     bridge = Bridge()
-    for number in range(core.MAX_SESSIONS + 50):
+    for number in range(sessions.MAX_SESSIONS + 50):
         Worker(bridge, "same", Hello("anna", str(number)))
-    assert len(bridge.core._sessions) <= core.MAX_SESSIONS + 1
-    assert len(bridge.core._peers) == 1
+    assert len(list(bridge.core.sessions)) <= sessions.MAX_SESSIONS + 1
+    assert len(bridge.core.sessions) == 1
 
 
 def test_controls_reach_the_program_and_its_warnings_the_verdict() -> None:

@@ -160,7 +160,7 @@ def test_a_resend_of_what_is_being_compiled_or_waits_is_answered_once() -> None:
 
 
 def test_what_a_worker_left_behind_is_still_published_before_the_bridge_goes() -> None:
-    bridge = Bridge(leave_when_idle=True)
+    bridge = Bridge(core.Rules(leave_when_idle=True))
     anna = bridge.worker("anna")
     bridge.compiled = None
     anna.take(snapshot(anna, gain(1.5)))
@@ -262,9 +262,7 @@ def test_a_loop_that_grows_is_refused_with_its_figure_and_force_does_not_help() 
 
 
 def limited(**options: Any) -> Worker:
-    bridge = Bridge()
-    bridge.core = core.Core(bridge.core._welcome, bridge.now, limits=Limits(**options))
-    return bridge.worker()
+    return Bridge(core.Rules(limits=Limits(**options))).worker()
 
 
 def test_unstable_models_can_be_allowed() -> None:

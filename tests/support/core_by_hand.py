@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from faustwire.messages import Hello, Snapshot, Source, Verdict, Welcome
+from faustwire.messages import Event, Hello, Snapshot, Source, Verdict, Welcome
 from faustwire_bridge import core, exchange
+from faustwire_bridge.gates.judging import judge
 from faustwire_bridge.gates.report import Report
 from graphs import gain
 
@@ -13,9 +14,14 @@ WELCOME = Welcome(1, "studio", "/plugins/live.dsp")
 class Bridge:
     """A core with a clock that a test moves; the disk and libfaust work unless told otherwise."""
 
-    def __init__(self, *, leave_when_idle: bool = False) -> None:
+    def __init__(self, rules: core.Rules | None = None) -> None:
         self.now = 100.0
-        self.core = core.Core(WELCOME, self.now, leave_when_idle=leave_when_idle)
+        self.rules = rules or core.Rules()
+        self.core = core.Core(WELCOME, self.now, self.rules)
+        self.events: list[Event] = []
+        # Whether snapshots are judged at once; else the test says when.
+        self.judges = True
+        self.judging: list[exchange.Judge] = []
         self.writes: list[exchange.Write] = []
         self.compiles: list[exchange.Compile] = []
         # What libfaust says; None: it takes its time.
@@ -38,10 +44,38 @@ class Bridge:
                 self.compiles.append(instruction)
                 if self.compiled is not None:
                     sends += self.take(self.compiled)
+            elif isinstance(instruction, exchange.Judge):
+                self.judging.append(instruction)
+                if self.judges:
+                    sends += self.take(self.judged())
+            elif isinstance(instruction, exchange.Happened):
+                self.events.append(instruction.event)
             elif isinstance(instruction, exchange.Stop):
                 self.stopped = True
             else:
                 sends.append(instruction)
+        return sends
+
+    def judged(self) -> exchange.Judged:
+        """What comes of the oldest snapshot that waits for its judgement."""
+        asked = self.judging.pop(0)
+        return judge(
+            asked.snapshot,
+            limits=self.rules.limits,
+            playing=asked.playing,
+            playing_db=asked.playing_db,
+        )
+
+    def until(self, now: float) -> list[exchange.Send]:
+        """Let time pass, with the ticks that the core asks for."""
+        sends = []
+        while not self.stopped:
+            deadline = self.core.deadline()
+            if deadline is None or deadline > now:
+                break
+            self.now = max(self.now, deadline)
+            sends += self.take(exchange.Tick())
+        self.now = now
         return sends
 
     def worker(self, name: str = "anna", *, every: int = 1, min_interval: float = 0.0) -> Worker:
@@ -66,10 +100,18 @@ class Worker:
         assert send.message.seq == message.seq
         return send.message
 
-    def update(self, value: float, *, force: bool = False, skip: int = 0) -> Verdict:
+    def update(
+        self,
+        value: float,
+        *,
+        force: bool = False,
+        skip: int = 0,
+        metrics: dict[str, float] | None = None,
+    ) -> Verdict:
         self.call += 1 + skip
         self.seq += 1
-        return self.verdict(Snapshot(self.seq, self.call, 48000.0, gain(value), force=force))
+        numbers = self.seq, self.call, 48000.0
+        return self.verdict(Snapshot(*numbers, gain(value), force=force, metrics=metrics or {}))
 
     def publish(self, code: str) -> Verdict:
         self.seq += 1

@@ -30,6 +30,8 @@ from faustwire.messages import Hello, Reason, Snapshot, Source, Verdict, Welcome
 from faustwire_bridge import core, exchange
 from faustwire_bridge.codegen import generate
 from faustwire_bridge.gates.compiler import Compiler, Failed, Missing
+from faustwire_bridge.gates.judging import judge
+from faustwire_bridge.gates.sound import Limits
 from faustwire_bridge.libfaust import compile_program
 from random_graphs import thrown_graph
 
@@ -79,8 +81,12 @@ class Fuzz:
         return reason
 
     def _handle(self, event: exchange.Event, now: float) -> Reason:
-        [instruction] = self._core.handle(event, now)
+        instructions = self._core.handle(event, now)
+        [instruction] = [one for one in instructions if not isinstance(one, exchange.Happened)]
         match instruction:
+            case exchange.Judge(snapshot, playing, playing_db):
+                judged = judge(snapshot, limits=Limits(), playing=playing, playing_db=playing_db)
+                return self._handle(judged, now)
             case exchange.Compile(program, play):
                 return self._handle(self._compile(program, play=play), now)
             case exchange.Write(program):

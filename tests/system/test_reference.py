@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridges import Plugin, eventually
+from core_by_hand import Bridge
 from faustwire import codec
-from faustwire.messages import Hello, Snapshot, Source, Verdict, Welcome
-from faustwire_bridge import core, exchange
-from faustwire_bridge.gates.report import Report
+from faustwire.messages import Hello, Snapshot, Source, Verdict
+from faustwire_bridge import exchange
 from faustwire_bridge.server import Settings, serve
 from faustwire_publisher import HotReload
 from faustwire_publisher.lowering import lower
@@ -71,19 +71,14 @@ class ByHand:
 
     def __init__(self, clock: Clock, every: int, min_interval: float) -> None:
         self.clock = clock
-        self.core = core.Core(Welcome(1, "here", "/live.dsp"), clock.now)
+        self.bridge = Bridge()
         self.seq = self.call = 0
         self.send(Hello("anna", "1", every=every, min_interval=min_interval))
 
     def send(self, message: Hello | Snapshot | Source) -> Any:
         arrived = exchange.Arrived(b"anna", codec.decode(codec.encode(message)))
-        instructions = self.core.handle(arrived, self.clock.now)
-        if isinstance(instructions[0], exchange.Compile):
-            instructions = self.core.handle(exchange.Compiled(Report()), self.clock.now)
-        if isinstance(instructions[0], exchange.Write):
-            instructions = self.core.handle(exchange.Written(), self.clock.now)
-        [send] = instructions
-        assert isinstance(send, exchange.Send)
+        self.bridge.now = self.clock.now
+        [send] = self.bridge.take(arrived)
         return codec.decode(codec.encode(send.message))
 
     def published(self, message: Snapshot | Source) -> bool:

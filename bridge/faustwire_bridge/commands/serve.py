@@ -9,6 +9,7 @@ import sys
 
 from faustwire.rendezvous import rendezvous
 from faustwire_bridge.commands import Commands
+from faustwire_bridge.core import Rules
 from faustwire_bridge.gates.compiler import TIMEOUT_SECONDS
 from faustwire_bridge.gates.sound import MAX_GAIN_DB, MAX_JUMP_DB, Limits
 from faustwire_bridge.server import Settings, serve
@@ -136,14 +137,16 @@ def _serve(options: argparse.Namespace) -> int:
         Settings(
             place=rendezvous(options.dsp_path),
             config_path=options.config_path,
+            rules=Rules(
+                leave_when_idle=options.leave_when_idle,
+                cost_multiple=options.cost_multiple,
+                limits=Limits(options.allow_unstable, options.max_gain_db, options.max_jump_db),
+            ),
             endpoints=options.bind,
             insecure=options.insecure,
-            leave_when_idle=options.leave_when_idle,
-            limits=Limits(options.allow_unstable, options.max_gain_db, options.max_jump_db),
             compiles=not options.no_compile_gate,
             faust_libraries=not options.no_faust_libraries,
             compile_timeout=options.compile_timeout,
-            cost_multiple=options.cost_multiple,
             on_ready=_print_ready if options.print_ready else None,
         )
     )

@@ -15,9 +15,9 @@ class Known(Generic[_T]):
     """The answers that were looked up last, some of them for a limited time."""
 
     def __init__(self) -> None:
-        self._answers: OrderedDict[bytes, tuple[_T, float]] = OrderedDict()
+        self._answers: OrderedDict[bytes | str, tuple[_T, float]] = OrderedDict()
 
-    def get(self, key: bytes, now: float) -> _T | None:
+    def get(self, key: bytes | str, now: float) -> _T | None:
         """The answer to a question, or None."""
         if key not in self._answers:
             return None
@@ -28,7 +28,7 @@ class Known(Generic[_T]):
         self._answers.move_to_end(key)
         return answer
 
-    def put(self, key: bytes, answer: _T, until: float = float("inf")) -> None:
+    def put(self, key: bytes | str, answer: _T, until: float = float("inf")) -> None:
         """Remember an answer; the one that nobody has asked for longest may be forgotten."""
         self._answers[key] = (answer, until)
         self._answers.move_to_end(key)

@@ -30,9 +30,9 @@ def structure(program: str) -> bytes:
     return digest.digest()
 
 
-def text_identity(program: str) -> bytes:
-    """A digest that only equal texts share."""
-    return hashlib.sha256(b"text" + program.encode()).digest()
+def fingerprint(text: str) -> str:
+    """SHA-256 of a text, in hex: names a program for people and in recordings."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _masked(text: str) -> bytes:

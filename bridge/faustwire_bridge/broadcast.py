@@ -1,0 +1,35 @@
+"""When watchers are told: at once who is new, then as often as people can look. Pure."""
+
+from __future__ import annotations
+
+# Ten a second is as fast as anybody reads, and so little that 64 busy workers don't feel it.
+_LEAST_SECONDS = 0.1
+# A bridge where nothing happens is still there.
+_MOST_SECONDS = 1.0
+
+
+class Broadcast:
+    """Decides when the next State is due; seconds on any clock that never goes back."""
+
+    def __init__(self, now: float) -> None:
+        self._sent = now - _MOST_SECONDS
+        self._due = False
+        self._changed = False
+
+    def changed(self) -> None:
+        """There is something new."""
+        self._changed = True
+
+    def joined(self) -> None:
+        """Somebody new is watching."""
+        self._due = True
+
+    def deadline(self) -> float:
+        """When the next one is due."""
+        if self._due:
+            return self._sent
+        return self._sent + (_LEAST_SECONDS if self._changed else _MOST_SECONDS)
+
+    def sent(self, now: float) -> None:
+        """It was sent."""
+        self._sent, self._due, self._changed = now, False, False
