@@ -198,7 +198,7 @@ def test_nobody_poses_as_another() -> None:
 
 
 def settling(*, settle: bool = True, **rules: object) -> tuple[Bridge, Worker]:
-    bridge = Bridge(core.Rules(settle=settle, **rules))  # type: ignore[arg-type]
+    bridge = Bridge(core.Rules(settle=settle, **rules))
     return bridge, bridge.worker("anna", min_interval=10.0)
 
 
