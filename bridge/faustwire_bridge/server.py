@@ -17,6 +17,7 @@ import zmq
 
 from faustwire import codec
 from faustwire.errors import MessageError
+from faustwire.keys import KeyRing
 from faustwire.messages import HOLDS_BACK, Reason, ToPeer, Verdict, Welcome
 from faustwire.rendezvous import Rendezvous
 from faustwire_bridge import core, exchange
@@ -46,7 +47,8 @@ class Settings:
         config_path: the plugin's config file.
         rules: how to decide.
         endpoints: ZeroMQ endpoints to bind, beside the local one of ``place``.
-        insecure: listen beyond loopback though anybody there could then publish.
+        keyring: the keys to ask for at ``endpoints``; None: whoever reaches them comes in.
+        insecure: listen beyond loopback without keys though anybody there could then publish.
         compiles: have libfaust check every program.
         faust_libraries: whether the plugin's machine has the Faust libraries.
         compile_timeout: seconds that libfaust may take.
@@ -58,6 +60,7 @@ class Settings:
     config_path: str
     rules: core.Rules = field(default_factory=core.Rules)
     endpoints: Sequence[str] = ()
+    keyring: KeyRing | None = None
     insecure: bool = False
     compiles: bool = True
     faust_libraries: bool = True
@@ -72,13 +75,19 @@ def serve(settings: Settings) -> None:
     Raises:
         LockedError: another bridge keeps this ``.dsp``.
         BindError: an endpoint can't be bound.
+        GuardError: the keys would not keep strangers out.
+        KeyFileError: the keys can't be used.
         PathError: a path names no file.
     """
     files = PluginFiles(settings.place, settings.config_path)
     for endpoint in settings.endpoints:
-        check_endpoint(endpoint, insecure=settings.insecure)
+        check_endpoint(endpoint, safe=settings.insecure or settings.keyring is not None)
     place = settings.place
-    with locked(place) as lock, _wakeup() as signals, doors(place, settings.endpoints) as opened:
+    with (
+        locked(place) as lock,
+        _wakeup() as signals,
+        doors(place, settings.endpoints, settings.keyring) as opened,
+    ):
         sign(lock, opened.endpoints)
         files.clear_leftovers()
         if settings.on_ready is not None:

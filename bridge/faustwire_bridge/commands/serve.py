@@ -7,6 +7,7 @@ import json
 import math
 import sys
 
+from faustwire.keys import KeyRing
 from faustwire.rendezvous import rendezvous
 from faustwire_bridge.commands import Commands
 from faustwire_bridge.core import Rules
@@ -49,10 +50,19 @@ def add(commands: Commands) -> None:
         help="listen here as well, for instance tcp://127.0.0.1:5555; port 0 takes a free one; "
         "may be given several times",
     )
-    parser.add_argument(
+    access = parser.add_mutually_exclusive_group()
+    access.add_argument(
+        "--keys",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="at --bind let in only keys that are enrolled (faustwire keys), and encrypt; DIR: "
+        "where they are, by default FAUSTWIRE_KEYS or ~/.config/faustwire/keys",
+    )
+    access.add_argument(
         "--insecure",
         action="store_true",
-        help="allow --bind beyond this machine: whoever reaches the endpoint can publish",
+        help="allow --bind beyond this machine without keys: whoever reaches it can publish",
     )
     parser.add_argument(
         "--leave-when-idle",
@@ -143,6 +153,7 @@ def _serve(options: argparse.Namespace) -> int:
                 limits=Limits(options.allow_unstable, options.max_gain_db, options.max_jump_db),
             ),
             endpoints=options.bind,
+            keyring=None if options.keys is None else KeyRing(options.keys),
             insecure=options.insecure,
             compiles=not options.no_compile_gate,
             faust_libraries=not options.no_faust_libraries,
