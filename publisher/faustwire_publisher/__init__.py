@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from faustwire_publisher.hot_reload import HotReload
     from faustwire_publisher.lowering import flamo_to_json, lowers
+    from faustwire_publisher.replay import Replay
 
 __all__ = [
     "ArgumentError",
@@ -25,6 +26,7 @@ __all__ = [
     "ForkError",
     "HotReload",
     "ModelError",
+    "Replay",
     "flamo_to_json",
     "lowers",
 ]
@@ -32,6 +34,7 @@ __all__ = [
 # Where the names are that are not among the errors.
 _PLACES = {
     "HotReload": "hot_reload",
+    "Replay": "replay",
     "flamo_to_json": "lowering",
     "lowers": "lowering",
 }

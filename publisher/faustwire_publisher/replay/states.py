@@ -1,0 +1,218 @@
+"""What of a recording is to be sent: the states of its workers, in the order in which they came."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from faustwire import recording
+from faustwire.errors import MessageError
+from faustwire.glance import glance
+from faustwire.messages import Hello
+from faustwire.recorded import is_meant, publication
+from faustwire.recording import Item, Recording
+from faustwire_publisher.errors import ArgumentError
+
+# How far back from an arbitrary time a state is looked for that was published after it.
+_LATE_NS = 60 * 10**9
+# States of one worker that may yet be published; the bridge keeps one waiting and one at work.
+_MAX_PENDING = 8
+
+
+@dataclass(frozen=True)
+class State:
+    """A Snapshot or Source that a worker sent.
+
+    Attributes:
+        at_ns: when it is to be sent, on the recording's clock.
+        hello: whose it is.
+        seq: its number then.
+        call: number of the worker's call; None: a Source.
+        data: its bytes.
+    """
+
+    at_ns: int
+    hello: Hello
+    seq: int
+    call: int | None
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Left:
+    """A worker said Bye."""
+
+    at_ns: int
+    incarnation: str
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a recording: seconds since its beginning, or a call of each worker."""
+
+    seconds: float | None = None
+    call: int | None = None
+
+
+def position(value: str | float | Position | None) -> Position | None:
+    """A place as people write it: 12.5, "12.5s", "call:300" or, the same, "step:300".
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    if value is None or isinstance(value, Position):
+        return value
+    found = re.fullmatch(r"(?:(?:call|step):(\d{1,18})|(\d*\.?\d+)s?)", str(value))
+    if found is None:
+        raise ArgumentError(f"{value!r} is no place in a recording: write 12.5s, or call:300")
+    call, seconds = found.groups()
+    return Position(call=int(call)) if call else Position(seconds=float(seconds))
+
+
+class States:
+    """The states of a recording, some or all.
+
+    Attributes:
+        recording: where they are.
+        skipped: messages that are no states though they came as such.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        *,
+        workers: Sequence[str] = (),
+        start: Position | None = None,
+        end: Position | None = None,
+        published: bool = False,
+    ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            recording: where they are.
+            workers: names of those whose states are wanted; empty: all.
+            start, end: from where to where, both included.
+            published: only what was published then, at the time at which it was.
+        """
+        self.recording = recording
+        self.skipped = 0
+        self._workers = tuple(workers)
+        self._start, self._end = start or Position(), end or Position()
+        self._published = published
+        self._begun_ns = recording.start_ns or 0
+        self._hellos: dict[int, tuple[Any, Hello | None]] = {}
+
+    def seconds(self, at_ns: int) -> float:
+        """Seconds since the beginning of the recording."""
+        return (at_ns - self._begun_ns) * 1e-9
+
+    @property
+    def first_ns(self) -> int:
+        """Before this there is nothing that is wanted."""
+        return self._begun_ns + round((self._start.seconds or 0.0) * 1e9)
+
+    @property
+    def last_ns(self) -> int:
+        """After this there is nothing that is wanted."""
+        end_ns = self.recording.end_ns or self._begun_ns
+        if self._end.seconds is None:
+            return end_ns
+        return min(end_ns, self._begun_ns + round(self._end.seconds * 1e9))
+
+    def since(self, at_ns: int) -> Iterator[State | Left]:
+        """Those at and after a time, and who leaves."""
+        at_ns = max(at_ns, self.first_ns)
+        found = self._as_published(at_ns) if self._published else self._as_they_came(at_ns)
+        return (state for state in found if self._is_wanted(state))
+
+    def before(self, at_ns: int) -> State | None:
+        """The last one before a time."""
+        reach_ns = 10**9
+        while True:
+            last = None
+            for state in self.since(at_ns - reach_ns):
+                if state.at_ns >= at_ns:
+                    break
+                if isinstance(state, State):
+                    last = state
+            if last is not None or at_ns - reach_ns <= self.first_ns:
+                return last
+            reach_ns *= 4
+
+    def _is_wanted(self, state: State | Left) -> bool:
+        if isinstance(state, Left) or state.call is None:
+            return True
+        first, last = self._start.call or 1, self._end.call or math.inf
+        return first <= state.call <= last
+
+    def _as_they_came(self, at_ns: int) -> Iterator[State | Left]:
+        newest: dict[str, int] = {}
+        for item in self._items(at_ns, {recording.IN}):
+            state = self.state(item)
+            if isinstance(state, State):
+                if state.seq <= newest.get(state.hello.incarnation, -1):
+                    continue  # Sent again then, over another connection.
+                newest[state.hello.incarnation] = state.seq
+            if state is not None:
+                yield state
+
+    def _as_published(self, at_ns: int) -> Iterator[State | Left]:
+        """Each state when the bridge wrote it, which may be later than it came."""
+        pending: dict[str, OrderedDict[int, State]] = {}
+        topics = {recording.IN, recording.OUT, recording.EVENT}
+        for item in self._items(at_ns - _LATE_NS, topics):
+            if item.topic == recording.IN:
+                state = self.state(item)
+                if isinstance(state, State):
+                    waiting = pending.setdefault(state.hello.incarnation, OrderedDict())
+                    waiting[state.seq] = state
+                    if len(waiting) > _MAX_PENDING:
+                        waiting.popitem(last=False)
+                elif state is not None and item.at_ns >= at_ns:
+                    yield state
+                continue
+            incarnation, call, seq = publication(item)
+            for state in pending.get(incarnation, {}).values():
+                if state.call == call and (call is not None or state.seq == seq):
+                    del pending[incarnation][state.seq]
+                    if item.at_ns >= at_ns:
+                        yield replace(state, at_ns=item.at_ns)
+                    break
+
+    def _items(self, at_ns: int, topics: set[str]) -> Iterator[Item]:
+        return self.recording.items(start_ns=at_ns, end_ns=self.last_ns, topics=topics)
+
+    def state(self, item: Item) -> State | Left | None:
+        """What a message is, if it is one of a worker that is meant."""
+        hello = self._hello(item)
+        if hello is None:
+            return None
+        try:
+            seen = glance(item.data, "type", "seq", "call")
+        except MessageError:
+            self.skipped += 1
+            return None
+        match seen.get("type"), seen.get("seq"), seen.get("call"):
+            case "snapshot", int(seq), int(call):
+                return State(item.at_ns, hello, seq, call, item.data)
+            case "source", int(seq), _:
+                return State(item.at_ns, hello, seq, None, item.data)
+            case "bye", _, _:
+                return Left(item.at_ns, hello.incarnation)
+        return None
+
+    def _hello(self, item: Item) -> Hello | None:
+        """Who sent it; looked up once a channel."""
+        known = self._hellos.get(id(item.metadata))
+        if known is None:
+            hello = recording.hello(item.metadata)
+            if hello is not None and self._workers:
+                meant = any(is_meant(name, hello) for name in self._workers)
+                hello = hello if meant else None
+            # The metadata are kept, so that no other's can have their place in memory.
+            known = self._hellos[id(item.metadata)] = (item.metadata, hello)
+        return known[1]
