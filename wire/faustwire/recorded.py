@@ -19,6 +19,12 @@ def is_meant(name: str, hello: Hello) -> bool:
     )
 
 
+def workers(found: Recording) -> list[str]:
+    """The names of the workers, in the order in which they came."""
+    names = (channel.metadata.get("worker") for channel in found.channels())
+    return list(dict.fromkeys(name for name in names if name is not None))
+
+
 def exactly(found: Recording, call: int, worker: str | None) -> Item:
     """The snapshot of one call of one worker.
 

@@ -66,10 +66,10 @@ class Played:
 class Replay:
     """Push a recording to a bridge as the workers that it came from.
 
-    Iterate over it, or ``run`` it. Each recorded incarnation of a worker becomes one of its own: the
-    name, ``every`` and ``settle`` are the recorded ones, host and process are this one's.
-    The bytes of a snapshot are the recorded ones but for ``seq``, where going back needs a new one,
-    and ``force``. To be closed, best by ``with``.
+    Iterate over it, or ``run`` it. Each recorded incarnation of a worker becomes one of its own:
+    the name, ``every`` and ``settle`` are the recorded ones, host and process are this one's.
+    The bytes of a snapshot are the recorded ones but for ``force``, and for ``seq`` where going
+    back needs a new one. To be closed, best by ``with``.
 
     Args:
         paths: files of recordings, or folders of them.
@@ -77,8 +77,8 @@ class Replay:
             FAUSTWIRE_ENDPOINT, else a bridge on this machine, started when there is none.
         dsp_path, config_path: of that bridge, as in HotReload.
         speed: recorded seconds a second. ``min_interval`` is divided by it, so that as many are
-            throttled. ``math.inf``: each state as soon as the last has its verdict; ``min_interval``
-            stays what it was.
+            throttled. ``math.inf``: each state as soon as the last has its verdict;
+            ``min_interval`` stays what it was.
         start, end: from where to where, both included: seconds, "12.5s", or "call:300" of each
             worker; "step:300" is the same.
         workers: names of those whose states are sent; default: all.
@@ -139,6 +139,7 @@ class Replay:
         self._cast: OrderedDict[str, Worker] = OrderedDict()
         self._moves: deque[int] = deque()
         self._sought_ns: int | None = None
+        self._stopped = False
         self._news = threading.Event()
 
     # -- playing -----------------------------------------------------------------------------
@@ -150,7 +151,7 @@ class Replay:
             yield from self._once()
             # A worker of the next round is another one, whose calls start again.
             self._leave()
-            if not self._loop or self.sent == before:
+            if not self._loop or self._stopped or self.sent == before:
                 return
 
     def run(self) -> int:
@@ -211,6 +212,11 @@ class Replay:
         self._sought_ns = at_ns
         self._news.set()
 
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._stopped = True
+        self._news.set()
+
     @property
     def damage(self) -> list[Damage]:
         """What of the recording could not be read so far."""
@@ -240,6 +246,8 @@ class Replay:
             if upcoming is None and not self.pace.paused and not self._moves:
                 return
             move = self._wait_for(upcoming)
+            if self._stopped:
+                return
             if self._sought_ns is not None:
                 ahead = self._go_to(self._sought_ns)
                 continue
@@ -269,7 +277,7 @@ class Replay:
             if upcoming is not None:
                 at = self.states.seconds(upcoming.at_ns)
                 patience = self.pace.wait(at, time.monotonic())
-            if patience == 0 or self._sought_ns is not None:
+            if patience == 0 or self._stopped or self._sought_ns is not None:
                 return 0
             self._news.wait(patience)
 
@@ -278,7 +286,7 @@ class Replay:
         ticket = worker.submit(state, force=force)
         self.sent += 1
         in_turn = force or math.isinf(self.pace.speed)
-        if in_turn and worker.client.wait_for(ticket, self._timeout) is None:
+        if in_turn and ticket.wait(self._timeout) is None:
             raise ReplayError(self._no_bridge(worker.client))
         return Played(state, self.states.seconds(state.at_ns), ticket)
 

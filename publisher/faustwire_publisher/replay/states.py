@@ -95,7 +95,8 @@ class States:
         Args:
             recording: where they are.
             workers: names of those whose states are wanted; empty: all.
-            start, end: from where to where, both included.
+            start: from where on.
+            end: up to and including where.
             published: only what was published then, at the time at which it was.
         """
         self.recording = recording

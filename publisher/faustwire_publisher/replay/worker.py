@@ -65,5 +65,5 @@ class Worker:
         """Wait for the last verdict and say Bye."""
         pending = self.client.mailbox.pending()
         if pending is not None:
-            self.client.wait_for(pending, timeout)
+            pending.wait(timeout)
         self.client.close()

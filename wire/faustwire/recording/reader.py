@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from faustwire.errors import RecordingError
-from faustwire.recording.channels import IN, MARK, TOPICS
+from faustwire.recording.channels import IN, MARK, TOPICS, Channel
 from faustwire.recording.damage import Damage, Damages
 from faustwire.recording.part import Chunk, Part
 from faustwire.recording.peek import peek
@@ -101,6 +101,12 @@ class Recording:
         backwards = reversed(self._parts)
         times = (chunk.end_ns for part in backwards for chunk in self._chunks(part)[-1:])
         return next(times, None)
+
+    def channels(self) -> Iterator[Channel]:
+        """The channels of each file; a worker's comes again with every file and connection."""
+        for part in self._parts:
+            self._chunks(part)
+            yield from part.index().channels.values()
 
     def __iter__(self) -> Iterator[Item]:
         return self.items()

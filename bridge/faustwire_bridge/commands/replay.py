@@ -1,0 +1,134 @@
+"""``faustwire replay``: a recording, pushed again or decided again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+
+from faustwire_bridge.commands import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser(
+        "replay",
+        help="push a recording to a bridge, or decide it again without one",
+        description="Push a recording to a bridge as the workers that it came from. In a terminal: "
+        "space pauses, right plays the next state and left the one before, up and down change the "
+        "speed.",
+        epilog="Without --endpoint the bridge of --dsp-path on this machine is used, started if "
+        "there is none. A place is a time since the beginning (12.5s) or a call of each worker "
+        "(call:300, or step:300, which is the same).",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, or folders of them")
+    parser.add_argument(
+        "--offline",
+        metavar="DIR",
+        help="no bridge: feed the recording to the decisions again, with the recorded clock, write "
+        "each program into DIR and tell where the verdicts differ from the recorded ones",
+    )
+    parser.add_argument("--endpoint", metavar="ENDPOINT", help="of the bridge, tcp://host:port")
+    parser.add_argument(
+        "--dsp-path",
+        default="/tmp/adac-live.dsp",  # noqa: S108 - the reference's default
+        metavar="FILE",
+        help="the .dsp of a bridge on this machine (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--config-path",
+        default="/tmp/faust-current-dsp.txt",  # noqa: S108 - hard-wired in the plugin
+        metavar="FILE",
+        help="the plugin's config file, for a bridge that is started (default: %(default)s)",
+    )
+    _add_pace(parser)
+    _add_choice(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="say at the end, on stdout, what became of it"
+    )
+    parser.set_defaults(run=_replay)
+
+
+def _add_pace(parser: argparse.ArgumentParser) -> None:
+    pace = parser.add_mutually_exclusive_group()
+    pace.add_argument(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        metavar="X",
+        help="recorded seconds a second; the workers' min_interval is divided by it, so that as "
+        "many are throttled as then (default: %(default)s)",
+    )
+    pace.add_argument(
+        "--as-fast-as-possible",
+        dest="speed",
+        action="store_const",
+        const=None,
+        help="send each state as soon as the last has its verdict",
+    )
+    parser.add_argument("--loop", action="store_true", help="start again at the end")
+    parser.add_argument("--start-paused", action="store_true", help="begin standing still")
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="start", metavar="PLACE", help="leave out what is before")
+    parser.add_argument("--to", dest="end", metavar="PLACE", help="leave out what is after")
+    parser.add_argument(
+        "--worker",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this one; NAME#abc where namesakes are told apart by their incarnation; may be "
+        "given several times",
+    )
+    parser.add_argument(
+        "--step",
+        type=_call,
+        metavar="N",
+        help="publish exactly the state of a worker's N-th call, forced, and leave; with "
+        "--start-paused stay there",
+    )
+    parser.add_argument(
+        "--follow-verdicts",
+        action="store_true",
+        help="send just what was published then, when it was, forced; the plugin gets the same "
+        "programs again",
+    )
+
+
+def _speed(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return value
+
+
+def _call(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of a call; they begin at 1")
+    return int(text)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    told = {
+        "paths": options.files,
+        "endpoint": options.endpoint,
+        "dsp_path": options.dsp_path,
+        "config_path": options.config_path,
+        "speed": options.speed,
+        "start": options.start,
+        "end": options.end,
+        "workers": options.worker,
+        "loop": options.loop,
+        "follow_verdicts": options.follow_verdicts,
+        "paused": options.start_paused,
+        "step": options.step,
+        "step_worker": options.worker[0] if len(options.worker) == 1 else None,
+        "as_json": options.json,
+    }
+    sys.stdout.flush()
+    # In our place, not beside us: its keys, its Ctrl-C and its exit code are a person's.
+    command = [sys.executable, "-m", "faustwire_publisher.replay", json.dumps(told)]
+    os.execv(sys.executable, command)  # noqa: S606 - our own program
