@@ -46,6 +46,13 @@ def add(commands: Commands) -> None:
     _add_pace(parser)
     _add_choice(parser)
     parser.add_argument(
+        "--timeout",
+        type=_above_zero,
+        default=5.0,
+        metavar="SECONDS",
+        help="to wait for the bridge, and for a verdict (default: %(default)s)",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="say at the end, on stdout, what became of it"
     )
     parser.set_defaults(run=_replay)
@@ -55,7 +62,7 @@ def _add_pace(parser: argparse.ArgumentParser) -> None:
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument(
         "--speed",
-        type=_speed,
+        type=_above_zero,
         default=1.0,
         metavar="X",
         help="recorded seconds a second; the workers' min_interval is divided by it, so that as "
@@ -98,7 +105,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _speed(text: str) -> float:
+def _above_zero(text: str) -> float:
     value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is no number above 0")
@@ -126,6 +133,7 @@ def _replay(options: argparse.Namespace) -> int:
         "paused": options.start_paused,
         "step": options.step,
         "step_worker": options.worker[0] if len(options.worker) == 1 else None,
+        "timeout": options.timeout,
         "as_json": options.json,
     }
     sys.stdout.flush()

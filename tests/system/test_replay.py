@@ -1,0 +1,204 @@
+"""``faustwire replay`` as a person uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from bridges import DEADLINE, Plugin, eventually, served
+from recordings import record
+from runs import sends
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """Ten calls of two workers, ten seconds long; each but the first is throttled."""
+    said = [sends("ab"[n % 2], n // 2 + 1, 0.11 + n / 100, min_interval=60.0) for n in range(20)]
+    return record(tmp_path / "run", said, seconds=0.5).folder
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "faustwire_bridge", "replay", *map(str, arguments)]
+
+
+def test_it_needs_no_torch_and_says_what_became_of_it(
+    plugin: Plugin, run: Path, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "blocked"
+    for name in ("torch", "flamo"):
+        (blocked / name).mkdir(parents=True)
+        (blocked / name / "__init__.py").write_text("raise ImportError('blocked')")
+    path = os.pathsep.join([str(blocked), os.environ.get("PYTHONPATH", "")])
+    with served(plugin) as bridge:
+        ended = subprocess.run(
+            command(run, "--endpoint", bridge.endpoint, "--as-fast-as-possible", "--json"),
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=True,
+        )
+    assert json.loads(ended.stdout) == {
+        "sent": 20,
+        "reasons": {"published": 1, "min-interval": 19},
+        "damage": [],
+    }
+    assert "20 states sent: 19 min-interval, 1 published" in ended.stderr
+
+
+def test_without_an_endpoint_a_bridge_is_started_and_left(plugin: Plugin, run: Path) -> None:
+    paths = ["--dsp-path", str(plugin.dsp_path), "--config-path", str(plugin.config_path)]
+    subprocess.run(
+        command(run, *paths, "--step", "3", "--worker", "b"), timeout=DEADLINE, check=True
+    )
+    assert "0.16" in plugin.program()
+    assert plugin.bridge_pid() is not None
+
+
+def test_a_recording_that_was_killed_is_played_and_what_is_missing_told(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    said = [sends("a", n + 1, n / 100, min_interval=0.0) for n in range(100)]
+    folder = record(tmp_path / "run", said, seconds=0.1, close=False).folder
+    (file,) = folder.glob("*.mcap")
+    file.write_bytes(file.read_bytes()[:-300])
+    with served(plugin) as bridge:
+        ended = subprocess.run(
+            command(file, "--endpoint", bridge.endpoint, "--as-fast-as-possible", "--json"),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=True,
+        )
+    summary = json.loads(ended.stdout)
+    assert 80 < summary["sent"] < 100
+    assert summary["damage"]
+    assert "damaged: " in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nothing.mcap"], 64, "No such file"),
+        ([__file__], 64, "is no MCAP file"),
+        (["RUN", "--from", "soon"], 64, "no place in a recording"),
+        (["RUN", "--step", "99"], 64, "call 99 of any worker is not recorded"),
+        (["RUN", "--speed", "0"], 2, "no number above 0"),
+        (["RUN", "--endpoint", "tcp://127.0.0.1:9", "--timeout", "0.5"], 69, "no bridge answers"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    run: Path, tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    arguments = [str(run) if argument == "RUN" else argument for argument in arguments]
+    ended = subprocess.run(
+        command(*arguments),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert ended.returncode == code, ended.stderr
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+# -- in a terminal ------------------------------------------------------------------------------
+
+
+class Terminal:
+    """What a person sees, and a way to type."""
+
+    def __init__(self, descriptor: int, process: subprocess.Popen[bytes]) -> None:
+        self._descriptor = descriptor
+        self.process = process
+        self.seen = ""
+
+    def type(self, keys: str) -> None:
+        os.write(self._descriptor, keys.encode())
+
+    def read(self) -> str:
+        os.set_blocking(self._descriptor, False)
+        with suppress(BlockingIOError, OSError):
+            while data := os.read(self._descriptor, 4096):
+                self.seen += data.decode(errors="replace")
+        return self.seen
+
+
+@contextmanager
+def terminal(arguments: list[str]) -> Iterator[Terminal]:
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
+    process = subprocess.Popen(
+        arguments,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(follower)
+    try:
+        yield Terminal(leader, process)
+    finally:
+        process.kill()
+        process.wait(DEADLINE)
+        os.close(leader)
+
+
+def test_the_keys_of_rosbag2s_player_and_the_way_back(plugin: Plugin, run: Path) -> None:
+    with served(plugin) as bridge:
+        options = ["--endpoint", bridge.endpoint, "--start-paused"]
+        with terminal(command(run, *options)) as person:
+
+            def playing(value: str) -> None:
+                eventually(
+                    lambda: (
+                        person.read() and plugin.dsp_path.exists() and value in plugin.program()
+                    ),
+                    f"the plugin has {value}; {person.seen}",
+                )
+
+            eventually(lambda: "space pauses" in person.read(), "the keys are told")
+            person.type("\x1b[C\x1b[C")
+            playing("0.12")
+            person.type("\x1bOC")
+            playing("0.13")
+            person.type("\x1b[D\x1b[D")
+            playing("0.11")
+            person.type("\x1b[A\x1b[A\x1b[B\x1b[B\x1b[B")
+            eventually(lambda: "0.909×" in person.read(), "up and down change the speed")
+            person.type(" ")
+            eventually(lambda: "paused, " not in person.read()[-300:], "it goes on")
+            person.type(" q")
+            assert person.process.wait(DEADLINE) == 0
+            eventually(lambda: "states sent" in person.read(), "it says what became of it")
+        assert "left" not in bridge.log()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_leaves_cleanly_when_it_is_interrupted(
+    plugin: Plugin, run: Path, number: signal.Signals
+) -> None:
+    with served(plugin) as bridge:
+        process = subprocess.Popen(
+            command(run, "--endpoint", bridge.endpoint, "--loop", "--speed", "0.5"),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        eventually(plugin.dsp_path.exists, "it plays")
+        process.send_signal(number)
+        _, said = process.communicate(timeout=DEADLINE)
+        assert process.returncode == 130
+        assert "states sent" in said
+        assert "Traceback" not in said
