@@ -10,7 +10,7 @@ from importlib.metadata import version
 from faustwire.errors import FaustwireError
 from faustwire_bridge import logs
 from faustwire_bridge.commands import compile as compile_
-from faustwire_bridge.commands import follow, keys, replay, serve, status, watch
+from faustwire_bridge.commands import doctor, follow, keys, replay, serve, status, watch
 from faustwire_bridge.lock import LockedError
 from faustwire_bridge.watching.connection import UnreachableError
 
@@ -22,7 +22,7 @@ _EXIT_CODES: dict[type[Exception], int] = {
     follow.NotSteeredError: 77,
 }
 
-_COMMANDS = (serve, status, watch, follow, replay, keys, compile_)
+_COMMANDS = (serve, status, watch, follow, doctor, replay, keys, compile_)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

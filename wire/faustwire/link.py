@@ -71,6 +71,7 @@ class Link:
     """One connection, of a socket that connects to one endpoint.
 
     Attributes:
+        secured: whether it uses keys.
         refused: nobody listens there.
         ended: libzmq will not try again by itself; a new socket may.
     """
@@ -85,7 +86,7 @@ class Link:
         self.ended = False
         self.refused = False
         self._endpoint = endpoint
-        self._secured = secured
+        self.secured = secured
         self._stage = _Stage.IDLE
         # Why the last try failed, for as long as the next one has come no further.
         self._why: str | None = None
@@ -148,10 +149,10 @@ class Link:
             self.ended = True
         elif event == zmq.Event.HANDSHAKE_FAILED_NO_DETAIL and value == errno.EAGAIN:
             self._failed(_SILENT)
-        elif value == zmq.Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH and self._secured:
+        elif value == zmq.Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH and self.secured:
             self._failed(_NO_KEYS_THERE)
         else:
-            self._failed(_OTHER_KEY if self._secured else _WANTS_KEYS)
+            self._failed(_OTHER_KEY if self.secured else _WANTS_KEYS)
         self._handshake_failed = True
 
     def _failed(self, why: str, value: int = 0) -> None:

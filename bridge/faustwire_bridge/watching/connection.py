@@ -64,6 +64,11 @@ class Connection:
         return self._link.up
 
     @property
+    def secured(self) -> bool:
+        """Whether it uses keys."""
+        return self._link.secured
+
+    @property
     def trouble(self) -> str | None:
         """One line about why nothing is heard and what to do; None: it is not known."""
         return self._link.trouble or self._misunderstood

@@ -17,9 +17,9 @@ from faustwire.errors import FaustwireError
 from faustwire.keys import KeyRing, secure
 from faustwire.messages import Message, State, ToBridge
 from faustwire.rendezvous import events_endpoint, rendezvous
+from faustwire_bridge.plugin_files import DSP_PATH
 from faustwire_bridge.watching.connection import Connection, UnreachableError
 
-DSP_PATH = "/tmp/adac-live.dsp"  # noqa: S108 - the reference's default
 _ENDPOINT = re.compile(r"tcp://\S+:\d{1,5}|ipc://\S+")
 
 
@@ -61,24 +61,36 @@ class Target:
                     return message
             raise self.unreachable(connection)
 
+    def line(self) -> Connection:
+        """A connection to the bridge itself."""
+        return self._connection(zmq.DEALER, self.endpoint)
+
     def ask(self, question: ToBridge) -> Message:
         """Its answer.
 
         Raises:
             UnreachableError: none came in time.
         """
-        with closing(self._connection(zmq.DEALER, self.endpoint)) as connection:
-            end = time.monotonic() + self.timeout
-            sent = False
-            while not sent and time.monotonic() < end:
-                sent = connection.settle(end - time.monotonic()) and connection.send(question)
-                if not sent:
-                    # The monitor tells of a connection a little before the socket can send.
-                    time.sleep(0.005)
-            answer = connection.receive(max(0.0, end - time.monotonic()))
-            if answer is None:
-                raise self.unreachable(connection)
-            return answer
+        with closing(self.line()) as line:
+            return self.ask_over(line, question)
+
+    def ask_over(self, line: Connection, question: ToBridge) -> Message:
+        """Its answer, over a connection that serves for more than one question.
+
+        Raises:
+            UnreachableError: none came in time.
+        """
+        end = time.monotonic() + self.timeout
+        sent = False
+        while not sent and time.monotonic() < end:
+            sent = line.settle(end - time.monotonic()) and line.send(question)
+            if not sent:
+                # The monitor tells of a connection a little before the socket can send.
+                time.sleep(0.005)
+        answer = line.receive(max(0.0, end - time.monotonic()))
+        if answer is None:
+            raise self.unreachable(line)
+        return answer
 
     def _connection(self, kind: int, endpoint: str) -> Connection:
         return Connection(kind, endpoint, lambda made: secure(made, self.endpoint, self.keyring))
@@ -116,6 +128,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a bridge elsewhere, for instance tcp://studio:5555; its events come from the next "
         "port (default: the environment's FAUSTWIRE_ENDPOINT, if there is one)",
     )
+    add_keys_and_timeout(parser)
+
+
+def add_keys_and_timeout(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told how to reach it."""
     parser.add_argument(
         "--keys",
         metavar="DIR",

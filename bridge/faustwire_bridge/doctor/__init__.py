@@ -1,0 +1,1 @@
+"""``faustwire doctor``: is all that a bridge and its workers need as it should be?"""
