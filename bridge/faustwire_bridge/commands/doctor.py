@@ -81,11 +81,15 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _findings(checks: dict[str, Check], subject: Subject) -> Iterator[tuple[str, Finding]]:
     for name, check in checks.items():
-        try:
-            for finding in check(subject):
-                yield name, finding
-        except (FaustwireError, OSError) as problem:
-            yield name, Finding(PROBLEM, str(problem))
+        for finding in _found(check, subject):
+            yield name, finding
+
+
+def _found(check: Check, subject: Subject) -> Iterator[Finding]:
+    try:
+        yield from check(subject)
+    except (FaustwireError, OSError) as problem:
+        yield Finding(PROBLEM, str(problem))
 
 
 def _print(name: str, finding: Finding) -> None:

@@ -9,10 +9,12 @@ import sys
 
 from faustwire.keys import KeyRing
 from faustwire.rendezvous import rendezvous
+from faustwire_bridge.choices import WORDS, choice
 from faustwire_bridge.commands import Commands
 from faustwire_bridge.core import Rules
 from faustwire_bridge.gates.compiler import TIMEOUT_SECONDS
 from faustwire_bridge.gates.sound import MAX_GAIN_DB, MAX_JUMP_DB, Limits
+from faustwire_bridge.plugin_files import CONFIG_PATH, DSP_PATH
 from faustwire_bridge.server import Settings, serve
 from faustwire_bridge.throttle import COST_MULTIPLE
 
@@ -30,14 +32,14 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--dsp-path",
-        default="/tmp/adac-live.dsp",  # noqa: S108 - the reference's default
+        default=DSP_PATH,
         metavar="FILE",
         help="the .dsp to keep; its name must not change while the plugin runs "
         "(default: %(default)s)",
     )
     parser.add_argument(
         "--config-path",
-        default="/tmp/faust-current-dsp.txt",  # noqa: S108 - hard-wired in the plugin
+        default=CONFIG_PATH,
         metavar="FILE",
         help="the plugin's config file; its first line is kept naming the .dsp "
         "(default: %(default)s, which the plugin has hard-wired)",
@@ -63,6 +65,20 @@ def add(commands: Commands) -> None:
         "--insecure",
         action="store_true",
         help="allow --bind beyond this machine without keys: whoever reaches it can publish",
+    )
+    parser.add_argument(
+        "--follow",
+        nargs="+",
+        default=["latest"],
+        metavar="WORD",
+        help=f"whom the plugin plays, of several workers: {WORDS}; `faustwire follow` changes it "
+        "(default: latest)",
+    )
+    parser.add_argument(
+        "--settle",
+        action="store_true",
+        help="write a worker's newest snapshot, if only time turned it down, when its time has "
+        "come: the plugin always ends on the newest state",
     )
     parser.add_argument(
         "--leave-when-idle",
@@ -148,6 +164,8 @@ def _serve(options: argparse.Namespace) -> int:
             place=rendezvous(options.dsp_path),
             config_path=options.config_path,
             rules=Rules(
+                follow=choice(options.follow),
+                settle=options.settle,
                 leave_when_idle=options.leave_when_idle,
                 cost_multiple=options.cost_multiple,
                 limits=Limits(options.allow_unstable, options.max_gain_db, options.max_jump_db),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from faustwire.keys import KeyFileError
-from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subject
+from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Subject
 
 
 def keys(subject: Subject) -> Iterator[Finding]:
@@ -18,12 +18,15 @@ def keys(subject: Subject) -> Iterator[Finding]:
         )
         return
     for check in (_own, _known, _enrolled):
-        try:
-            yield from check(subject)
-        except KeyFileError as problem:
-            yield Finding(PROBLEM, str(problem))
-        except OSError as problem:
-            yield Finding(PROBLEM, f"{problem.filename or folder}: {problem.strerror}")
+        yield from _told(check, subject)
+
+
+def _told(check: Check, subject: Subject) -> Iterator[Finding]:
+    """What is wrong with one file hides nothing about the others."""
+    try:
+        yield from check(subject)
+    except KeyFileError as problem:
+        yield Finding(PROBLEM, str(problem))
 
 
 def _own(subject: Subject) -> Iterator[Finding]:

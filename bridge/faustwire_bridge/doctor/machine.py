@@ -66,7 +66,8 @@ def _compile(program: str) -> Answer:
         while True:
             deadline = compiler.deadline()
             patience = 0.0 if deadline is None else max(0.0, deadline - time.monotonic())
-            select.select([compiler.fileno()], [], [], patience)
+            child = compiler.fileno()
+            select.select([] if child is None else [child], [], [], patience)
             answer = compiler.receive()
             if answer is not None:
                 return answer
