@@ -6,7 +6,8 @@ again. The order of the decisions on a snapshot is a table in ``docs/architectur
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import json
+from dataclasses import asdict, dataclass, field, replace
 
 from faustwire.messages import (
     HOLDS_BACK,
@@ -99,6 +100,23 @@ class Rules:
     cost_multiple: float = COST_MULTIPLE
     limits: Limits = field(default_factory=Limits)
     sees_all: bool = False
+
+    def to_text(self) -> str:
+        """The rules as a recording keeps them; ``from_text`` reads them again."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> Rules:
+        """The rules that ``to_text`` has written.
+
+        Raises:
+            ValueError: the text is no such thing.
+            TypeError: the same.
+        """
+        known = json.loads(text)
+        return cls(
+            **{**known, "follow": Choice(**known["follow"]), "limits": Limits(**known["limits"])}
+        )
 
 
 @dataclass(frozen=True)
@@ -210,6 +228,9 @@ class Core:
                 self.playing = replace(self.playing, program=None)
                 return []
             case Noticed(kind, detail):
+                if kind == "recording-stopped":
+                    self.welcome = replace(self.welcome, recording="")
+                    self._rules = replace(self._rules, sees_all=False)
                 return [self._happened(now, kind, detail)]
             case Tick():
                 return self._tick(now)

@@ -32,8 +32,10 @@ def encode(event: Event) -> bytes:
         KeyError: one that has no place in the journal: a message is recorded as it came.
     """
     body = {"event": _NAMES[type(event)]}
+    if not isinstance(event, exchange.Judged):
+        body |= asdict(event)
     # Problems name files, whose names may be no Unicode.
-    data: bytes = msgpack.packb(body | asdict(event), unicode_errors="surrogateescape")
+    data: bytes = msgpack.packb(body, unicode_errors="surrogateescape")
     return data
 
 
@@ -55,7 +57,8 @@ def decode(data: bytes) -> Event:
     kind = _TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
         raise MessageError(f"unknown event {shown(name)}")
-    event: Event = _made(kind, body)
+    # What was judged follows from the snapshot; a recording only tells when it was.
+    event: Event = exchange.Judged() if kind is exchange.Judged else _made(kind, body)
     return event
 
 
@@ -129,12 +132,15 @@ _CHECKS: dict[str, _Check] = {
 _TYPES: dict[str, type[Event]] = {
     "lost": exchange.Lost,
     "unreadable": exchange.Unreadable,
+    "judged": exchange.Judged,
+    "judge-failed": exchange.JudgeFailed,
     "compiled": exchange.Compiled,
     "compile-failed": exchange.CompileFailed,
     "unchecked": exchange.Unchecked,
     "written": exchange.Written,
     "write-failed": exchange.WriteFailed,
     "dsp-changed": exchange.DspChanged,
+    "noticed": exchange.Noticed,
     "tick": exchange.Tick,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}

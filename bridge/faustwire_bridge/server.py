@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zmq
 
@@ -29,13 +29,34 @@ from faustwire_bridge.gates.judge import JudgeProcess
 from faustwire_bridge.lock import locked, sign
 from faustwire_bridge.plugin_files import PluginFiles
 
+if TYPE_CHECKING:
+    from faustwire_bridge.recorder import Recorder
+
 _log = logging.getLogger("faustwire.bridge")
 
 # Messages taken in one go before time is looked at again.
 _BATCH = 64
 # Events that a verdict says as well, with more figures.
 _TOLD_BY_VERDICT = ("published", "held-back")
+# A recording closes what a kill would lose at least as often.
+_RECORDER_SECONDS = 0.5
 _DIGITS = re.compile(r"[\d.]+")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What to record.
+
+    Attributes:
+        target: a file that is not there yet and ends in ``.mcap``; else a folder.
+        published_only: leave out the snapshots that are not published.
+        max_bytes, max_seconds: when another file is begun.
+    """
+
+    target: str
+    published_only: bool = False
+    max_bytes: int = 2**30
+    max_seconds: float = 3600.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +74,7 @@ class Settings:
         faust_libraries: whether the plugin's machine has the Faust libraries.
         compile_timeout: seconds that libfaust may take.
         compile_memory_bytes: that it may take.
+        recording: where to record to, and how; None: nowhere.
         on_ready: is called with the bound endpoints once workers can connect.
     """
 
@@ -66,6 +88,7 @@ class Settings:
     faust_libraries: bool = True
     compile_timeout: float = TIMEOUT_SECONDS
     compile_memory_bytes: int = MEMORY_BYTES
+    recording: Recording | None = None
     on_ready: Callable[[list[str]], None] | None = None
 
 
@@ -95,8 +118,11 @@ def serve(settings: Settings) -> None:
         _log.info(
             "ready", extra={"dsp": str(files.dsp_path), "endpoints": " ".join(opened.endpoints)}
         )
-        with _gates(settings) as gates:
-            _Shell(opened, signals, files, gates, settings).run()
+        with _gates(settings) as gates, _recorder(settings) as recorder:
+            shell = _Shell(
+                opened, signals, files, gates=gates, recorder=recorder, settings=settings
+            )
+            shell.run()
     if settings.rules.leave_when_idle:
         place.clear()
 
@@ -112,17 +138,20 @@ class _Shell:
         opened: Doors,
         signals: socket.socket,
         files: PluginFiles,
+        *,
         gates: _Gates,
+        recorder: Recorder | None,
         settings: Settings,
     ) -> None:
         self._doors = opened
         self._signals = signals
         self._files = files
         self._checker, self._judge = gates
+        self._recorder = recorder
         now = time.monotonic()
-        self._core = core.Core(
-            Welcome(os.getpid(), socket.gethostname(), str(files.dsp_path)), now, settings.rules
-        )
+        recording = "" if settings.recording is None else settings.recording.target
+        welcome = Welcome(os.getpid(), socket.gethostname(), str(files.dsp_path), recording)
+        self._core = core.Core(welcome, now, settings.rules)
         self._broadcast = Broadcast(now)
         self._failing: str | None = None
         self._stopping: str | None = None
@@ -141,6 +170,7 @@ class _Shell:
             if deadline is not None and time.monotonic() >= deadline:
                 self._handle_safely(exchange.Tick())
             self._tell_watchers()
+            self._keep_recording()
         _log.info("stopped", extra={"why": self._stopping})
 
     def _wait(self) -> dict[Any, int]:
@@ -157,6 +187,8 @@ class _Shell:
     def _patience_ms(self) -> int:
         deadlines = [self._core.deadline(), self._checker.deadline(), self._judge.deadline()]
         known = [deadline for deadline in deadlines if deadline is not None]
+        if self._recorder is not None:
+            known.append(time.monotonic() + _RECORDER_SECONDS)
         soonest = min([self._broadcast.deadline(), *known])
         return max(0, int((soonest - time.monotonic()) * 1000) + 1)
 
@@ -165,11 +197,13 @@ class _Shell:
             came = self._doors.receive()
             if came is None:
                 return
-            self._handle_safely(self._event(came))
+            self._handle_safely(self._event(came), came)
 
-    def _handle_safely(self, event: exchange.Event) -> None:
+    def _handle_safely(self, event: exchange.Event, came: Came | None = None) -> None:
         try:
-            self._handle(event)
+            if came is not None and self._dsp_was_changed():
+                self._handle(exchange.DspChanged())
+            self._handle(event, came)
         except Exception:  # noqa: BLE001 - one message must not end the bridge for everybody else
             _log.exception("internal error, the message is dropped")
 
@@ -183,26 +217,33 @@ class _Shell:
             return exchange.Unreadable(peer, str(problem), problem.seq)
         return exchange.Arrived(peer, message, came.user, len(frames[0]))
 
-    def _handle(self, event: exchange.Event) -> None:
-        if isinstance(event, exchange.Arrived) and self._dsp_was_changed():
-            self._handle(exchange.DspChanged())
+    def _handle(self, event: exchange.Event, came: Came | None = None) -> None:
+        # The recording has the same clock, to the digit: a replay decides the same.
+        now_ns = time.monotonic_ns()
+        if self._recorder is not None:
+            if came is not None and len(came.frames) == 1:
+                self._recorder.arrived(now_ns, came.peer, came.frames[0], came.user)
+            else:
+                self._recorder.took(now_ns, event)
         self._broadcast.changed()
-        for instruction in self._core.handle(event, time.monotonic()):
-            outcome = self._do(instruction)
+        for instruction in self._core.handle(event, now_ns * 1e-9):
+            outcome = self._do(instruction, now_ns)
             if outcome is not None:
                 self._handle(outcome)
 
     def _dsp_was_changed(self) -> bool:
         return self._core.playing.program is not None and not self._files.intact()
 
-    def _do(self, instruction: exchange.Instruction) -> exchange.Event | None:
+    def _do(self, instruction: exchange.Instruction, now_ns: int) -> exchange.Event | None:
         """Follow an instruction; what came of it, where that is known at once."""
         match instruction:
             case exchange.Send(peer, message, again):
                 if isinstance(message, Verdict) and not again:
                     self._tell(peer, message)
-                return self._send(peer, message)
+                return self._send(peer, message, now_ns)
             case exchange.Happened(event):
+                if self._recorder is not None:
+                    self._recorder.happened(now_ns, event)
                 if event.kind not in _TOLD_BY_VERDICT:
                     told = {"worker": event.worker} if event.worker else {}
                     _log.info("%s", event.kind, extra={**told, "what": event.detail})
@@ -231,13 +272,30 @@ class _Shell:
             return exchange.WriteFailed(_explain(problem))
         return exchange.Written()
 
-    def _send(self, peer: bytes, message: ToPeer) -> exchange.Lost | None:
+    def _send(self, peer: bytes, message: ToPeer, now_ns: int) -> exchange.Lost | None:
+        data = codec.encode(message)
+        session = self._core.sessions.at(peer)
+        if self._recorder is not None and session is not None and isinstance(message, Welcome):
+            self._recorder.identified(peer, session.hello, session.user)
         try:
-            if not self._doors.send(peer, codec.encode(message)):
-                _log.debug("a worker does not read its verdicts", extra={"peer": peer.hex()})
+            sent = self._doors.send(peer, data)
         except GoneError:
             return exchange.Lost(peer)
+        if not sent:
+            _log.debug("a worker does not read its verdicts", extra={"peer": peer.hex()})
+        elif self._recorder is not None:
+            self._recorder.sent(now_ns, peer, data, message)
         return None
+
+    def _keep_recording(self) -> None:
+        if self._recorder is None:
+            return
+        self._recorder.tick(time.monotonic_ns())
+        problem = self._recorder.problem
+        if problem is not None:
+            _log.error("the recording has stopped: %s", problem)
+            self._recorder = None
+            self._handle_safely(exchange.Noticed("recording-stopped", problem))
 
     def _tell(self, peer: bytes, verdict: Verdict) -> None:
         """Log a verdict; a cause that holds back step after step is told once."""
@@ -291,6 +349,27 @@ def _gates(settings: Settings) -> Iterator[_Gates]:
         )
         with closing(compiler):
             yield _Gates(Checker(compiler), judge)
+
+
+@contextmanager
+def _recorder(settings: Settings) -> Iterator[Recorder | None]:
+    recording = settings.recording
+    if recording is None:
+        yield None
+        return
+    # What it needs takes a tenth of a second to import, and most bridges do not record.
+    from faustwire.recording import Rotation  # noqa: PLC0415
+    from faustwire_bridge import recorder  # noqa: PLC0415
+
+    begun = recorder.begin(
+        recording.target,
+        dsp_path=str(settings.place.dsp_path),
+        rules={"rules": settings.rules.to_text()},
+        published_only=recording.published_only,
+        rotation=Rotation(recording.max_bytes, recording.max_seconds),
+    )
+    with closing(begun):
+        yield begun
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from faustwire_bridge.core import Rules
 from faustwire_bridge.gates.compiler import TIMEOUT_SECONDS
 from faustwire_bridge.gates.sound import MAX_GAIN_DB, MAX_JUMP_DB, Limits
 from faustwire_bridge.plugin_files import CONFIG_PATH, DSP_PATH
-from faustwire_bridge.server import Settings, serve
+from faustwire_bridge.server import Recording, Settings, serve
 from faustwire_bridge.throttle import COST_MULTIPLE
 
 
@@ -97,8 +97,39 @@ def add(commands: Commands) -> None:
         help="debug tells every verdict (default: %(default)s)",
     )
     parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
+    _add_recording(parser)
     _add_gates(parser)
     parser.set_defaults(run=_serve)
+
+
+def _add_recording(parser: argparse.ArgumentParser) -> None:
+    recording = parser.add_argument_group(
+        "recording", "All that arrives and leaves, to be replayed; see docs/recording.md."
+    )
+    recording.add_argument(
+        "--record",
+        metavar="DIR|FILE",
+        help="record to a folder, or to a file that ends in .mcap and is not there yet",
+    )
+    recording.add_argument(
+        "--record-published",
+        action="store_true",
+        help="record only the snapshots that are published; else workers send every call",
+    )
+    recording.add_argument(
+        "--record-size",
+        type=_above_zero,
+        default=Recording.max_bytes / 2**20,
+        metavar="MIB",
+        help="begin another file after so many MiB (default: %(default)g)",
+    )
+    recording.add_argument(
+        "--record-age",
+        type=_above_zero,
+        default=Recording.max_seconds,
+        metavar="SECONDS",
+        help="begin another file after so long (default: %(default)g)",
+    )
 
 
 def _add_gates(parser: argparse.ArgumentParser) -> None:
@@ -166,6 +197,7 @@ def _serve(options: argparse.Namespace) -> int:
             rules=Rules(
                 follow=choice(options.follow),
                 settle=options.settle,
+                sees_all=options.record is not None and not options.record_published,
                 leave_when_idle=options.leave_when_idle,
                 cost_multiple=options.cost_multiple,
                 limits=Limits(options.allow_unstable, options.max_gain_db, options.max_jump_db),
@@ -176,10 +208,18 @@ def _serve(options: argparse.Namespace) -> int:
             compiles=not options.no_compile_gate,
             faust_libraries=not options.no_faust_libraries,
             compile_timeout=options.compile_timeout,
+            recording=_recording(options),
             on_ready=_print_ready if options.print_ready else None,
         )
     )
     return 0
+
+
+def _recording(options: argparse.Namespace) -> Recording | None:
+    if options.record is None:
+        return None
+    max_bytes = int(options.record_size * 2**20)
+    return Recording(options.record, options.record_published, max_bytes, options.record_age)
 
 
 def _print_ready(endpoints: list[str]) -> None:
