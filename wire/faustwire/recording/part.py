@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ _MAX_SUMMARY_BYTES = 2**26
 # Places that look like the head of a chunk and are none; each costs up to a chunk's unpacking.
 _MAX_CANDIDATES = 1000
 _BLOCK = 2**20
+_MARK = re.compile("[0-9a-f]{32}")
 # Records that come between chunks and say so by their lengths.
 _FIXED = {int(Opcode.DATA_END): 4, int(Opcode.FOOTER): 20}
 
@@ -264,7 +266,8 @@ class Part:
         A message may hold bytes that look like a chunk, put there on purpose: only one that
         carries this file's mark counts, which nobody knew before there was the file.
         """
-        mark = bytes.fromhex(self.metadata.get("mark", ""))
+        said = self.metadata.get("mark", "")
+        mark = bytes.fromhex(said) if _MARK.fullmatch(said) else b""
         while mark and candidates and offset < size:
             file.seek(offset)
             block = file.read(_BLOCK)

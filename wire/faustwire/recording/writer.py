@@ -7,6 +7,7 @@ import re
 import secrets
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -104,6 +105,7 @@ class RecordingWriter:
             self._part.close_chunk(at_ns)
             if self._part.is_full(at_ns, channel, self._rotation):
                 self._part.close()
+                self._part = None  # Should there be no other.
                 self._part = self._next_part(at_ns)
             self._part.write(at_ns, channel, data)
         except OSError as problem:
@@ -130,7 +132,11 @@ class RecordingWriter:
         self._number += 1
         descriptor, self.path = self._names.open_next()
         said = {"part": str(self._number), "opened_ns": str(now_ns)}
-        return _Part(descriptor, {"format": str(FORMAT), **self._metadata, **said})
+        try:
+            return _Part(descriptor, {"format": str(FORMAT), **self._metadata, **said})
+        except OSError:
+            self.path.unlink(missing_ok=True)  # Nothing was written to it.
+            raise
 
     def _stop(self, problem: OSError) -> None:
         what = problem.strerror or type(problem).__name__
@@ -261,7 +267,7 @@ class _Output:
     """What the library writes to: it reaches the file in whole records, in one go."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self._descriptor: int | None = descriptor
         self._written = 0
         self._pending = bytearray()
 
@@ -274,19 +280,19 @@ class _Output:
 
     def flush(self) -> None:
         view = memoryview(bytes(self._pending))
-        while view:
+        while view and self._descriptor is not None:
             view = view[os.write(self._descriptor, view) :]
         self._written += len(self._pending)
         self._pending.clear()
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def abandon(self) -> None:
         """Leave nothing half written behind: cutting works on a disk that is full."""
-        try:
-            os.ftruncate(self._descriptor, self._written)
-        except OSError:
-            pass  # Readers know what half a record is.
-        finally:
-            os.close(self._descriptor)
+        with suppress(OSError):  # Readers know what half a record is.
+            if self._descriptor is not None:
+                os.ftruncate(self._descriptor, self._written)
+            self.close()
