@@ -11,8 +11,10 @@ from bridges import Plugin
 
 
 @pytest.fixture(autouse=True)
-def _no_endpoint_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No endpoint, and no keys but those that a test makes."""
     monkeypatch.delenv("FAUSTWIRE_ENDPOINT", raising=False)
+    monkeypatch.setenv("FAUSTWIRE_KEYS", str(tmp_path / "default-keys"))
 
 
 @pytest.fixture

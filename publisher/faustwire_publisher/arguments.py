@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from faustwire.codec import MAX_METRICS
+from faustwire.keys import KeyRing
 from faustwire.validation import MAX_NAME
 from faustwire_publisher.errors import ArgumentError
 
@@ -64,3 +66,18 @@ def metric_values(metrics: Mapping[str, Any] | None) -> dict[str, float]:
 def _scalar(value: Any) -> float:
     # A loss is handed over as it is, with its graph.
     return float(value.detach() if hasattr(value, "detach") else value)
+
+
+def knows(keyring: KeyRing, endpoint: str, keys: str | Path | None) -> bool:
+    """Whether a bridge's key is known; one that is to be used, ``keys``, must be.
+
+    Raises:
+        KeyFileError: a file of keys can't be used.
+    """
+    known = keyring.bridge_key(endpoint) is not None
+    if keys is not None and not known:
+        raise ArgumentError(
+            f"keys={str(keys)!r}: the key of {endpoint} is not known there: run `faustwire keys` "
+            f"on its machine, and here the line that it prints, with --keys {keyring.folder}"
+        )
+    return known

@@ -20,6 +20,8 @@ from zmq.utils.monitor import recv_monitor_message
 
 from faustwire import codec
 from faustwire.errors import FaustwireError, MessageError, NonFiniteError
+from faustwire.keys import KeyFileError, KeyRing, secure
+from faustwire.link import EVENTS, Link
 from faustwire.messages import (
     Bye,
     Hello,
@@ -59,16 +61,9 @@ _FAREWELL_SECONDS = 1.0
 # The first pause is for a bridge that is just dying.
 _REVIVE_SECONDS = (0.05, 0.5, 1.0, 2.0, 5.0)
 _FAILED_HANDSHAKES = (
-    zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
-    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
-    | zmq.Event.HANDSHAKE_FAILED_AUTH
-)
-_NO_BRIDGE = "something answers there, but it is no faustwire bridge"
-_EVENTS = (
-    zmq.Event.CONNECTED
-    | zmq.Event.HANDSHAKE_SUCCEEDED
-    | zmq.Event.DISCONNECTED
-    | _FAILED_HANDSHAKES
+    zmq.Event.HANDSHAKE_FAILED_NO_DETAIL,
+    zmq.Event.HANDSHAKE_FAILED_PROTOCOL,
+    zmq.Event.HANDSHAKE_FAILED_AUTH,
 )
 
 
@@ -81,7 +76,6 @@ class Client:
         connections: how often a bridge has said Welcome; a new one may know nothing of the last.
         heard: when the bridge last sent anything, monotonic seconds.
         welcomed: when it last said Welcome.
-        trouble: one line about why there is no connection, where something is known.
     """
 
     def __init__(
@@ -91,6 +85,8 @@ class Client:
         revive: Callable[[], str | None] | None = None,
         *,
         steps_aside: bool = False,
+        keyring: KeyRing | None = None,
+        encrypted: bool = False,
     ) -> None:
         """Start the thread.
 
@@ -100,14 +96,20 @@ class Client:
             revive: is called, on the thread, while there is no connection: starts a bridge if
                 there is none and returns what is wrong, if anything.
             steps_aside: let whoever hands a message over go on first; nobody waits for it.
+            keyring: keys to use if the bridge's is among them.
+            encrypted: don't connect otherwise.
         """
         self.mailbox = Mailbox()
         self.bridge: Welcome | None = None
         self.connections = 0
         self.heard = 0.0
         self.welcomed = 0.0
-        self.trouble: str | None = None
         self._endpoint = endpoint
+        self._keyring = keyring
+        self._encrypted = encrypted
+        # What is wrong besides the connection; what is wrong with that, the link knows.
+        self._problem: str | None = None
+        self._link = Link(endpoint)
         self._hello = hello
         self._revive = revive
         self._steps_aside = steps_aside
@@ -117,6 +119,12 @@ class Client:
         self._waker.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="faustwire", daemon=True)
         self._thread.start()
+
+    @property
+    def trouble(self) -> str | None:
+        """One line about why there is no bridge, where something is known."""
+        # A bridge of this machine that is not there is about to be started.
+        return self._problem or (self._link.trouble if self._revive is None else None)
 
     def submit(self, ticket: Ticket) -> None:
         """Hand a message over; it takes the place of one that still waits to be sent."""
@@ -169,7 +177,7 @@ class Client:
     def _run(self) -> None:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._dealer = _dealer(context, self._endpoint)
-        self._monitor = self._dealer.get_monitor_socket(_EVENTS)
+        self._monitor = self._dealer.get_monitor_socket(EVENTS)
         self._connected = False
         self._revivals = 0
         self._next_revival = 0.0
@@ -237,7 +245,7 @@ class Client:
             return
         self._next_revival = now + _REVIVE_SECONDS[min(self._revivals, len(_REVIVE_SECONDS) - 1)]
         self._revivals += 1
-        self.trouble = self._revive()
+        self._problem = self._revive()
 
     def _dial(self, now: float) -> None:
         """Begin to connect, if it is time.
@@ -246,11 +254,32 @@ class Client:
         """
         if self._handshake_until is not None and now >= self._handshake_until:
             # What greets like a ZeroMQ of old, as a web server may, keeps ZeroMQ waiting for ever.
-            self.trouble = _NO_BRIDGE
             self._hang_up(now)
-        if self._next_dial is not None and now >= self._next_dial:
-            self._next_dial = None
-            self._dealer.connect(self._endpoint)
+        if self._next_dial is None or now < self._next_dial:
+            return
+        try:
+            # Each time anew: what was missing may have been enrolled or trusted meanwhile.
+            self._link.dial(self._secure())
+        except (FaustwireError, OSError) as problem:
+            self._problem = str(problem)
+            self._hang_up(now)
+            return
+        self._next_dial = None
+        self._dealer.connect(self._endpoint)
+
+    def _secure(self) -> bytes | None:
+        """Use our keys if the bridge's is known; our public one."""
+        if self._keyring is None:
+            return None
+        if secure(self._dealer, self._endpoint, self._keyring):
+            self._encrypted = True
+            return self._keyring.pair()[0]
+        if self._encrypted:
+            raise KeyFileError(
+                f"no key is known for {self._endpoint} in {self._keyring.folder}, and nothing is "
+                "sent in the clear: run `faustwire keys` there, and here the line that it prints"
+            )
+        return None
 
     def _hang_up(self, now: float) -> None:
         """Somebody took the call who is no bridge, as a tunnel whose other end is not there.
@@ -268,15 +297,17 @@ class Client:
     def _lose(self) -> None:
         if self._connected:
             self._revivals, self._next_revival = 0, 0.0
+            self._problem = None
         self._connected = False
         self._handshake_until = None
         self.bridge = None
 
     def _watch_connection(self) -> None:
         while self._monitor.poll(0):
-            event = recv_monitor_message(self._monitor)["event"]
+            message = recv_monitor_message(self._monitor)
             if self._next_dial is None:
-                self._note(event, time.monotonic())
+                self._link.take(message["event"], message["value"])
+                self._note(message["event"], time.monotonic())
 
     def _note(self, event: int, now: float) -> None:
         if event == zmq.Event.CONNECTED:
@@ -287,10 +318,7 @@ class Client:
             self._next_ping = 0.0
         elif event == zmq.Event.DISCONNECTED and self.bridge is not None:
             self._lose()
-        elif event == zmq.Event.DISCONNECTED:
-            self._hang_up(now)
-        else:
-            self.trouble = _NO_BRIDGE
+        elif event == zmq.Event.DISCONNECTED or event in _FAILED_HANDSHAKES:
             self._hang_up(now)
 
     def _receive(self) -> None:
@@ -303,12 +331,12 @@ class Client:
             try:
                 self._take(codec.decode(data))
             except MessageError as problem:
-                self.trouble = f"the bridge speaks another language: {problem}"
+                self._problem = f"the bridge speaks another language: {problem}"
 
     def _take(self, message: Message) -> None:
         match message:
             case Welcome():
-                self.bridge, self.trouble = message, None
+                self.bridge, self._problem = message, None
                 self.welcomed = self.heard
                 self.connections += 1
                 self._pause_ms = _RECONNECT_MS
@@ -320,7 +348,7 @@ class Client:
                 self._send_again_if_overdue()
             case Rejection(detail):
                 # Hello goes out with the next ping.
-                self.bridge, self.trouble = None, detail
+                self.bridge, self._problem = None, detail
 
     def _send_ticket(self, ticket: Ticket | None) -> None:
         if ticket is None:

@@ -18,9 +18,17 @@ from typing import TYPE_CHECKING, Any
 from faustwire.controls import sliders
 from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import Node
+from faustwire.keys import KeyRing
 from faustwire.messages import Hello, Reason, Snapshot, Source, Verdict
 from faustwire.rendezvous import file_path, rendezvous
-from faustwire_publisher.arguments import metric_values, number, period, remote_endpoint, text
+from faustwire_publisher.arguments import (
+    knows,
+    metric_values,
+    number,
+    period,
+    remote_endpoint,
+    text,
+)
 from faustwire_publisher.client import Client
 from faustwire_publisher.embedded import EmbeddedBridge
 from faustwire_publisher.errors import ArgumentError, ForkError, ModelError
@@ -70,7 +78,10 @@ class HotReload:
             later how it ended.
         timeout: seconds that a call waits at most. After one has waited in vain, calls don't wait
             until the bridge is found again or has answered one within this time.
-        keys: reserved for CURVE keys; must be None in this version.
+        keys: the folder of this machine's keys. With one, nothing is sent in the clear, so the key
+            of the bridge at ``endpoint`` must be known there (``faustwire keys trust``). Default:
+            the environment's FAUSTWIRE_KEYS, else ``~/.config/faustwire/keys``, for the bridges
+            that are known there. A bridge on this machine needs no keys.
 
     Raises:
         ValueError: an argument makes no sense (``faustwire.errors.FaustwireError`` covers all).
@@ -94,7 +105,7 @@ class HotReload:
         worker: str | None = None,
         wait: bool = True,
         timeout: float = _TIMEOUT_SECONDS,
-        keys: None = None,
+        keys: str | Path | None = None,
     ) -> None:
         self.fs = number("fs", fs, above=0)
         self.name = text("name", name)
@@ -104,10 +115,6 @@ class HotReload:
         self._controls = sliders(controls)
         self._wait = wait
         self._timeout = number("timeout", timeout, above=0)
-        if keys is not None:
-            raise ArgumentError(
-                "keys=…: CURVE is not in this version; reach a remote bridge by ssh -L"
-            )
         self._place = rendezvous(dsp_path)
         self._config_path = str(file_path(config_path, "config_path"))
         if str(self._place.dsp_path) == self._config_path:
@@ -115,6 +122,9 @@ class HotReload:
         remote = endpoint or os.environ.get("FAUSTWIRE_ENDPOINT")
         self._embedded = not remote
         self.endpoint = remote_endpoint(remote) if remote else self._place.endpoint
+        self._keyring = KeyRing(keys) if remote else None
+        # Known when it begins, known to the end: no fault may make it send in the clear.
+        self._encrypted = self._keyring is not None and knows(self._keyring, self.endpoint, keys)
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._client: Client | None = None
@@ -303,7 +313,14 @@ class HotReload:
             revive = None
             if self._embedded:
                 revive = EmbeddedBridge(self._place, self._config_path).revive
-            self._client = Client(self.endpoint, hello, revive, steps_aside=not self._wait)
+            self._client = Client(
+                self.endpoint,
+                hello,
+                revive,
+                steps_aside=not self._wait,
+                keyring=self._keyring,
+                encrypted=self._encrypted,
+            )
             self._farewell = weakref.finalize(self, _leave, self._client, self._timeout, self._pid)
         return self._client
 
@@ -356,15 +373,17 @@ class HotReload:
             self._notices.take(self._no_bridge(client, self._seq))
 
     def _no_bridge(self, client: Client, seq: int) -> Verdict:
+        trouble = client.trouble
         if client.bridge is not None:
             what = f"the bridge at {self.endpoint} (pid {client.bridge.pid}) does not answer "
             what += f"within {self._timeout:g} s"
         elif self._embedded:
             what = f"there is no bridge for {self._place.dsp_path} yet"
+            what += f" ({trouble})" if trouble else ""
         else:
-            what = f"no bridge answers at {self.endpoint}: is `faustwire serve` running there?"
-        trouble = f" ({client.trouble})" if client.trouble else ""
-        return Verdict(seq, False, Reason.NO_BRIDGE, what + trouble)
+            trouble = trouble or f"{self.endpoint} takes connections, but says nothing"
+            what = f"no bridge answers: {trouble}"
+        return Verdict(seq, False, Reason.NO_BRIDGE, what)
 
     def _end(self, verdict: Verdict) -> bool:
         """The verdict of this side, without the bridge."""

@@ -36,7 +36,10 @@ from faustwire_publisher.arguments import metric_values
         ({"name": ""}, "name=''"),
         ({"name": "x" * 300}, "1 to 256 characters"),
         ({"worker": 3}, "worker=3"),
-        ({"keys": "a.key"}, "CURVE is not in this version"),
+        (
+            {"keys": "/keys", "endpoint": "tcp://studio:5555"},
+            "key of tcp://studio:5555 is not known",
+        ),
     ],
 )
 def test_a_wrong_argument_is_named(plugin: Plugin, arguments: dict[str, Any], problem: str) -> None:

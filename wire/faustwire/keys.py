@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -240,11 +241,11 @@ class KeyRing:
                 raise
 
 
-def secure(socket: zmq.Socket[Any], endpoint: str, keyring: KeyRing) -> bool:
+def secure(client: zmq.Socket[Any], endpoint: str, keyring: KeyRing) -> bool:
     """Have a client's socket encrypt, and prove who it is, where the bridge's key is known.
 
     Args:
-        socket: a DEALER or SUB that is connected nowhere yet.
+        client: a DEALER or SUB that is connected nowhere yet.
         endpoint: the bridge's, as it was trusted; also for the socket of its events.
         keyring: this machine's.
 
@@ -259,10 +260,15 @@ def secure(socket: zmq.Socket[Any], endpoint: str, keyring: KeyRing) -> bool:
     if bridge is None:
         return False
     public, secret = keyring.pair()
-    socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
-    socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
-    socket.setsockopt(zmq.CURVE_SERVERKEY, bridge)
+    client.setsockopt(zmq.CURVE_PUBLICKEY, public)
+    client.setsockopt(zmq.CURVE_SECRETKEY, secret)
+    client.setsockopt(zmq.CURVE_SERVERKEY, bridge)
     return True
+
+
+def own_name() -> str:
+    """This machine's host name, as one that a key can be enrolled under."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname()).lstrip("._-")[:64] or "worker"
 
 
 def public_key(text: str) -> bytes:

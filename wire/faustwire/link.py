@@ -11,6 +11,8 @@ from enum import Enum, auto
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from faustwire.keys import own_name
+
 # What a monitor has to be asked for. Some twenty a second at most: read them, or the socket stops.
 EVENTS = (
     zmq.Event.CONNECT_DELAYED
@@ -53,10 +55,7 @@ _NO_KEYS_THERE = (
     "{endpoint} uses no keys, though this machine trusts one for it: nothing is sent in the clear; "
     "is it the right bridge?"
 )
-_NOT_ENROLLED = (
-    "{endpoint} does not know this machine's key: run `faustwire keys` here, and there the line "
-    "that it prints"
-)
+_NOT_ENROLLED = "{endpoint} does not know this machine's key: run there {enrol}"
 _NO_AUTHENTICATOR = "{endpoint} can't check keys at the moment (status {value}): restart the bridge"
 
 
@@ -87,6 +86,7 @@ class Link:
         self.refused = False
         self._endpoint = endpoint
         self.secured = secured
+        self._enrol = "the line that `faustwire keys` here prints"
         self._stage = _Stage.IDLE
         # Why the last try failed, for as long as the next one has come no further.
         self._why: str | None = None
@@ -103,6 +103,12 @@ class Link:
         if self.up:
             return None
         return self._why or self._say(_SILENT if self._stage is _Stage.ACCEPTED else _UNANSWERED)
+
+    def dial(self, public: bytes | None) -> None:
+        """Another try begins, with this key of ours or without any."""
+        self.secured = public is not None
+        if public is not None:
+            self._enrol = f"`faustwire keys enrol {own_name()} {public.hex()}`"
 
     def read(self, monitor: zmq.Socket[bytes]) -> None:
         """Take all that waits at the socket's monitor."""
@@ -160,4 +166,4 @@ class Link:
         self._why, self._handshake_failed = self._say(why, value), False
 
     def _say(self, sentence: str, value: int = 0) -> str:
-        return sentence.format(endpoint=self._endpoint, value=value)
+        return sentence.format(endpoint=self._endpoint, value=value, enrol=self._enrol)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 import socket
 import sys
 from collections.abc import Callable
 
 from faustwire.errors import FaustwireError
-from faustwire.keys import RIGHTS, KeyRing, public_key
+from faustwire.keys import RIGHTS, KeyRing, own_name, public_key
 from faustwire_bridge.commands import Commands
 
 
@@ -75,7 +74,7 @@ def _show(options: argparse.Namespace) -> int:
     _print(
         f"The public key of this machine:\n\n    {own}\n\n"
         "To publish from here, paste this on the machine where the bridge and the plugin run:\n\n"
-        f"    faustwire keys enrol {_as_name(host)} {own}\n\n"
+        f"    faustwire keys enrol {own_name()} {own}\n\n"
         "If the bridge runs here, paste this where the training runs:\n\n"
         f"    faustwire keys trust tcp://{host}:5555 {own}\n"
     )
@@ -107,7 +106,7 @@ def _trust(options: argparse.Namespace) -> int:
     _print(
         f"The bridge at {options.endpoint} is known. If it does not know this machine yet, paste "
         "this there:\n\n"
-        f"    faustwire keys enrol {_as_name(socket.gethostname())} {keyring.pair()[0].hex()}\n\n"
+        f"    faustwire keys enrol {own_name()} {keyring.pair()[0].hex()}\n\n"
         f"Then train with HotReload(…, endpoint={options.endpoint!r}), or with\n\n"
         f"    FAUSTWIRE_ENDPOINT={options.endpoint} python train.py\n"
     )
@@ -131,10 +130,6 @@ def _list(options: argparse.Namespace) -> int:
 def _spoken(rights: frozenset[str]) -> str:
     *others, last = [right for right in RIGHTS if right in rights]
     return f"{', '.join(others)} and {last}" if others else last
-
-
-def _as_name(host: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]", "-", host).lstrip("._-")[:64] or "worker"
 
 
 def _print(text: str) -> None:
