@@ -51,6 +51,16 @@ def remote_endpoint(value: Any) -> str:
     return str(value)
 
 
+def record_target(value: str | Path, endpoint: str | None) -> str:
+    """Where the bridge that is started here is to record to, as an absolute path."""
+    if endpoint:
+        raise ArgumentError(
+            f"record={str(value)!r}: the bridge at {endpoint} decides what it records; start it "
+            "with `faustwire serve --record DIR`"
+        )
+    return str(Path(value).expanduser().resolve())
+
+
 def metric_values(metrics: Mapping[str, Any] | None) -> dict[str, float]:
     """Metrics as plain numbers; a tensor of one element is one."""
     if metrics is None:

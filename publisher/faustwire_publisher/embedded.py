@@ -26,9 +26,10 @@ class EmbeddedBridge:
     The child is not ours alone, so nothing here stops it; it notices when we are gone.
     """
 
-    def __init__(self, place: Rendezvous, config_path: str) -> None:
+    def __init__(self, place: Rendezvous, config_path: str, record: str | None = None) -> None:
         self._place = place
         self._config_path = config_path
+        self._record = record
         self._child: subprocess.Popen[bytes] | None = None
 
     def revive(self) -> str | None:
@@ -64,6 +65,7 @@ class EmbeddedBridge:
         command += ["--log-level", "warning"]
         command += ["--dsp-path", os.fspath(self._place.dsp_path)]
         command += ["--config-path", self._config_path]
+        command += [] if self._record is None else ["--record", self._record]
         with self._place.log_path.open("ab") as log:
             child = subprocess.Popen(  # noqa: S603 - our own program
                 command,

@@ -26,6 +26,7 @@ from faustwire_publisher.arguments import (
     metric_values,
     number,
     period,
+    record_target,
     remote_endpoint,
     text,
 )
@@ -78,6 +79,11 @@ class HotReload:
             later how it ended.
         timeout: seconds that a call waits at most. After one has waited in vain, calls don't wait
             until the bridge is found again or has answered one within this time.
+        settle: have the bridge write the newest snapshot that came too soon when its time has come,
+            so that the plugin always ends on the newest state. ``update`` still returns False for
+            such a call, and calls cost what a published one costs in this process.
+        record: a folder, or a file that ends in ``.mcap``, to which the bridge that is started here
+            records the run; see docs/recording.md. While it does, every call is sent.
         keys: the folder of this machine's keys. With one, nothing is sent in the clear, so the key
             of the bridge at ``endpoint`` must be known there (``faustwire keys trust``). Default:
             the environment's FAUSTWIRE_KEYS, else ``~/.config/faustwire/keys``, for the bridges
@@ -105,6 +111,8 @@ class HotReload:
         worker: str | None = None,
         wait: bool = True,
         timeout: float = _TIMEOUT_SECONDS,
+        settle: bool = False,
+        record: str | Path | None = None,
         keys: str | Path | None = None,
     ) -> None:
         self.fs = number("fs", fs, above=0)
@@ -121,6 +129,8 @@ class HotReload:
             raise ArgumentError(f"dsp_path and config_path are the same file, {self._config_path}")
         remote = endpoint or os.environ.get("FAUSTWIRE_ENDPOINT")
         self._embedded = not remote
+        self._settle = bool(settle)
+        self._record = None if record is None else record_target(record, remote)
         self.endpoint = remote_endpoint(remote) if remote else self._place.endpoint
         self._keyring = KeyRing(keys) if remote else None
         # Known when it begins, known to the end: no fault may make it send in the clear.
@@ -309,10 +319,11 @@ class HotReload:
                 pid=self._pid,
                 every=self._every,
                 min_interval=self._min_interval,
+                settle=self._settle,
             )
             revive = None
             if self._embedded:
-                revive = EmbeddedBridge(self._place, self._config_path).revive
+                revive = EmbeddedBridge(self._place, self._config_path, self._record).revive
             self._client = Client(
                 self.endpoint,
                 hello,
@@ -364,6 +375,8 @@ class HotReload:
         self._digested = ticket
         self._hint = Hint(ticket, client.connections)
         self._proven = self._proven or ticket.verdict.published
+        if self._record is not None and client.bridge is not None:
+            self._notices.of_recording(client.bridge, self._record)
         self._notices.take(ticket.verdict, prompt=ticket.took <= self._timeout)
 
     def _tell_of_silence(self, client: Client) -> None:

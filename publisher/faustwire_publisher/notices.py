@@ -6,7 +6,7 @@ import inspect
 import logging
 import warnings
 
-from faustwire.messages import HOLDS_BACK, Reason, Verdict
+from faustwire.messages import HOLDS_BACK, Reason, Verdict, Welcome
 from faustwire_publisher.errors import FaustwireWarning
 
 _log = logging.getLogger("faustwire.publisher")
@@ -21,6 +21,7 @@ class Notices:
 
     def __init__(self) -> None:
         self._told: set[Reason] = set()
+        self._recording_missed = False
 
     def take(self, verdict: Verdict, *, prompt: bool = True) -> None:
         """Warn if this verdict is news, or note that a cause is over.
@@ -40,16 +41,30 @@ class Notices:
         """A cause is over, so that the next one is told again."""
         self._told.discard(reason)
 
+    def of_recording(self, bridge: Welcome, wanted: str) -> None:
+        """Warn, once, if the bridge does not record to where it was wanted."""
+        if self._recording_missed or bridge.recording == wanted:
+            return
+        self._recording_missed = True
+        does = f"records to {bridge.recording}" if bridge.recording else "records nothing"
+        _tell(
+            f"not recorded to {wanted}: the bridge for {bridge.dsp_path} (pid {bridge.pid}) was "
+            f"there before, and {does}; the training goes on"
+        )
+
     def _warn(self, verdict: Verdict) -> None:
         if verdict.reason in self._told:
             return
         self._told.add(verdict.reason)
-        text = f"not published ({verdict.reason}): {verdict.detail}; the training goes on"
-        try:
-            warnings.warn(text, FaustwireWarning, stacklevel=_outside())
-        except FaustwireWarning:
-            # Warnings were made errors; what happens to a plugin still must not end a training.
-            _log.warning(text)
+        _tell(f"not published ({verdict.reason}): {verdict.detail}; the training goes on")
+
+
+def _tell(text: str) -> None:
+    try:
+        warnings.warn(text, FaustwireWarning, stacklevel=_outside())
+    except FaustwireWarning:
+        # Warnings were made errors; what happens to a plugin still must not end a training.
+        _log.warning(text)
 
 
 def _outside() -> int:
