@@ -166,7 +166,7 @@ OURS, THEIRS, STRANGERS = (zmq.curve_keypair() for _ in range(3))
     ("keys", "secured", "words", "ended"),
     [
         ((THEIRS[0], OURS), True, None, False),
-        ((THEIRS[0], STRANGERS), True, "does not know this machine's key", True),
+        ((THEIRS[0], STRANGERS), True, "does not let this machine's key in", True),
         ((STRANGERS[0], OURS), True, "is not its key", False),
         (None, True, "wants keys", False),
         ((THEIRS[0], OURS), False, "in the clear", False),

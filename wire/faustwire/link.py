@@ -11,7 +11,7 @@ from enum import Enum, auto
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from faustwire.keys import own_name
+from faustwire.keys import RIGHTS, own_name
 
 # What a monitor has to be asked for. Some twenty a second at most: read them, or the socket stops.
 EVENTS = (
@@ -55,7 +55,10 @@ _NO_KEYS_THERE = (
     "{endpoint} uses no keys, though this machine trusts one for it: nothing is sent in the clear; "
     "is it the right bridge?"
 )
-_NOT_ENROLLED = "{endpoint} does not know this machine's key: run there {enrol}"
+_NOT_ENROLLED = (
+    "{endpoint} does not let this machine's key in: it is not enrolled there, or has no right to "
+    "{right}; run there {enrol}"
+)
 _NO_AUTHENTICATOR = "{endpoint} can't check keys at the moment (status {value}): restart the bridge"
 
 
@@ -75,17 +78,19 @@ class Link:
         ended: libzmq will not try again by itself; a new socket may.
     """
 
-    def __init__(self, endpoint: str, *, secured: bool = False) -> None:
+    def __init__(self, endpoint: str, *, secured: bool = False, right: str = "publish") -> None:
         """Nothing has been tried yet.
 
         Args:
             endpoint: where the socket connects.
             secured: whether it does so with keys.
+            right: what for, one of ``RIGHTS``.
         """
         self.ended = False
         self.refused = False
         self._endpoint = endpoint
         self.secured = secured
+        self._right = right
         self._enrol = "the line that `faustwire keys` here prints"
         self._stage = _Stage.IDLE
         # Why the last try failed, for as long as the next one has come no further.
@@ -108,7 +113,10 @@ class Link:
         """Another try begins, with this key of ours or without any."""
         self.secured = public is not None
         if public is not None:
-            self._enrol = f"`faustwire keys enrol {own_name()} {public.hex()}`"
+            # An enrolment takes the place of the one before, so it has the right to publish, too.
+            rights = ",".join(RIGHTS[: RIGHTS.index(self._right) + 1])
+            options = "" if self._right == "publish" else f" --rights {rights}"
+            self._enrol = f"`faustwire keys enrol {own_name()} {public.hex()}{options}`"
 
     def read(self, monitor: zmq.Socket[bytes]) -> None:
         """Take all that waits at the socket's monitor."""
@@ -166,4 +174,6 @@ class Link:
         self._why, self._handshake_failed = self._say(why, value), False
 
     def _say(self, sentence: str, value: int = 0) -> str:
-        return sentence.format(endpoint=self._endpoint, value=value, enrol=self._enrol)
+        return sentence.format(
+            endpoint=self._endpoint, value=value, right=self._right, enrol=self._enrol
+        )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -101,11 +99,7 @@ def _draw(console: Console, watched: Iterator[tuple[Sight, list[Entry]]]) -> Non
 def _print(console: Console, watched: Iterator[tuple[Sight, list[Entry]]]) -> None:
     from faustwire_bridge.watching.screen import line  # noqa: PLC0415
 
-    try:
-        for _, fresh in watched:
-            for entry in fresh:
-                console.print(line(entry), soft_wrap=True)
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # `faustwire watch | head`: Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    # A pipe that is closed, as by `head`, ends this with code 1 and no words: rich sees to it.
+    for _, fresh in watched:
+        for entry in fresh:
+            console.print(line(entry), soft_wrap=True)

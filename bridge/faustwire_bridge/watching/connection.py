@@ -29,14 +29,14 @@ class Connection:
     """One socket to one endpoint of a bridge, opened again where libzmq gives up."""
 
     def __init__(
-        self, kind: int, endpoint: str, secure: Callable[[zmq.Socket[bytes]], bool]
+        self, kind: int, endpoint: str, secure: Callable[[zmq.Socket[bytes]], bytes | None]
     ) -> None:
         """Connect; nobody has to be there.
 
         Args:
             kind: zmq.SUB, for all that is told, or zmq.DEALER.
             endpoint: of the bridge's events or of the bridge itself.
-            secure: has a socket use keys, where there are any, and tells whether it does.
+            secure: has a socket use keys, where there are any, and returns this machine's own.
 
         Raises:
             KeyFileError: a file of keys can't be used.
@@ -131,7 +131,8 @@ class Connection:
         made.setsockopt(zmq.IPV6, int("[" in self._endpoint))
         if self._kind == zmq.SUB:
             made.setsockopt(zmq.SUBSCRIBE, b"")
-        self._link = Link(self._endpoint, secured=self._secure(made))
+        self._link = Link(self._endpoint, right="watch" if self._kind == zmq.SUB else "steer")
+        self._link.dial(self._secure(made))
         self._monitor = made.get_monitor_socket(EVENTS)
         made.connect(self._endpoint)
         self._socket = made

@@ -93,7 +93,11 @@ class Target:
         return answer
 
     def _connection(self, kind: int, endpoint: str) -> Connection:
-        return Connection(kind, endpoint, lambda made: secure(made, self.endpoint, self.keyring))
+        return Connection(kind, endpoint, self._secure)
+
+    def _secure(self, made: zmq.Socket[bytes]) -> bytes | None:
+        secured = secure(made, self.endpoint, self.keyring)
+        return self.keyring.pair()[0] if secured else None
 
     def trouble(self, connection: Connection) -> str | None:
         """Why nothing comes over a connection and what to do; None: it is not known."""

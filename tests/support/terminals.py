@@ -1,0 +1,73 @@
+"""A program on a terminal of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_ESCAPES = re.compile(rb"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07)")
+
+
+class Terminal:
+    """What a program has written to its terminal so far."""
+
+    def __init__(self, process: subprocess.Popen[bytes], screen: int) -> None:
+        self.process = process
+        self._screen = screen
+        self.raw = b""
+
+    def until(self, words: str, seconds: float = 15.0) -> str:
+        """Read until some words are there; all that came since the last words.
+
+        Escape sequences are left out, so they need not stand in one colour.
+        """
+        begun, end = len(self.raw), time.monotonic() + seconds
+        while words not in (said := _ESCAPES.sub(b"", self.raw[begun:]).decode(errors="replace")):
+            assert time.monotonic() < end, f"{words!r} did not come: {said[-2000:]}"
+            self.read(0.1)
+        return said
+
+    def read(self, seconds: float) -> None:
+        """Take what comes within so many seconds."""
+        if select.select([self._screen], [], [], seconds)[0]:
+            # Linux's way of saying that the program has closed it.
+            with suppress(OSError):
+                self.raw += os.read(self._screen, 65536)
+
+    def resize(self, columns: int, lines: int) -> None:
+        size = struct.pack("HHHH", lines, columns, 0, 0)
+        fcntl.ioctl(self._screen, termios.TIOCSWINSZ, size)
+
+
+@contextmanager
+def terminal(*arguments: str, columns: int = 100, lines: int = 30) -> Iterator[Terminal]:
+    """``faustwire …`` on a terminal; it is ended with the block."""
+    screen, theirs = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "faustwire_bridge", *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**environment, "TERM": "xterm-256color"},
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = Terminal(process, screen)
+    shown.resize(columns, lines)
+    try:
+        yield shown
+    finally:
+        process.kill()
+        process.wait()
+        os.close(screen)
