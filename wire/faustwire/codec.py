@@ -267,7 +267,9 @@ def _metrics(value: Any) -> dict[str, float]:
 
 
 def _graph(value: Any) -> Any:
-    graph = plain.from_plain(value)
+    # Making numbers of a stranger's signalling NaN warns; validation finds it.
+    with np.errstate(invalid="ignore"):
+        graph = plain.from_plain(value)
     validation.check(graph)
     return graph
 

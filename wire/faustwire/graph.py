@@ -25,9 +25,7 @@ WHOLE = 1e-6
 
 def _own(values: ArrayLike) -> Array:
     """A private, read-only float64 copy: an optimiser may go on writing into the original."""
-    # A signalling NaN of a stranger's; `validation` finds it.
-    with np.errstate(invalid="ignore"):
-        array = np.array(values, dtype=np.float64, order="C")
+    array = np.array(values, dtype=np.float64, order="C")
     array.setflags(write=False)
     return array
 

@@ -66,8 +66,8 @@ def _node(plain: Any, path: str, depth: int) -> Node:
         raise GraphError(path, f"a name is longer than {MAX_NAME} characters")
     path = (name or kind) if path == "$" else f"{path}.{name or kind}"
     node = _TYPES[kind]
-    if unknown := sorted(str(key) for key in plain.keys() - _KNOWN[kind]):
-        raise GraphError(path, f"unknown field {shown(unknown[0])} of {kind}")
+    if unknown := plain.keys() - _KNOWN[kind]:
+        raise GraphError(path, f"unknown field {shown(min(map(str, unknown)))} of {kind}")
     arguments = {
         key: _value(key, value, path, depth)
         for key, value in plain.items()

