@@ -34,6 +34,20 @@ def why_unheard(choice: Choice, session: Session, sessions: Iterable[Session]) -
     return None
 
 
+def followed(choice: Choice, sessions: Iterable[Session]) -> list[Session]:
+    """Those of who is there that are heard; asking each of a thousand alone takes a second."""
+    present = [session for session in sessions if session.present]
+    match choice.kind:
+        case "worker":
+            return [session for session in present if _is_called(session, choice.name)]
+        case "first":
+            return present[:1]
+        case "best":
+            best = _best(choice, present)
+            return [] if best is None else [best]
+    return present
+
+
 def _is_called(session: Session, name: str) -> bool:
     called, _, incarnation = name.rpartition("#")
     if called and incarnation and session.hello.incarnation.startswith(incarnation):

@@ -28,7 +28,7 @@ from faustwire.messages import (
     Welcome,
 )
 from faustwire_bridge import exchange, overview
-from faustwire_bridge.arbiter import why_unheard
+from faustwire_bridge.arbiter import followed, why_unheard
 from faustwire_bridge.chronicle import Chronicle
 from faustwire_bridge.exchange import (
     Arrived,
@@ -263,9 +263,9 @@ class Core:
         self._states += 1
         return overview.state(self, self._states, now)
 
-    def heard(self, session: Session) -> bool:
-        """Whether the plugin follows a worker."""
-        return why_unheard(self.follow, session, self.sessions) is None
+    def followed(self) -> list[Session]:
+        """Those whom the plugin follows."""
+        return followed(self.follow, self.sessions)
 
     def worker(self, peer: bytes) -> str:
         """What people call the worker at this peer."""
@@ -353,7 +353,7 @@ class Core:
             assert session is not None, "what waits is needed"  # noqa: S101
             return self._consider(session, submission, now)
         self._chosen_is_due = False
-        newest = [session for session in self.sessions if session.newest and self.heard(session)]
+        newest = [session for session in self.followed() if session.newest]
         if not newest:
             return []
         session = max(newest, key=lambda session: session.arrived)
@@ -366,8 +366,8 @@ class Core:
         """The newest snapshot that only waits for its time, of those whom the plugin follows."""
         found = [
             (session, *session.unsettled)
-            for session in self.sessions
-            if session.unsettled is not None and self.heard(session)
+            for session in self.followed()
+            if session.unsettled is not None
         ]
         return max(found, key=lambda waits: waits[2], default=None)
 

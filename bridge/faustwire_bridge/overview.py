@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from faustwire.messages import State, WorkerState
@@ -15,6 +16,9 @@ _GONE_SHOWN_SECONDS = 600.0
 _MAX_GONE = 64
 # A line of a table; the verdict has the whole.
 _MAX_DETAIL = 200
+# A thousand workers with as much as they may say must fit into one message (codec.MAX_BYTES).
+_MAX_METRICS = 16
+_MAX_NAME = 64
 
 
 def state(core: Core, number: int, now: float) -> State:
@@ -27,6 +31,7 @@ def state(core: Core, number: int, now: float) -> State:
     """
     playing, last_reload = core.playing, core.last_reload
     session = playing.session
+    followed = {id(session) for session in core.followed()}
     return State(
         number=number,
         now=now,
@@ -41,7 +46,9 @@ def state(core: Core, number: int, now: float) -> State:
         reloads=core.reloads,
         reloaded_at=None if last_reload is None else last_reload.at,
         compile_seconds=playing.compile_seconds,
-        workers=tuple(_worker(core, session, now) for session in _shown(core, now)),
+        workers=tuple(
+            _worker(session, now, followed=id(session) in followed) for session in _shown(core, now)
+        ),
         events=core.chronicle.last(),
     )
 
@@ -53,20 +60,21 @@ def _shown(core: Core, now: float) -> list[Session]:
     return sorted(shown, key=lambda session: session.joined)
 
 
-def _worker(core: Core, session: Session, now: float) -> WorkerState:
+def _worker(session: Session, now: float, *, followed: bool) -> WorkerState:
     hello = session.hello
+    metrics = islice(session.metrics.items(), _MAX_METRICS)
     return WorkerState(
         worker=session.name,
         incarnation=hello.incarnation,
-        host=hello.host,
+        host=hello.host[:_MAX_NAME],
         pid=hello.pid,
         user="" if session.user is None else session.user.name,
         connected=session.peer is not None,
-        followed=session.present and core.heard(session),
+        followed=followed,
         since=session.since,
         last_seen=session.heard,
         newest_call=session.newest_call,
-        metrics=session.metrics,
+        metrics={name[:_MAX_NAME]: value for name, value in metrics},
         reason=session.reason,
         detail=session.detail[:_MAX_DETAIL],
         counts=dict(session.counts),
