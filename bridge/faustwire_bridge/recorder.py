@@ -233,15 +233,14 @@ def begin(
     """Begin a recording.
 
     Args:
-        target: a file that is not there yet and ends in ``.mcap``; else a folder.
+        target: a file that ends in ``.mcap``, else a folder; no file is overwritten.
         dsp_path: what the bridge keeps; its stem stands in the files' names.
         rules: what decides, by name, for whoever decides again.
         published_only: leave out the snapshots that are not published.
         rotation: when to begin another file.
 
     Raises:
-        RecordingError: the file is there already.
-        OSError: it can't be made.
+        OSError: the file can't be made.
     """
     now_ns = time.time_ns()
     # Fixed here: the monotonic clock goes on evenly when somebody sets the other one.

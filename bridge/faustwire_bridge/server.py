@@ -48,7 +48,7 @@ class Recording:
     """What to record.
 
     Attributes:
-        target: a file that is not there yet and ends in ``.mcap``; else a folder.
+        target: a file that ends in ``.mcap``, else a folder; no file is overwritten.
         published_only: leave out the snapshots that are not published.
         max_bytes, max_seconds: when another file is begun.
     """
@@ -108,6 +108,7 @@ def serve(settings: Settings) -> None:
     place = settings.place
     with (
         locked(place) as lock,
+        _recorder(settings) as recorder,
         _wakeup() as signals,
         doors(place, settings.endpoints, settings.keyring) as opened,
     ):
@@ -118,7 +119,7 @@ def serve(settings: Settings) -> None:
         _log.info(
             "ready", extra={"dsp": str(files.dsp_path), "endpoints": " ".join(opened.endpoints)}
         )
-        with _gates(settings) as gates, _recorder(settings) as recorder:
+        with _gates(settings) as gates:
             shell = _Shell(
                 opened, signals, files, gates=gates, recorder=recorder, settings=settings
             )
@@ -368,6 +369,7 @@ def _recorder(settings: Settings) -> Iterator[Recorder | None]:
         published_only=recording.published_only,
         rotation=Rotation(recording.max_bytes, recording.max_seconds),
     )
+    _log.info("recording", extra={"file": begun.path})
     with closing(begun):
         yield begun
 

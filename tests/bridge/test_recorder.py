@@ -41,6 +41,9 @@ EVENTS: list[exchange.Event] = [
     exchange.WriteFailed("No space left: /tmp/\udcff"),
     exchange.DspChanged(),
     exchange.Tick(),
+    exchange.Judged(),
+    exchange.JudgeFailed("it was not judged after 10 s"),
+    exchange.Noticed("recording-stopped", "No space left"),
 ]
 
 
@@ -111,6 +114,13 @@ def test_the_journal_knows_every_event_but_messages() -> None:
 def test_what_is_no_event_is_refused(body: bytes) -> None:
     with pytest.raises(MessageError):
         journal.decode(body)
+
+
+def test_a_judgement_leaves_its_time_alone() -> None:
+    """It follows from the snapshot, and the text would be most of the recording."""
+    judged = exchange.Judged("process = _;" * 10_000, warnings=("a",))
+    assert len(journal.encode(judged)) < 20
+    assert journal.decode(journal.encode(judged)) == exchange.Judged()
 
 
 def test_a_conversation_is_told_with_who_it_was(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from faustwire.messages import Reason
 from faustwire_publisher import FaustwireWarning, HotReload
 from models import Knob, fdn
 from notices import recorded_warnings
+from small_disk import small_disk
 
 TIMEOUT = 1.0
 # A call may take its timeout, and what a busy machine of two cores adds.
@@ -143,18 +144,6 @@ def test_a_stopped_bridge_stalls_one_call_and_resumes_by_itself(plugin: Plugin) 
         assert "does not answer" in told[0]
         bridge.process.send_signal(signal.SIGCONT)
         training.until_published("the bridge is awake")
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    """A file system of 64 KiB in place of a folder."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system takes root")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_keeps_the_last_good_program_and_heals(plugin: Plugin) -> None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from faustwire import recording
-from faustwire.errors import RecordingError
 from recordings import START_NS, record, snapshot, worker
+from small_disk import small_disk
 
 SECOND = 10**9
 # Records the number of a message and its time as fast as asked to, and says so after each.
@@ -157,28 +155,17 @@ def test_a_file_of_ones_own_is_followed_by_numbered_ones(tmp_path: Path) -> None
     names = sorted(path.name for path in target.parent.iterdir())
     assert names == ["run.mcap", "run_0002.mcap", "run_0003.mcap"]
     before = target.read_bytes()
-    with pytest.raises(RecordingError, match="is not overwritten: name another"):
-        recording.RecordingWriter(target, START_NS, {})
+    record(target, [snapshot(9)])
     assert target.read_bytes() == before
+    paths = sorted(target.parent.iterdir())
+    assert paths[-1].name == "run_0004.mcap"
+    assert [len(list(recording.Recording(path))) for path in paths] == [2, 2, 1, 1]
 
 
 def test_a_folder_that_cannot_be_made_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         recording.RecordingWriter(tmp_path / "file" / "folder", START_NS, {})
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    """A small file system in place of a folder."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system takes root")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("size", ["64k", "300k", "1m"])

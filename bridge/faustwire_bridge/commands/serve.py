@@ -109,7 +109,7 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
     recording.add_argument(
         "--record",
         metavar="DIR|FILE",
-        help="record to a folder, or to a file that ends in .mcap and is not there yet",
+        help="record to a folder, or to a file that ends in .mcap; none is ever overwritten",
     )
     recording.add_argument(
         "--record-published",

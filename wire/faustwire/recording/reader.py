@@ -163,8 +163,8 @@ class Recording:
 
         Args:
             call: number of the worker's call.
-            worker: its name, which may end in # and the first characters of its incarnation;
-                empty: any.
+            worker: its name, ahead of it its user's and a slash if its key has one; it may end in
+                # and the first characters of its incarnation; empty: any.
         """
         found: tuple[int, Item] | None = None
         for part in self._parts:
@@ -223,7 +223,10 @@ def _incarnations(part: Part, worker: str) -> Iterator[set[int]]:
         incarnation = said.get("incarnation")
         if channel.topic != IN or incarnation is None:
             continue
-        if not worker or (said.get("worker") == name and incarnation.startswith(beginning)):
+        known_by = said.get("worker", "")
+        if "user" in said:
+            known_by = f"{said['user']}/{known_by}"
+        if not worker or (known_by == name and incarnation.startswith(beginning)):
             numbers.setdefault(incarnation, set()).add(number)
     yield from numbers.values()
 

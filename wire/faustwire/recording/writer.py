@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -14,7 +15,6 @@ from pathlib import Path
 
 from mcap.writer import CompressionType, Writer
 
-from faustwire.errors import RecordingError
 from faustwire.recording import layout
 from faustwire.recording.channels import ENCODING, MARK, Channel, text
 from faustwire.recording.part import CHANNEL, FILE, FORMAT
@@ -67,15 +67,15 @@ class RecordingWriter:
         """Begin the first file.
 
         Args:
-            target: a file that is not there yet and ends in ``.mcap``; else a folder; it is made.
+            target: a file that ends in ``.mcap``; else a folder, which is made. A file that is
+                there already is left alone, and the recording has the next number behind its name.
             now_ns: Unix time.
             metadata: what every file is to say of the recording.
             stem: stands in the names of files in a folder.
             rotation: when to begin another file.
 
         Raises:
-            RecordingError: the file is there already.
-            OSError: it can't be made.
+            OSError: the file can't be made.
         """
         self._names = _Names(Path(target), now_ns, stem)
         self._rotation = rotation or Rotation()
@@ -141,8 +141,7 @@ class RecordingWriter:
     def _stop(self, problem: OSError) -> None:
         what = problem.strerror or type(problem).__name__
         self.problem = (
-            f"the recording has stopped: {what}: {self.path}; "
-            "what is in it so far can be read, and publishing goes on"
+            f"{what}: {self.path}; what is recorded so far can be read, and publishing goes on"
         )
         if self._part is not None:
             self._part.abandon()
@@ -174,12 +173,8 @@ class _Names:
             try:
                 return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), path
             except FileExistsError:
-                if path == self._file:
-                    raise RecordingError(
-                        f"{path} is there already and is not overwritten: name another file to "
-                        "record to, or a folder"
-                    ) from None
-        raise FileExistsError(17, f"{_MAX_NAMES} names are taken", str(path))
+                continue  # A bridge that is started again must not fail for what the last one left.
+        raise FileExistsError(errno.EEXIST, f"{_MAX_NAMES} names are taken", str(path))
 
 
 class _Part:

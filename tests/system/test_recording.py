@@ -1,0 +1,159 @@
+"""A real bridge records real trainings, whatever happens to it, and costs them nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bridges import Plugin, eventually, served
+from faustwire import codec, recording
+from faustwire.messages import Event, Reason, Snapshot, Verdict
+from faustwire_publisher import HotReload
+from models import Knob
+from notices import recorded_warnings
+from small_disk import small_disk
+
+SECOND = 10**9
+
+
+class Run:
+    """Steps a model, and keeps how each call ended."""
+
+    def __init__(self, live: HotReload) -> None:
+        self.live, self.knob = live, Knob()
+        self.reasons: list[Reason] = []
+
+    def step(self) -> None:
+        self.knob.step()
+        self.live.update(self.knob.model, metrics={"loss": 0.5})
+        self.reasons.append(self.live.last.reason)
+
+
+def snapshots(items: list[recording.Item], worker: str) -> list[Snapshot]:
+    mine = [item for item in items if item.topic == "in" and item.metadata["worker"] == worker]
+    messages = [codec.decode(item.data) for item in mine]
+    return [message for message in messages if isinstance(message, Snapshot)]
+
+
+def verdicts(items: list[recording.Item], worker: str) -> list[Verdict]:
+    mine = [item for item in items if item.topic == "out" and item.metadata["worker"] == worker]
+    messages = [codec.decode(item.data) for item in mine]
+    return [message for message in messages if isinstance(message, Verdict)]
+
+
+def events(items: list[recording.Item]) -> list[Event]:
+    messages = [codec.decode(item.data) for item in items if item.topic == "event"]
+    return [message for message in messages if isinstance(message, Event)]
+
+
+def test_every_call_of_every_worker_is_recorded_with_its_verdict(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    """Also those that would not even be sent, were nobody recording."""
+    with served(plugin, "--record", str(tmp_path / "run")) as bridge:
+        workers = [HotReload(48000, endpoint=bridge.endpoint, worker=n) for n in ("ann", "bob")]
+        runs = [Run(live) for live in workers]
+        for _ in range(25):
+            for run in runs:
+                run.step()
+        for run in runs:
+            run.live.close()
+    read = recording.Recording(tmp_path / "run")
+    items = list(read)
+    assert read.damage == []
+    for worker, run in zip(("ann", "bob"), runs, strict=True):
+        assert [snapshot.call for snapshot in snapshots(items, worker)] == list(range(1, 26))
+        assert [verdict.reason for verdict in verdicts(items, worker)] == run.reasons
+        found = read.find(20, worker)
+        assert found is not None
+        assert recording.peek(found.data) == recording.Peek("snapshot", 20, 20)
+        hello = recording.hello(found.metadata)
+        assert hello is not None
+        assert codec.decode(items[0].data) == hello or worker == "bob"
+    kinds = Counter(event.kind for event in events(items))
+    assert kinds["joined"] == kinds["left"] == 2
+    published = sum(run.reasons.count(Reason.PUBLISHED) for run in runs)
+    assert kinds["published"] == published > 0
+    assert {item.topic for item in items} == {"in", "out", "event", "core"}
+    assert read.metadata["dsp_path"] == str(plugin.dsp_path)
+
+
+def test_a_killed_bridge_leaves_all_but_the_last_second(plugin: Plugin, tmp_path: Path) -> None:
+    with served(plugin, "--record", str(tmp_path / "run")) as bridge:
+        live = HotReload(48000, endpoint=bridge.endpoint, worker="ann", timeout=1.0)
+        run, answered = Run(live), []
+        ends = time.monotonic() + 2.5
+        while time.monotonic() < ends:
+            run.step()
+            answered.append(time.time_ns())
+            time.sleep(0.005)
+        bridge.process.kill()
+        killed_ns = time.time_ns()
+        with recorded_warnings():
+            live.close()
+    read = recording.Recording(tmp_path / "run")
+    items = list(read)
+    due = sum(at_ns < killed_ns - SECOND for at_ns in answered)
+    calls = [snapshot.call for snapshot in snapshots(items, "ann")]
+    assert calls == list(range(1, len(calls) + 1))
+    assert due <= len(calls) <= len(answered)
+    assert due <= len(verdicts(items, "ann"))
+    assert "not closed" in str(read.damage[-1])
+
+
+def test_a_full_disk_stops_the_recording_and_nothing_else(plugin: Plugin, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "64k"):
+        target = tmp_path / "disk" / "run.mcap"
+        with (
+            served(plugin, "--record", str(target)) as bridge,
+            recorded_warnings() as told,
+            HotReload(48000, endpoint=bridge.endpoint, worker="ann", min_interval=0) as live,
+        ):
+            run = Run(live)
+
+            def has_stopped() -> bool:
+                run.step()
+                return "recording has stopped" in bridge.log()
+
+            eventually(has_stopped, "the disk is full")
+            for _ in range(10):
+                run.step()
+        assert set(run.reasons) == {Reason.PUBLISHED}
+        assert told == []
+        assert bridge.log().count("recording has stopped") == 1
+        assert "No space left on device" in bridge.log()
+        assert bridge.log().count("recording-stopped") == 1
+        read = recording.Recording(target)
+        calls = [snapshot.call for snapshot in snapshots(list(read), "ann")]
+        assert calls == list(range(1, len(calls) + 1))
+        assert len(calls) > 20
+
+
+def test_only_what_is_published_is_recorded_if_so_told(plugin: Plugin, tmp_path: Path) -> None:
+    arguments = ("--record", str(tmp_path / "run"), "--record-published")
+    with (
+        served(plugin, *arguments) as bridge,
+        HotReload(48000, endpoint=bridge.endpoint, worker="ann", min_interval=0.3) as live,
+    ):
+        run = Run(live)
+        for _ in range(100):
+            run.step()
+            time.sleep(0.01)
+    items = list(recording.Recording(tmp_path / "run"))
+    published = [n for n, reason in enumerate(run.reasons, 1) if reason is Reason.PUBLISHED]
+    assert 2 <= len(published) < 20
+    assert [snapshot.call for snapshot in snapshots(items, "ann")] == published
+
+
+def test_a_recording_that_cannot_be_made_is_told_at_the_start(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(AssertionError, match=r"the bridge did not start: .*Not a directory"),
+        served(plugin, "--record", str(tmp_path / "file" / "run")),
+    ):
+        pass
