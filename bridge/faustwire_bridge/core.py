@@ -33,41 +33,27 @@ from faustwire_bridge.chronicle import Chronicle
 from faustwire_bridge.exchange import (
     Arrived,
     Compile,
-    Compiled,
-    CompileFailed,
     DspChanged,
     Happened,
     Instruction,
-    Judge,
-    Judged,
-    JudgeFailed,
     Lost,
     Noticed,
     Send,
     Stop,
     Tick,
-    Unchecked,
     Unreadable,
     User,
     Write,
-    WriteFailed,
-    Written,
 )
-from faustwire_bridge.gates.fits import misfit, remarks
-from faustwire_bridge.gates.known import Known
-from faustwire_bridge.gates.report import Control, Report
-from faustwire_bridge.gates.sound import Limits, Sound, heard
-from faustwire_bridge.gates.structure import fingerprint, structure
+from faustwire_bridge.gates.sound import Limits
+from faustwire_bridge.pipeline import Ended, Pipeline, Publication
 from faustwire_bridge.sessions import MAX_WORKERS, Session, Sessions
-from faustwire_bridge.throttle import COST_MULTIPLE, LastReload, due, due_at, turned_down
+from faustwire_bridge.throttle import COST_MULTIPLE, due, due_at, turned_down
 from faustwire_bridge.waiting import Submission, Waiting
 
 # Time for a worker to come at all, its torch import included, and for the next one of a sweep.
 FIRST_WORKER_SECONDS = 30.0
 NEXT_WORKER_SECONDS = 2.0
-# A compile that did not come to an end may have met a busy machine: its structure gets another
-# chance, but not at every step of a training.
-RETRY_SECONDS = 10.0
 # After these the number of the call and the clock are all that decides on the next.
 _TELLS_DUE = (
     Reason.PUBLISHED,
@@ -119,63 +105,11 @@ class Rules:
         )
 
 
-@dataclass(frozen=True)
-class Playing:
-    """What the plugin has.
-
-    Attributes:
-        program: ``fingerprint`` of its text; None: not known, since somebody else wrote there.
-        session, call: whose snapshot it is; None: nothing yet, or text of somebody's own.
-        compile_seconds, controls, peak_db: what is known of it.
-    """
-
-    program: str | None = None
-    session: Session | None = None
-    call: int | None = None
-    compile_seconds: float | None = None
-    controls: tuple[Control, ...] = ()
-    peak_db: float | None = None
-
-
-@dataclass(frozen=True)
-class _Publication:
-    """Something on its way to the plugin.
-
-    Attributes:
-        session, seq: whose it is, and which.
-        kind: "call", or what else made it: "settled", or "followed" after another choice; those
-            were answered before.
-        call: number of the call of ``update``; None: text of the caller's own.
-        arrived: the how manieth snapshot of all it is.
-        program: Faust text, once there is one.
-        warnings: what is not as the worker has it, a line each.
-        sound: what is known of the model.
-        report: what libfaust says of the program's structure.
-    """
-
-    session: Session
-    seq: int
-    kind: str = "call"
-    call: int | None = None
-    arrived: int = 0
-    program: str = ""
-    warnings: tuple[str, ...] = ()
-    sound: Sound = field(default_factory=Sound)
-    report: Report | None = None
-
-    @property
-    def unjudged(self) -> bool:
-        """Only playing it can tell how it sounds, so it is known as a whole or not at all."""
-        return self.call is None or not self.sound.certain
-
-
 class Core:
     """The state of a bridge and its rules.
 
     Attributes:
-        playing: what the plugin has now.
-        last_reload: when it was last made to reload.
-        reloads: how often.
+        pipeline: what is on its way to the plugin, and what it has.
         sessions: who is there.
         follow: whom the plugin follows.
         chronicle: what has happened.
@@ -185,18 +119,17 @@ class Core:
     def __init__(self, welcome: Welcome, now: float, rules: Rules | None = None) -> None:
         self._rules = rules or Rules()
         self.welcome = welcome
-        self.playing = Playing()
-        self.last_reload: LastReload | None = None
-        self.reloads = 0
+        self.pipeline = Pipeline(
+            welcome.dsp_path,
+            cost_multiple=self._rules.cost_multiple,
+            limits=self._rules.limits,
+        )
         self.sessions = Sessions()
         self.follow = self._rules.follow
         self.chronicle = Chronicle()
         self._idle_until = now + FIRST_WORKER_SECONDS
-        self._config_is_due = True
-        self._publication: _Publication | None = None
         self._waiting = Waiting()
         self._chosen_is_due = False
-        self._known: Known[Report | str] = Known()
         self._states = 0
 
     def handle(self, event: exchange.Event, now: float) -> list[Instruction]:
@@ -212,7 +145,7 @@ class Core:
             Compile before it.
         """
         instructions = self._take(event, now)
-        while self._publication is None and (self._chosen_is_due or self._waiting):
+        while self.pipeline.current is None and (self._chosen_is_due or self._waiting):
             instructions += self._next(now)
         return instructions
 
@@ -225,7 +158,7 @@ class Core:
             case Lost(peer):
                 return self._part(peer, "left", "its connection is lost", now)
             case DspChanged():
-                self.playing = replace(self.playing, program=None)
+                self.pipeline.forget()
                 return []
             case Noticed(kind, detail):
                 if kind == "recording-stopped":
@@ -235,18 +168,7 @@ class Core:
             case Tick():
                 return self._tick(now)
             case _:
-                return self._came_out(event, now)
-
-    def _came_out(self, event: exchange.Outcome, now: float) -> list[Instruction]:
-        match event:
-            case Judged() | JudgeFailed():
-                return self._judged(event, now)
-            case Compiled() | CompileFailed() | Unchecked():
-                return self._compiled(event, now)
-            case Written():
-                return self._written(now)
-            case WriteFailed(problem):
-                return self._write_failed(problem, now)
+                return self._go_on(self.pipeline.take(event, now), now)
 
     def deadline(self) -> float | None:
         """When ``handle`` wants a Tick; never before."""
@@ -334,7 +256,7 @@ class Core:
         return (
             self._rules.leave_when_idle
             and not len(self.sessions)
-            and self._publication is None
+            and self.pipeline.current is None
             and self._settles_at() is None
         )
 
@@ -372,10 +294,10 @@ class Core:
         return max(found, key=lambda waits: waits[2], default=None)
 
     def _settles_at(self) -> float | None:
-        settling = None if self._publication is not None else self._settling()
-        if settling is None or self.last_reload is None:
+        settling = None if self.pipeline.current is not None else self._settling()
+        if settling is None or self.pipeline.last_reload is None:
             return None
-        return due_at(settling[0].hello.min_interval, self.last_reload)
+        return due_at(settling[0].hello.min_interval, self.pipeline.last_reload)
 
     def _settle(self) -> list[Instruction]:
         settling = self._settling()
@@ -393,7 +315,7 @@ class Core:
         if session.answered is not None and message.seq <= session.answered.seq:
             again = _again(session.answered, message.seq)
             return [Send(session.peer, again, again=True)] if session.peer is not None else []
-        current = self._publication
+        current = self.pipeline.current
         if current is not None and current.session is session and message.seq <= current.seq:
             return []  # Sent again; its verdict is on its way.
         if isinstance(message, Snapshot) and message.seq > session.newest_seq():
@@ -404,7 +326,7 @@ class Core:
         for incarnation, old in self._waiting.put(session.hello.incarnation, message, size):
             whose = self.sessions.of(incarnation)
             assert whose is not None, "what waits is needed"  # noqa: S101
-            instructions += self._answer(_Publication(whose, old.seq), Reason.SUPERSEDED, now)
+            instructions += self._answer(Publication(whose, old.seq), Reason.SUPERSEDED, now)
         return instructions
 
     def _consider(self, session: Session, message: Submission, now: float) -> list[Instruction]:
@@ -413,7 +335,7 @@ class Core:
         return self._source(session, message, now)
 
     def _snapshot(self, session: Session, snapshot: Snapshot, now: float) -> list[Instruction]:
-        publication = _Publication(session, snapshot.seq, call=snapshot.call)
+        publication = Publication(session, snapshot.seq, call=snapshot.call)
         reason = None
         if not snapshot.force:
             reason = turned_down(
@@ -421,7 +343,7 @@ class Core:
                 now,
                 every=session.hello.every,
                 min_interval=session.hello.min_interval,
-                last_reload=self.last_reload,
+                last_reload=self.pipeline.last_reload,
             )
         if reason in _OF_TIME and self._settles(session):
             session.unsettled = snapshot, session.arrived
@@ -439,123 +361,24 @@ class Core:
     def _judge(
         self, session: Session, snapshot: Snapshot, kind: str, arrived: int
     ) -> list[Instruction]:
-        seq = snapshot.seq
-        self._publication = _Publication(session, seq, kind, snapshot.call, arrived)
-        return [Judge(snapshot, self.playing.program, self.playing.peak_db)]
-
-    def _judged(self, event: Judged | JudgeFailed, now: float) -> list[Instruction]:
-        publication = self._in_progress()
-        match event:
-            case JudgeFailed(problem) | Judged(refusal=problem) if problem:
-                return self._answer(publication, Reason.REFUSED, now, problem)
-            case Judged(program, _, warnings, sound):
-                publication = replace(publication, program=program, warnings=warnings)
-                if sound is None or fingerprint(program) == self.playing.program:
-                    return self._answer(publication, Reason.UNCHANGED, now)
-                warnings = (*warnings, *sound.warnings)
-                publication = replace(publication, sound=sound, warnings=warnings)
-                if sound.refusal is not None:
-                    return self._answer(publication, sound.refusal[0], now, sound.refusal[1])
-        return self._check(publication, now)
+        publication = Publication(session, snapshot.seq, kind, snapshot.call, arrived)
+        return [self.pipeline.snapshot(publication, snapshot)]
 
     def _source(self, session: Session, source: Source, now: float) -> list[Instruction]:
-        publication = _Publication(
-            session, source.seq, arrived=self.sessions.arrived, program=source.code
-        )
-        if not source.code.strip():
-            # The plugin crashes its host on an empty file.
-            return self._answer(publication, Reason.REFUSED, now, "the program is empty")
+        arrived = self.sessions.arrived
+        publication = Publication(session, source.seq, arrived=arrived, program=source.code)
         unheard = why_unheard(self.follow, session, self.sessions)
         if unheard is not None:
             return self._answer(publication, Reason.NOT_FOLLOWED, now, unheard)
-        if fingerprint(source.code) == self.playing.program:
-            return self._answer(publication, Reason.UNCHANGED, now)
-        return self._check(publication, now)
+        return self._go_on(self.pipeline.source(publication, now), now)
 
-    def _in_progress(self) -> _Publication:
-        publication, self._publication = self._publication, None
-        assert publication is not None, "an outcome of nothing"  # noqa: S101 - the shell's fault
-        return publication
-
-    # -- what libfaust says ------------------------------------------------------------------
-
-    def _check(self, publication: _Publication, now: float) -> list[Instruction]:
-        known = self._recall(publication, now)
-        if known is not None:
-            return self._weigh(publication, known, now)
-        self._publication = publication
-        return [Compile(publication.program, play=publication.unjudged)]
-
-    def _recall(self, publication: _Publication, now: float) -> Report | str | None:
-        """What is known of a program."""
-        known = self._known.get(fingerprint(publication.program), now)
-        if known is None and not publication.unjudged:
-            known = self._known.get(structure(publication.program), now)
-        return known
-
-    def _compiled(
-        self, event: Compiled | CompileFailed | Unchecked, now: float
-    ) -> list[Instruction]:
-        publication = self._in_progress()
-        text = fingerprint(publication.program)
-        key = text if publication.unjudged else structure(publication.program)
-        match event:
-            case Compiled(report):
-                # Constants may well be what libfaust refuses: that holds for this text alone.
-                self._known.put(text if report.problem else key, report)
-                return self._weigh(publication, report, now)
-            case CompileFailed(problem):
-                self._known.put(key, problem, now + RETRY_SECONDS)
-                return self._weigh(publication, problem, now)
-            case Unchecked(why):
-                warnings = (*publication.warnings, f"not checked: {why}")
-                return self._write(replace(publication, warnings=warnings))
-
-    def _weigh(
-        self, publication: _Publication, said: Report | str, now: float
-    ) -> list[Instruction]:
-        if isinstance(said, str):
-            return self._answer(publication, Reason.DOES_NOT_COMPILE, now, said)
-        publication = replace(publication, report=said)
-        if said.problem:
-            return self._answer(publication, Reason.DOES_NOT_COMPILE, now, said.problem)
-        problem = misfit(said)
-        if problem is not None:
-            return self._answer(publication, Reason.MISFIT, now, problem)
-        refusal = None if said.peak is None else heard(said.peak, self._rules.limits)
-        if refusal is not None:
-            return self._answer(publication, refusal[0], now, refusal[1])
-        told = remarks(said.controls, self.playing.controls)
-        return self._write(replace(publication, warnings=(*publication.warnings, *told)))
-
-    # -- the files ---------------------------------------------------------------------------
-
-    def _write(self, publication: _Publication) -> list[Instruction]:
-        self._publication = publication
-        return [Write(publication.program, rewrite_config=self._config_is_due)]
-
-    def _written(self, now: float) -> list[Instruction]:
-        publication = self._in_progress()
-        report = publication.report
-        self.playing = Playing(
-            fingerprint(publication.program),
-            None if publication.call is None else publication.session,
-            publication.call,
-            report.seconds if report else None,
-            report.controls if report else (),
-            publication.sound.peak_db,
-        )
-        cost = self._rules.cost_multiple * report.seconds if report else 0.0
-        self.last_reload = LastReload(now, cost)
-        self.reloads += 1
-        self.sessions.settled(publication.arrived)
-        self._config_is_due = False
-        return self._answer(publication, Reason.PUBLISHED, now, self.welcome.dsp_path)
-
-    def _write_failed(self, problem: str, now: float) -> list[Instruction]:
-        publication = self._in_progress()
-        self.playing = replace(self.playing, program=None)
-        return self._answer(publication, Reason.WRITE_FAILED, now, problem)
+    def _go_on(self, step: Compile | Write | Ended, now: float) -> list[Instruction]:
+        """What comes after a step of the pipeline."""
+        if not isinstance(step, Ended):
+            return [step]
+        if step.reason is Reason.PUBLISHED:
+            self.sessions.settled(step.publication.arrived)
+        return self._answer(step.publication, step.reason, now, step.detail)
 
     # -- the verdict -------------------------------------------------------------------------
 
@@ -564,10 +387,10 @@ class Core:
         if session is None or event.seq is None:
             return [Send(event.peer, Rejection(event.problem))]
         session.heard = now
-        return self._answer(_Publication(session, event.seq), Reason.REFUSED, now, event.problem)
+        return self._answer(Publication(session, event.seq), Reason.REFUSED, now, event.problem)
 
     def _answer(
-        self, publication: _Publication, reason: Reason, now: float, detail: str = ""
+        self, publication: Publication, reason: Reason, now: float, detail: str = ""
     ) -> list[Instruction]:
         """The verdict, remembered for a resend, and what watchers should hear of it."""
         session, report = publication.session, publication.report
@@ -590,7 +413,7 @@ class Core:
         return [*([] if session.peer is None else [Send(session.peer, verdict)]), *told]
 
     def _told(
-        self, publication: _Publication, reason: Reason, now: float, detail: str
+        self, publication: Publication, reason: Reason, now: float, detail: str
     ) -> list[Instruction]:
         session, call = publication.session, publication.call
         if reason is Reason.PUBLISHED:
@@ -601,8 +424,8 @@ class Core:
                     detail,
                     session,
                     call=call,
-                    program=self.playing.program,
-                    compile_seconds=self.playing.compile_seconds,
+                    program=self.pipeline.playing.program,
+                    compile_seconds=self.pipeline.playing.compile_seconds,
                 )
             ]
         if reason in HOLDS_BACK and session.reason is not reason:
@@ -620,7 +443,7 @@ class Core:
     ) -> Happened:
         return Happened(self.chronicle.add(now, kind, detail, session, **more))
 
-    def _due(self, publication: _Publication, now: float) -> Due | None:
+    def _due(self, publication: Publication, now: float) -> Due | None:
         if publication.call is None or self._rules.sees_all:
             return None
         hello = publication.session.hello
@@ -629,7 +452,7 @@ class Core:
             now,
             every=hello.every,
             min_interval=hello.min_interval,
-            last_reload=self.last_reload,
+            last_reload=self.pipeline.last_reload,
         )
         # What time turns down is needed as well, to settle with.
         return replace(told, after=0.0) if self._settles(publication.session) else told

@@ -29,7 +29,7 @@ def state(core: Core, number: int, now: float) -> State:
         number: of this state.
         now: seconds on its clock.
     """
-    playing, last_reload = core.playing, core.last_reload
+    playing, last_reload = core.pipeline.playing, core.pipeline.last_reload
     session = playing.session
     followed = {id(session) for session in core.followed()}
     return State(
@@ -43,7 +43,7 @@ def state(core: Core, number: int, now: float) -> State:
         playing_worker="" if session is None else session.name,
         playing_incarnation="" if session is None else session.hello.incarnation,
         playing_call=playing.call,
-        reloads=core.reloads,
+        reloads=core.pipeline.reloads,
         reloaded_at=None if last_reload is None else last_reload.at,
         compile_seconds=playing.compile_seconds,
         workers=tuple(

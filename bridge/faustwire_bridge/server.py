@@ -233,7 +233,7 @@ class _Shell:
                 self._handle(outcome)
 
     def _dsp_was_changed(self) -> bool:
-        return self._core.playing.program is not None and not self._files.intact()
+        return self._core.pipeline.playing.program is not None and not self._files.intact()
 
     def _do(self, instruction: exchange.Instruction, now_ns: int) -> exchange.Event | None:
         """Follow an instruction; what came of it, where that is known at once."""

@@ -10,7 +10,7 @@ import pytest
 from core_by_hand import Bridge, Worker
 from faustwire.graph import Delay, Gain, Node, Recursion
 from faustwire.messages import Bye, Ping, Pong, Reason, Snapshot, Source, Verdict
-from faustwire_bridge import core, exchange
+from faustwire_bridge import core, exchange, pipeline
 from faustwire_bridge.gates.report import Control, Report
 from faustwire_bridge.gates.sound import Limits
 from faustwire_bridge.throttle import LastReload
@@ -211,7 +211,7 @@ def test_a_compile_that_failed_is_not_repeated_at_every_step_but_after_a_while()
         assert verdict.reason is Reason.DOES_NOT_COMPILE
         assert "SIGABRT" in verdict.detail
     assert len(bridge.compiles) == 1
-    bridge.now += core.RETRY_SECONDS
+    bridge.now += pipeline.RETRY_SECONDS
     bridge.compiled = exchange.Compiled(Report())
     assert worker.update(0.75).published
 
@@ -347,7 +347,7 @@ def test_the_cost_is_that_of_what_was_loaded_last_by_whomever() -> None:
     worker = bridge.worker(min_interval=0.1)
     bridge.compiled = exchange.Compiled(Report(seconds=0.5))
     worker.publish("process = _,_;")
-    assert bridge.core.last_reload == LastReload(bridge.now, 5.0)
+    assert bridge.core.pipeline.last_reload == LastReload(bridge.now, 5.0)
     bridge.now += 4.9
     assert worker.update(1).reason is Reason.RELOAD_COST
 

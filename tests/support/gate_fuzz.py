@@ -27,7 +27,7 @@ from faustwire.controls import Slider, sliders
 from faustwire.errors import FaustwireError
 from faustwire.graph import DiagonalGain, Gain, Node, Recursion, Series, channels
 from faustwire.messages import Hello, Reason, Snapshot, Source, Verdict, Welcome
-from faustwire_bridge import core, exchange
+from faustwire_bridge import core, exchange, pipeline
 from faustwire_bridge.codegen import generate
 from faustwire_bridge.gates.compiler import Compiler, Failed, Missing
 from faustwire_bridge.gates.judging import judge
@@ -75,7 +75,7 @@ class Fuzz:
             self.reasons["no message"] += 1
             return None
         # So much time that whatever failed may be tried again.
-        now = self._seq * core.RETRY_SECONDS
+        now = self._seq * pipeline.RETRY_SECONDS
         reason = self._handle(exchange.Arrived(b"fuzz", message), now)
         self.reasons[str(reason)] += 1
         return reason
