@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow soak-gates lint types bench check format clean
+.PHONY: help demo test test-slow soak-gates fuzz lint types bench check format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,10 @@ test-slow: $(READY) ## what is too long for every day
 soak-gates: $(READY) ## 100,000 random graphs and texts through the gates; an hour
 	PYTHONPATH=tests/support $(BIN)/python tests/support/gate_fuzz.py --count $(or $(COUNT),100000)
 
+fuzz: $(READY) ## a million mutated messages at the codec, 100,000 at a live bridge; COUNT=, LIVE=
+	PYTHONPATH=tests/support $(BIN)/python tests/support/wire_fuzz.py --count $(or $(COUNT),1000000)
+	PYTHONPATH=tests/support $(BIN)/python tests/support/live_fuzz.py --count $(or $(LIVE),100000)
+
 lint: $(READY) ## ruff and the import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -35,11 +39,13 @@ lint: $(READY) ## ruff and the import rules
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
-bench: $(READY) ## times of update and of compiling beside adac's, and how exact the programs are
+bench: $(READY) ## times of update and of compiling beside adac's, how exact the programs are, what a bridge takes
 	$(BIN)/python benchmarks/update_time.py
 	$(BIN)/python benchmarks/compile_time.py
 	$(BIN)/python benchmarks/exactness.py
 	$(BIN)/python benchmarks/gate_time.py
+	PYTHONPATH=tests/support $(BIN)/python benchmarks/bridge_throughput.py
+	PYTHONPATH=tests/support $(BIN)/python benchmarks/bridge_fairness.py
 
 check: lint types test ## all that CI checks
 

@@ -18,7 +18,6 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 warnings.filterwarnings("ignore")
@@ -31,7 +30,7 @@ from bridges import Plugin, served  # noqa: E402
 from faustwire import codec  # noqa: E402
 from faustwire.messages import Snapshot  # noqa: E402
 from faustwire_publisher.lowering import lower  # noqa: E402
-from load import Plan, Tally, begin, processes, tallies  # noqa: E402
+from load import Plan, Tally, begin, processes, spread, tallies  # noqa: E402
 from models import fdn  # noqa: E402
 from processes import children, cpu_seconds, rss_mib  # noqa: E402
 
@@ -67,7 +66,7 @@ def one_round(snapshot: Path, kind: str, workers: int, options: argparse.Namespa
                 seconds=options.seconds,
                 min_interval=KINDS[kind],
             )
-            with processes(_spread(plan, workers, options.processes)) as running:
+            with processes(spread(plan, workers, options.processes)) as running:
                 pid = bridge.process.pid
                 family = [pid, *children(pid)]
                 rss, cpu = rss_mib(pid), sum(map(cpu_seconds, family))
@@ -79,17 +78,6 @@ def one_round(snapshot: Path, kind: str, workers: int, options: argparse.Namespa
                 cpu = sum(map(cpu_seconds, family)) - cpu
                 found = tallies(running)
                 return _figures(found, kind, wall, cpu, (rss, rss_mib(pid)))
-
-
-def _spread(plan: Plan, workers: int, count: int) -> list[Plan]:
-    """The workers of a plan over some processes."""
-    count = min(count, workers)
-    edges = [workers * k // count for k in range(count + 1)]
-    fields = vars(plan)
-    return [
-        Plan(**{**fields, "first": first, "workers": last - first})
-        for first, last in pairwise(edges)
-    ]
 
 
 def _figures(

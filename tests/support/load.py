@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,13 @@ class Load:
             worker.socket.send(codec.encode(Bye()))
             worker.socket.close()
         self._context.term()
+
+
+def spread(plan: Plan, workers: int, count: int) -> list[Plan]:
+    """So many workers of a plan over some processes."""
+    count = min(count, workers)
+    edges = [workers * k // count for k in range(count + 1)]
+    return [replace(plan, first=first, workers=last - first) for first, last in pairwise(edges)]
 
 
 @contextmanager
