@@ -80,8 +80,13 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _findings(checks: dict[str, Check], subject: Subject) -> Iterator[tuple[str, Finding]]:
+    told = set()
     for name, check in checks.items():
         for finding in _found(check, subject):
+            # A path that is none is the same to each check that needs it.
+            if finding.level == PROBLEM and finding in told:
+                continue
+            told.add(finding)
             yield name, finding
 
 

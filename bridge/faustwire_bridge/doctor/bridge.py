@@ -13,7 +13,7 @@ from statistics import median
 
 from faustwire.errors import FaustwireError
 from faustwire.messages import Ping, Pong, Rejection, State
-from faustwire.rendezvous import Rendezvous, events_endpoint, rendezvous
+from faustwire.rendezvous import Rendezvous, events_endpoint, file_path, rendezvous
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subject
 from faustwire_bridge.printable import printable
 from faustwire_bridge.watching.connection import UnreachableError
@@ -24,7 +24,7 @@ _PINGS = 5
 
 def local(subject: Subject) -> Iterator[Finding]:
     """The bridge that keeps the ``.dsp`` on this machine."""
-    place = rendezvous(subject.dsp_path)
+    place = rendezvous(file_path(subject.dsp_path, "--dsp-path"))
     target = Target(place.endpoint, place.dsp_path, subject.timeout, subject.keyring)
     pid = _signed(place)
     if not place.socket_path.exists() and (pid is None or not _runs(pid)):

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from faustwire.rendezvous import PathError, file_path, rendezvous
+from faustwire.rendezvous import file_path, rendezvous
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subject
 from faustwire_bridge.plugin_files import CONFIG_PATH
 
@@ -19,11 +19,7 @@ _ROOM_BYTES = 2**20
 
 def dsp(subject: Subject) -> Iterator[Finding]:
     """The ``.dsp``: can it be replaced, and is what is there a program?"""
-    try:
-        real = file_path(subject.dsp_path, "--dsp-path")
-    except PathError as problem:
-        yield Finding(PROBLEM, str(problem))
-        return
+    real = file_path(subject.dsp_path, "--dsp-path")
     named = Path(os.path.abspath(Path(subject.dsp_path).expanduser()))  # noqa: PTH100 - links stay
     if named != real:
         yield Finding(
@@ -44,12 +40,8 @@ def dsp(subject: Subject) -> Iterator[Finding]:
 
 def config(subject: Subject) -> Iterator[Finding]:
     """The plugin's config: does it name the ``.dsp``?"""
-    try:
-        path = file_path(subject.config_path, "--config-path")
-        wanted = file_path(subject.dsp_path, "--dsp-path")
-    except PathError as problem:
-        yield Finding(PROBLEM, str(problem))
-        return
+    path = file_path(subject.config_path, "--config-path")
+    wanted = file_path(subject.dsp_path, "--dsp-path")
     if path != Path(os.path.realpath(CONFIG_PATH)):
         yield Finding(
             WARNING,
@@ -89,10 +81,7 @@ def _named(path: Path, first: str, wanted: Path) -> Finding:
 
 def meeting_place(subject: Subject) -> Iterator[Finding]:
     """The private directory for the sockets of this user's bridges."""
-    try:
-        directory = rendezvous(subject.dsp_path).directory
-    except PathError:
-        return  # Told by the check of the .dsp.
+    directory = rendezvous(file_path(subject.dsp_path, "--dsp-path")).directory
     try:
         status = directory.lstat()
     except FileNotFoundError:
