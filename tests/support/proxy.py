@@ -1,0 +1,162 @@
+"""A network of the tests' own between a worker and its bridge: late, slow, deaf, cut."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import struct
+import threading
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Literal
+
+from typing_extensions import Self
+
+# "held": nothing comes through until it passes again; the ends notice nothing, as with a cable
+# that is pulled out for a while. "lost": read and thrown away, as what was on its way when a
+# connection broke.
+Flow = Literal["passes", "held", "lost"]
+
+_CHUNK_BYTES = 4096
+_CHUNKS_ON_THE_WAY = 64
+# How often a flow that is held looks whether it passes again.
+_LOOK_SECONDS = 0.005
+
+
+class Proxy:
+    """Listens on a port of its own and connects each caller with the bridge; a context manager.
+
+    Attributes:
+        endpoint: what a worker connects to.
+        connects: when each caller came, monotonic seconds.
+        answers: False: who calls is cut off at once, as by a tunnel whose other end is away.
+        delay_seconds: how late everything comes, each way.
+        bytes_per_second: each way.
+        up, down: what becomes of what goes to the bridge, and to the worker.
+    """
+
+    def __init__(self, target: str) -> None:
+        """Take a port.
+
+        Args:
+            target: the bridge's endpoint, tcp://host:port; nobody need be there yet.
+        """
+        host, _, port = target.removeprefix("tcp://").rpartition(":")
+        self.connects: list[float] = []
+        self.answers = True
+        self.delay_seconds = 0.0
+        self.bytes_per_second = math.inf
+        self.up: Flow = "passes"
+        self.down: Flow = "passes"
+        self._target = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._lines: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._do(self._listen())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._do(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def cut(self) -> None:
+        """Reset every connection; new ones may come at once."""
+        self._do(self._cut())
+
+    def part(self) -> None:
+        """Let nothing through, and let nobody know."""
+        self.up = self.down = "held"
+
+    def heal(self) -> None:
+        """Let everything through."""
+        self.up = self.down = "passes"
+
+    # -- on the thread from here ---------------------------------------------------------------
+
+    def _do(self, what: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(what, self._loop).result(10.0)
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._connect, sock=self._listener)
+
+    async def _end(self) -> None:
+        self._server.close()
+        await self._cut()
+
+    async def _cut(self) -> None:
+        lines = list(self._lines)
+        for line in lines:
+            line.cancel()
+        await asyncio.gather(*lines, return_exceptions=True)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connects.append(time.monotonic())
+        line = asyncio.ensure_future(self._line(reader, writer))
+        self._lines.add(line)
+        line.add_done_callback(self._lines.discard)
+
+    async def _line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers = [writer]
+        pumps: list[asyncio.Future[None]] = []
+        try:
+            if not self.answers:
+                return
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
+            writers.append(far_writer)
+            for source, sink, way in ((reader, far_writer, "up"), (far_reader, writer, "down")):
+                chunks: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_CHUNKS_ON_THE_WAY)
+                pumps.append(asyncio.ensure_future(self._take_in(source, chunks)))
+                pumps.append(asyncio.ensure_future(self._let_out(chunks, sink, way)))
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        except OSError:
+            pass  # No bridge there: the caller is cut off.
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            for end in writers:
+                _reset(end)
+
+    async def _take_in(
+        self, source: asyncio.StreamReader, chunks: asyncio.Queue[tuple[float, bytes]]
+    ) -> None:
+        while data := await source.read(_CHUNK_BYTES):
+            await chunks.put((self._loop.time() + self.delay_seconds, data))
+        await chunks.join()
+
+    async def _let_out(
+        self, chunks: asyncio.Queue[tuple[float, bytes]], sink: asyncio.StreamWriter, way: str
+    ) -> None:
+        while True:
+            due, data = await chunks.get()
+            await asyncio.sleep(due - self._loop.time())
+            while getattr(self, way) == "held":
+                await asyncio.sleep(_LOOK_SECONDS)
+            if getattr(self, way) == "passes":
+                sink.write(data)
+                await sink.drain()
+                await asyncio.sleep(len(data) / self.bytes_per_second)
+            chunks.task_done()
+
+
+def _reset(end: asyncio.StreamWriter) -> None:
+    """Close so that the other side is told at once (RST), not asked."""
+    connection = end.get_extra_info("socket")
+    with suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end.transport.abort()

@@ -1,0 +1,118 @@
+"""A training process that calls ``update`` again and again and tells how each call went.
+
+    python trainee.py ENDPOINT [--worker NAME] [--timeout SECONDS]
+
+prints one JSON object a call and ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bridges import DEADLINE, eventually
+
+# A training step that takes as long.
+_STEP_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of ``update``; times are ``time.monotonic()``, which a machine's processes share."""
+
+    begun: float
+    ended: float
+    published: bool
+    reason: str
+    detail: str
+
+
+@dataclass
+class Trainee:
+    """Such a process, seen from outside."""
+
+    process: subprocess.Popen[str]
+    calls: list[Call] = field(default_factory=list)
+
+    def read(self) -> None:
+        """Take in its calls until it ends; on a thread."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.calls.append(Call(**json.loads(line)))
+
+    def since(self, moment: float) -> list[Call]:
+        """The calls that have begun since."""
+        return [call for call in list(self.calls) if call.begun >= moment]
+
+    def longest(self, moment: float) -> float:
+        """How long the longest call since then took, seconds."""
+        return max(call.ended - call.begun for call in self.since(moment))
+
+    def publishes_after(self, moment: float, what: str, seconds: float = DEADLINE) -> float:
+        """Wait for a publish that began after a moment; returns the seconds from then to it."""
+        eventually(lambda: any(call.published for call in self.since(moment)), what, seconds)
+        return next(call.ended for call in self.since(moment) if call.published) - moment
+
+
+@contextmanager
+def training(
+    endpoint: str, *arguments: str, within: Sequence[str] = ()
+) -> Iterator[Trainee]:
+    """A training process; ``within`` stands before its command."""
+    process = subprocess.Popen(
+        [*within, sys.executable, __file__, endpoint, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    trainee = Trainee(process)
+    reader = threading.Thread(target=trainee.read)
+    reader.start()
+    try:
+        yield trainee
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        reader.join(DEADLINE)
+        process.wait(DEADLINE)
+
+
+def main() -> None:
+    """Train until standard input ends."""
+    # Only the process itself needs these, and they take seconds.
+    from faustwire_publisher import HotReload
+    from models import Knob
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("endpoint")
+    parser.add_argument("--worker", default="trainee")
+    parser.add_argument("--timeout", type=float, default=1.0)
+    options = parser.parse_args()
+    knob = Knob()
+    with HotReload(
+        48000,
+        endpoint=options.endpoint,
+        worker=options.worker,
+        timeout=options.timeout,
+        min_interval=0,
+    ) as live:
+        while not select.select([sys.stdin], [], [], _STEP_SECONDS)[0]:
+            knob.step()
+            begun = time.monotonic()
+            published = live.update(knob.model)
+            call = [begun, time.monotonic(), published, str(live.last.reason), live.last.detail]
+            names = ("begun", "ended", "published", "reason", "detail")
+            sys.stdout.write(json.dumps(dict(zip(names, call, strict=True))) + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
