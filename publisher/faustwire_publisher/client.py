@@ -39,6 +39,8 @@ _log = logging.getLogger("faustwire.publisher")
 
 # Well below the bridge's patience of five seconds.
 _PING_SECONDS = 1.0
+# Whoever has said something in the time of two pings is there.
+_ALIVE_SECONDS = 2.5
 # A bridge that answers pings has a verdict by then, or it, or the message, was lost.
 _RESEND_SECONDS = 2.0
 # The monitor tells of a connection a little before the socket can send through it.
@@ -144,10 +146,13 @@ class Client:
             last: nothing comes after it, so that any word of the bridge is reason to wait.
         """
         patient = self._in_vain is None or self._pays(timeout, since=self._in_vain)
-        if last and self._in_vain is not None:
-            patient = self.heard > self._in_vain
+        if last:
+            patient = patient or time.monotonic() - self.heard < _ALIVE_SECONDS
         verdict = ticket.wait(timeout if patient and not self._is_own_thread() else 0.0)
-        self._in_vain = time.monotonic() if verdict is None else None
+        if verdict is not None:
+            self._in_vain = None
+        elif patient:
+            self._in_vain = time.monotonic()
         return verdict
 
     def _pays(self, timeout: float, *, since: float) -> bool:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,10 +97,17 @@ class ServedBridge:
 
 @contextmanager
 def served(
-    plugin: Plugin, *arguments: str, bind: str = "tcp://127.0.0.1:0"
+    plugin: Plugin,
+    *arguments: str,
+    bind: str = "tcp://127.0.0.1:0",
+    within: Sequence[str] = (),
 ) -> Iterator[ServedBridge]:
-    """``faustwire serve`` for a plugin, ready to be connected to."""
-    command = [sys.executable, "-m", "faustwire_bridge", "serve", "--print-ready", "--bind", bind]
+    """``faustwire serve`` for a plugin, ready to be connected to.
+
+    ``within`` stands before the command, for instance to run it on another host.
+    """
+    command = [*within, sys.executable, "-m", "faustwire_bridge", "serve"]
+    command += ["--print-ready", "--bind", bind]
     command += ["--dsp-path", str(plugin.dsp_path), "--config-path", str(plugin.config_path)]
     stderr = plugin.folder.parent / f"{plugin.folder.name}-bridge.log"
     with stderr.open("w") as log:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from bridges import DEADLINE, eventually
 
@@ -63,9 +63,7 @@ class Trainee:
 
 
 @contextmanager
-def training(
-    endpoint: str, *arguments: str, within: Sequence[str] = ()
-) -> Iterator[Trainee]:
+def training(endpoint: str, *arguments: str, within: Sequence[str] = ()) -> Iterator[Trainee]:
     """A training process; ``within`` stands before its command."""
     process = subprocess.Popen(
         [*within, sys.executable, __file__, endpoint, *arguments],
@@ -80,23 +78,24 @@ def training(
         yield trainee
     finally:
         assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.close()
-        reader.join(DEADLINE)
         process.wait(DEADLINE)
+        reader.join()
+        process.stdout.close()
 
 
 def main() -> None:
     """Train until standard input ends."""
     # Only the process itself needs these, and they take seconds.
     from faustwire_publisher import HotReload
-    from models import Knob
+    from trainings import Training
 
     parser = argparse.ArgumentParser()
     parser.add_argument("endpoint")
     parser.add_argument("--worker", default="trainee")
     parser.add_argument("--timeout", type=float, default=1.0)
     options = parser.parse_args()
-    knob = Knob()
     with HotReload(
         48000,
         endpoint=options.endpoint,
@@ -104,13 +103,12 @@ def main() -> None:
         timeout=options.timeout,
         min_interval=0,
     ) as live:
+        steps = Training(live)
         while not select.select([sys.stdin], [], [], _STEP_SECONDS)[0]:
-            knob.step()
             begun = time.monotonic()
-            published = live.update(knob.model)
-            call = [begun, time.monotonic(), published, str(live.last.reason), live.last.detail]
-            names = ("begun", "ended", "published", "reason", "detail")
-            sys.stdout.write(json.dumps(dict(zip(names, call, strict=True))) + "\n")
+            published = steps.step()
+            call = Call(begun, time.monotonic(), published, str(live.last.reason), live.last.detail)
+            sys.stdout.write(json.dumps(asdict(call)) + "\n")
             sys.stdout.flush()
 
 

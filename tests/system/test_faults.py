@@ -25,6 +25,7 @@ from faustwire_publisher import FaustwireWarning, HotReload
 from models import Knob, fdn
 from notices import recorded_warnings
 from small_disk import small_disk
+from trainings import Training
 
 TIMEOUT = 1.0
 # A call may take its timeout, and what a busy machine of two cores adds.
@@ -35,27 +36,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-class Training:
-    """Steps a model and times its calls of update; keeps the longest."""
-
-    def __init__(self, live: HotReload) -> None:
-        self.live, self.knob, self.longest = live, Knob(), 0.0
-
-    def step(self) -> bool:
-        self.knob.step()
-        start = time.monotonic()
-        published = self.live.update(self.knob.model)
-        self.longest = max(self.longest, time.monotonic() - start)
-        return published
-
-    def until_published(self, what: str) -> None:
-        def attempt() -> bool:
-            time.sleep(0.01)
-            return self.step()
-
-        eventually(attempt, what)
 
 
 @pytest.mark.parametrize("wait", [True, False])

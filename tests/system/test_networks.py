@@ -1,0 +1,389 @@
+"""Whatever a network does, no call of ``update`` stalls twice, and publishing resumes by itself."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pytest
+
+from bridges import Plugin, ServedBridge, eventually, served
+from faustwire.messages import Reason
+from faustwire_publisher import HotReload
+from hosts import Host, Network, two_hosts
+from notices import recorded_warnings
+from proxy import Proxy
+from trainee import Trainee, training
+from trainings import Training
+
+TIMEOUT = 1.0
+# A call may take its timeout, and what a busy machine of two cores adds.
+SLACK = 1.0
+# A connection over which nothing comes is given up after a ping's second and four of waiting.
+HEARTBEATS = 5.0
+# Once the way is free the next try comes within the longest pause, 2.6 s, and a try that is on
+# its way in vain costs its two seconds.
+HEALING = 5.0
+
+
+@contextmanager
+def through_a_proxy(
+    plugin: Plugin, *arguments: str
+) -> Iterator[tuple[Training, Proxy, ServedBridge]]:
+    """A training in this process, the proxy that it publishes through, and its bridge."""
+    with (
+        served(plugin, *arguments) as bridge,
+        Proxy(bridge.endpoint) as proxy,
+        HotReload(48000, endpoint=proxy.endpoint, timeout=TIMEOUT, min_interval=0) as live,
+    ):
+        training = Training(live)
+        assert training.step()
+        yield training, proxy, bridge
+
+
+def writes(plugin: Plugin) -> int:
+    """Which file the ``.dsp`` is: another one after each write."""
+    return plugin.dsp_path.stat().st_ino
+
+
+# -- connections -----------------------------------------------------------------------------------
+
+
+def test_a_cut_connection_costs_hardly_more_than_a_round_trip(plugin: Plugin) -> None:
+    with through_a_proxy(plugin) as (training, proxy, _):
+        for _ in range(5):
+            proxy.cut()
+            assert training.until_published("the connection is there again") < SLACK
+        assert training.longest < TIMEOUT + SLACK
+
+
+def test_a_network_that_is_gone_for_a_moment_costs_one_timeout_and_one_warning(
+    plugin: Plugin,
+) -> None:
+    with through_a_proxy(plugin) as (training, proxy, _):
+        proxy.part()
+        with recorded_warnings() as told:
+            training.step()
+            start = time.monotonic()
+            training.go_on(2.0)
+            assert time.monotonic() - start < 2.0 + SLACK, "no call waits any more"
+        assert len(told) == 1
+        proxy.heal()
+        assert training.until_published("it goes on") < SLACK
+        assert training.longest < TIMEOUT + SLACK
+        assert len(proxy.connects) == 1
+
+
+def test_heartbeats_find_a_connection_that_is_dead_and_does_not_know_it(plugin: Plugin) -> None:
+    with through_a_proxy(plugin) as (training, proxy, _):
+        proxy.part()
+        parted = time.monotonic()
+        training.step()
+        eventually(lambda: len(proxy.connects) > 1, "a new one is tried", HEARTBEATS + SLACK)
+        assert time.monotonic() - parted > 2.0, "an answer may be late"
+        proxy.heal()
+        assert training.until_published("it goes on") < HEALING
+        assert training.longest < TIMEOUT + SLACK
+
+
+def test_a_bridge_that_is_too_far_away_for_the_timeout_is_waited_for_only_once(
+    plugin: Plugin,
+) -> None:
+    """Though it answers each ping and each snapshot, late."""
+    with through_a_proxy(plugin) as (training, proxy, _):
+        before = writes(plugin)
+        proxy.delay_seconds = 0.7 * TIMEOUT
+        with recorded_warnings() as told:
+            start = time.monotonic()
+            training.step()
+            training.go_on(4.0)
+            assert time.monotonic() - start < TIMEOUT + 4.0 + SLACK
+        assert len(told) == 1
+        assert "within 1 s" in told[0]
+        assert writes(plugin) != before, "what is sent arrives all the same"
+        proxy.delay_seconds = 0.0
+        assert training.until_published("calls are worth waiting for again") < 3.0
+        assert training.longest < TIMEOUT + SLACK
+
+
+def test_a_snapshot_that_takes_long_to_send_arrives(plugin: Plugin) -> None:
+    """A worker in the middle of one large message can't answer a ping."""
+    program = "process = _, _;\n//" + "x" * 2**18
+    with through_a_proxy(plugin) as (training, proxy, _):
+        proxy.bytes_per_second = 30_000
+        assert not training.live.publish(program)
+        eventually(lambda: plugin.program() == program, "it has arrived", 2**18 / 30_000 + 5)
+        assert len(proxy.connects) == 1
+
+
+# -- what is lost on the way -----------------------------------------------------------------------
+
+
+def test_a_verdict_that_was_lost_is_given_again_and_nothing_is_written_twice(
+    plugin: Plugin,
+) -> None:
+    with through_a_proxy(plugin, "--log-level", "debug") as (training, proxy, bridge):
+        first = writes(plugin)
+        proxy.down = "lost"
+        assert not training.step()
+        assert training.live.last.reason is Reason.NO_BRIDGE
+        second = writes(plugin)
+        assert second != first, "the bridge had heard it"
+        proxy.cut()
+        proxy.heal()
+        assert training.live.flush(HEALING)
+        client = training.live._client
+        assert client is not None
+        answered = client.mailbox.answered
+        assert answered is not None
+        assert answered.seq == 2
+        assert answered.verdict is not None
+        assert answered.verdict.published
+        assert writes(plugin) == second
+        assert len(re.findall(r"INFO +published", bridge.log())) == 2
+
+
+def test_a_snapshot_that_was_lost_is_sent_again(plugin: Plugin) -> None:
+    with through_a_proxy(plugin) as (training, proxy, _):
+        first = writes(plugin)
+        proxy.up = "lost"
+        assert not training.step()
+        assert writes(plugin) == first
+        proxy.cut()
+        proxy.heal()
+        assert training.live.flush(HEALING)
+        assert writes(plugin) != first
+
+
+def test_what_comes_last_is_not_given_up_when_the_network_is_back(plugin: Plugin) -> None:
+    """The calls before it have waited in vain, and it comes before the bridge has answered one."""
+    with through_a_proxy(plugin) as (training, proxy, _):
+        proxy.part()
+        training.step()
+        proxy.delay_seconds = 0.2
+        proxy.heal()
+        time.sleep(1.5)  # A pong or two.
+        training.knob.set(1.9)
+        training.live.update(training.knob.model, force=True)
+        training.live.close()
+        assert "1.9" in plugin.program()
+
+
+# -- who hammers whom ------------------------------------------------------------------------------
+
+
+def test_a_tunnel_whose_bridge_is_away_is_not_hammered(plugin: Plugin) -> None:
+    """It takes every call and hangs up, which ZeroMQ alone answers with fifty calls a second."""
+    with through_a_proxy(plugin) as (training, proxy, _):
+        proxy.answers = False
+        proxy.cut()
+        cut = time.monotonic()
+        training.go_on(8.0)
+        calls = [moment for moment in proxy.connects if moment > cut]
+        assert 7 <= len(calls) <= 20
+        assert max(later - earlier for earlier, later in pairwise(calls)) < 2.56 + SLACK
+        assert training.longest < TIMEOUT + SLACK
+        proxy.answers = True
+        assert training.until_published("the bridge is back") < HEALING
+
+
+def test_many_workers_come_back_to_a_bridge_that_was_restarted(plugin: Plugin) -> None:
+    with ExitStack() as stack:
+        with served(plugin) as bridge:
+            endpoint = bridge.endpoint
+            proxy = stack.enter_context(Proxy(endpoint))
+            trainings = [
+                Training(
+                    stack.enter_context(
+                        HotReload(48000, endpoint=proxy.endpoint, timeout=TIMEOUT, min_interval=0)
+                    )
+                )
+                for _ in range(16)
+            ]
+            for training in trainings:
+                training.step()
+                assert training.live.last.reason in (Reason.PUBLISHED, Reason.UNCHANGED)
+            bridge.process.kill()
+            bridge.process.wait()
+        away = time.monotonic()
+        while time.monotonic() - away < 3.0:
+            for training in trainings:
+                training.step()
+        with served(plugin, bind=endpoint):
+            back = time.monotonic()
+            waiting = list(trainings)
+            while waiting:
+                assert time.monotonic() - back < HEALING, f"{len(waiting)} are not back"
+                for training in waiting:
+                    training.step()
+                waiting = [t for t in waiting if t.live.last.reason is Reason.NO_BRIDGE]
+        assert len([moment for moment in proxy.connects if moment > away]) < 16 * 14
+        assert max(training.longest for training in trainings) < TIMEOUT + SLACK
+
+
+def test_a_web_server_at_the_address_does_not_keep_the_worker_for_ever(plugin: Plugin) -> None:
+    """Its greeting reads like that of a ZeroMQ of old, which ZeroMQ waits for without end."""
+    greeted = threading.Event()
+
+    def greet(listener: socket.socket) -> None:
+        caller, _ = listener.accept()
+        caller.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 4)
+        greeted.set()
+        caller.recv(1)
+        while caller.recv(4096):
+            pass
+        caller.close()
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = listener.getsockname()
+    server = threading.Thread(target=greet, args=(listener,))
+    server.start()
+    endpoint = f"tcp://127.0.0.1:{address[1]}"
+    with HotReload(48000, endpoint=endpoint, timeout=TIMEOUT, min_interval=0) as live:
+        training = Training(live)
+        training.step()
+        assert greeted.wait(10.0)
+        listener.close()
+        with served(plugin, bind=endpoint):
+            assert training.until_published("the bridge is found there") < 2 * HEALING
+    server.join()
+
+
+# -- who sleeps ------------------------------------------------------------------------------------
+
+
+def test_an_audio_machine_that_slept_is_found_again(plugin: Plugin) -> None:
+    with through_a_proxy(plugin) as (training, _, bridge):
+        bridge.process.send_signal(signal.SIGSTOP)
+        with recorded_warnings() as told:
+            training.go_on(7.0)
+        assert len(told) == 1
+        bridge.process.send_signal(signal.SIGCONT)
+        assert training.until_published("it is awake") < HEALING
+        assert training.longest < TIMEOUT + SLACK
+
+
+# -- two hosts -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A bridge on one host, a training on the other."""
+
+    network: Network
+    plugin: Plugin
+    bridge: ServedBridge
+    trainee: Trainee
+
+    def resumes(self, since: float, within: float) -> None:
+        """The training has not stalled since then, and from now on it publishes again."""
+        now = time.monotonic()
+        self.trainee.publishes_after(now, "it goes on", within)
+        assert self.trainee.longest(since) < TIMEOUT + SLACK
+        waited = [c for c in self.trainee.since(since) if c.ended - c.begun > 0.8 * TIMEOUT]
+        assert len(waited) <= 1, "after one call that waited in vain none waits"
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """One for all tests on two hosts, because a training takes seconds to start."""
+    plugin = Plugin(tmp_path_factory.mktemp("studio"))
+    with two_hosts() as network:
+        network.gpu_box.resolve("studio", network.studio.address)
+        with (
+            served(
+                plugin, "--insecure", bind="tcp://0.0.0.0:5555", within=network.studio.within
+            ) as bridge,
+            training(
+                "tcp://studio:5555", "--timeout", str(TIMEOUT), within=network.gpu_box.within
+            ) as trainee,
+        ):
+            trainee.publishes_after(0.0, "the training has begun", 60.0)
+            yield Studio(network, plugin, bridge, trainee)
+    plugin.end_bridge()
+
+
+@pytest.mark.parametrize("host", ["studio", "gpu_box"])
+def test_a_cable_pulled_out_on_either_side(studio: Studio, host: str) -> None:
+    start = time.monotonic()
+    pulled: Host = getattr(studio.network, host)
+    pulled.plug(into=False)
+    time.sleep(3.0)
+    assert not studio.trainee.since(start + TIMEOUT + SLACK)[-1].published
+    pulled.plug(into=True)
+    studio.resumes(start, HEALING)
+
+
+def test_a_network_in_between_that_loses_everything_for_longer_than_heartbeats_wait(
+    studio: Studio,
+) -> None:
+    start = time.monotonic()
+    studio.network.cable.be(loss=1.0)
+    time.sleep(HEARTBEATS + 4.0)
+    assert not studio.trainee.since(start + TIMEOUT + SLACK)[-1].published
+    studio.network.cable.be()
+    studio.resumes(start, HEALING)
+
+
+def test_a_bad_wireless_network_loses_a_tenth_and_is_late(studio: Studio) -> None:
+    start = time.monotonic()
+    studio.network.cable.be(loss=0.1, delay_seconds=0.03)
+    time.sleep(5.0)
+    studio.network.cable.be()
+    calls = studio.trainee.since(start)
+    assert sum(call.published for call in calls) >= 5
+    assert studio.trainee.longest(start) < TIMEOUT + SLACK
+
+
+def test_an_audio_machine_that_gets_another_address_is_found_by_its_name(studio: Studio) -> None:
+    start = time.monotonic()
+    host, new = studio.network.studio, "192.0.2.77"
+    host.move(host.address, new)
+    studio.network.gpu_box.resolve("studio", new)
+    try:
+        studio.resumes(start, HEARTBEATS + HEALING)
+    finally:
+        host.move(new, host.address)
+        studio.network.gpu_box.resolve("studio", host.address)
+    moved = time.monotonic()
+    studio.resumes(moved, HEARTBEATS + HEALING)
+
+
+def test_a_training_that_slept_is_taken_back(studio: Studio) -> None:
+    studio.trainee.process.send_signal(signal.SIGSTOP)
+    time.sleep(8.0)
+    studio.trainee.process.send_signal(signal.SIGCONT)
+    awake = time.monotonic()
+    assert studio.trainee.publishes_after(awake, "it publishes", HEALING) < HEALING
+
+
+def test_a_name_server_that_does_not_answer_stalls_neither_calls_nor_the_end() -> None:
+    script = """
+        import time
+        from faustwire_publisher import HotReload
+        from models import Knob
+        start = time.monotonic()
+        with HotReload(48000, endpoint="tcp://studio.invalid:5555", timeout=0.5) as live:
+            for _ in range(50):
+                assert not live.update(Knob().model)
+        print(time.monotonic() - start)
+        """
+    with two_hosts() as network:
+        ended = subprocess.run(
+            [*network.gpu_box.within, sys.executable, "-c", textwrap.dedent(script)],
+            capture_output=True,
+            text=True,
+            timeout=60.0,
+            check=True,
+        )
+    assert float(ended.stdout) < 0.5 + 1.0 + SLACK
