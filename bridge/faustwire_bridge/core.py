@@ -207,10 +207,19 @@ class Core:
         if isinstance(message, Follow):
             return self._steer(peer, message.follow, now)
         session = self.sessions.at(peer)
-        if session is None:
-            if isinstance(message, Bye):
-                return []
+        if session is not None:
+            return self._said(session, event, now)
+        if isinstance(message, Bye):
+            return []
+        gone = self.sessions.gone(peer)
+        if gone is None or len(self.sessions) >= MAX_WORKERS:
             return [Send(peer, Rejection("the bridge has not met this worker: Hello comes first"))]
+        # It was only silent; a message that takes so long to send must not be in vain.
+        self.sessions.meet(peer, gone.hello, gone.user, now)
+        return [self._happened(now, "joined", "", gone), *self._said(gone, event, now)]
+
+    def _said(self, session: Session, event: Arrived, now: float) -> list[Instruction]:
+        peer, message = event.peer, event.message
         session.heard = now
         match message:
             case Ping():
@@ -234,7 +243,7 @@ class Core:
         return [Send(peer, self.welcome), *told]
 
     def _part(self, peer: bytes, kind: str, detail: str, now: float) -> list[Instruction]:
-        session = self.sessions.part(peer, now)
+        session = self.sessions.part(peer, now, silent=kind == "gone")
         if session is None:
             return []
         self._idle_until = now + NEXT_WORKER_SECONDS

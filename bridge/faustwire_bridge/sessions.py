@@ -11,8 +11,9 @@ from faustwire.messages import Hello, Reason, Snapshot, Verdict
 from faustwire.validation import MAX_NAME
 from faustwire_bridge.exchange import User
 
-# Workers ping every second; five lost ones are no accident. It costs nobody anything to be thought
-# gone: the next message is answered with the request to say Hello again.
+# Workers ping every second; five lost ones are no accident, but for one in the middle of a message
+# that takes longer to send. It costs nobody anything to be thought gone: whoever says something
+# over the same connection is taken back.
 SILENCE_SECONDS = 5.0
 # Incarnations remembered after they left, for resends over a lost connection.
 MAX_SESSIONS = 256
@@ -32,6 +33,7 @@ class Session:
     Attributes:
         hello, user: who it says it is, and whose key it came with.
         peer: its connection; None: it has left.
+        silent_peer: the connection over which nothing came for too long.
         joined: the how manieth session it is.
         since, heard, left: when it came, last sent anything, and left.
         answered: the last verdict, for a resend.
@@ -53,6 +55,7 @@ class Session:
     since: float
     heard: float
     left: float = 0.0
+    silent_peer: bytes | None = None
     answered: Verdict | None = None
     newest: Snapshot | None = None
     newest_size: int = 0
@@ -162,18 +165,25 @@ class Sessions:
             # One connection is one worker; who it was before has left.
             self.part(peer, now)
         session.hello, session.peer, session.heard = hello, peer, now
+        session.silent_peer = None
         self._by_incarnation[hello.incarnation] = session
         self._by_incarnation.move_to_end(hello.incarnation)
         self._by_peer[peer] = session
         return session
 
-    def part(self, peer: bytes, now: float) -> Session | None:
-        """A connection is no more."""
+    def part(self, peer: bytes, now: float, *, silent: bool = False) -> Session | None:
+        """A connection is no more, or nothing came over it for too long."""
         session = self._by_peer.pop(peer, None)
         if session is not None:
             session.peer, session.left = None, now
+            session.silent_peer = peer if silent else None
             session.newest, session.newest_size = None, 0
         return session
+
+    def gone(self, peer: bytes) -> Session | None:
+        """Who was at the other end of a connection before nothing came over it for too long."""
+        silent = (s for s in self._by_incarnation.values() if s.silent_peer == peer)
+        return next(silent, None)
 
     def take(self, session: Session, snapshot: Snapshot, size: int, now: float) -> None:
         """A snapshot has come; the newest of each is kept as long as there is room."""

@@ -219,6 +219,25 @@ def test_a_worker_that_falls_silent_counts_as_gone() -> None:
     assert bridge.stopped
 
 
+def test_a_worker_that_was_only_silent_is_taken_back_with_what_it_says() -> None:
+    """It may have been in the middle of a message that takes longer to send than we wait."""
+    bridge = Bridge()
+    anna = bridge.worker()
+    assert anna.update(1.0).published
+    bridge.until(bridge.now + 10.0)
+    assert anna.update(0.5).published
+    assert [event.kind for event in bridge.events if "published" not in event.kind] == [
+        "joined",
+        "gone",
+        "joined",
+    ]
+    bridge.until(bridge.now + 10.0)
+    anna.take(Hello("anna", "anna-2"))
+    assert isinstance(anna.take(Ping())[0].message, Pong)
+    [session] = bridge.core.sessions.connected()
+    assert session.hello.incarnation == "anna-2", "who came after it over this connection stays"
+
+
 def test_an_embedded_bridge_that_nobody_comes_to_ends_too() -> None:
     bridge = Bridge(core.Rules(leave_when_idle=True))
     bridge.now += core.FIRST_WORKER_SECONDS

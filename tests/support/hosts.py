@@ -37,10 +37,10 @@ class Host:
         """Plug the cable in, or pull it out; the host's own system notices at once."""
         self._ip("link", "set", _INTERFACE, "up" if into else "down")
 
-    def move(self, old: str, new: str) -> None:
-        """Change the address."""
-        self._ip("address", "del", f"{old}/24", "dev", _INTERFACE)
-        self._ip("address", "add", f"{new}/24", "dev", _INTERFACE)
+    def move(self, address: str) -> None:
+        """Have another address from now on."""
+        self._ip("address", "flush", "dev", _INTERFACE)
+        self._ip("address", "add", f"{address}/24", "dev", _INTERFACE)
 
     def resolve(self, name: str, address: str) -> None:
         """Have this host find an address by a name from now on."""

@@ -78,6 +78,10 @@ class Proxy:
         """Reset every connection; new ones may come at once."""
         self._do(self._cut())
 
+    def renew(self) -> None:
+        """Reset every connection and let everything through from the next ones on."""
+        self._do(self._renew())
+
     def part(self) -> None:
         """Let nothing through, and let nobody know."""
         self.up = self.down = "held"
@@ -96,6 +100,10 @@ class Proxy:
 
     async def _end(self) -> None:
         self._server.close()
+        await self._cut()
+
+    async def _renew(self) -> None:
+        self.heal()
         await self._cut()
 
     async def _cut(self) -> None:

@@ -63,7 +63,7 @@ class Trainee:
 
 
 @contextmanager
-def training(endpoint: str, *arguments: str, within: Sequence[str] = ()) -> Iterator[Trainee]:
+def trained(endpoint: str, *arguments: str, within: Sequence[str] = ()) -> Iterator[Trainee]:
     """A training process; ``within`` stands before its command."""
     process = subprocess.Popen(
         [*within, sys.executable, __file__, endpoint, *arguments],

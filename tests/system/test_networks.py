@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import socket
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -23,12 +20,14 @@ from faustwire_publisher import HotReload
 from hosts import Host, Network, two_hosts
 from notices import recorded_warnings
 from proxy import Proxy
-from trainee import Trainee, training
+from trainee import Trainee, trained
 from trainings import Training
 
 TIMEOUT = 1.0
 # A call may take its timeout, and what a busy machine of two cores adds.
 SLACK = 1.0
+# Where many calls in a row may have to wait once each.
+BRIEF = 0.1
 # A connection over which nothing comes is given up after a ping's second and four of waiting.
 HEARTBEATS = 5.0
 # Once the way is free the next try comes within the longest pause, 2.6 s, and a try that is on
@@ -38,13 +37,13 @@ HEALING = 5.0
 
 @contextmanager
 def through_a_proxy(
-    plugin: Plugin, *arguments: str
+    plugin: Plugin, *arguments: str, timeout: float = TIMEOUT
 ) -> Iterator[tuple[Training, Proxy, ServedBridge]]:
     """A training in this process, the proxy that it publishes through, and its bridge."""
     with (
         served(plugin, *arguments) as bridge,
         Proxy(bridge.endpoint) as proxy,
-        HotReload(48000, endpoint=proxy.endpoint, timeout=TIMEOUT, min_interval=0) as live,
+        HotReload(48000, endpoint=proxy.endpoint, timeout=timeout, min_interval=0) as live,
     ):
         training = Training(live)
         assert training.step()
@@ -75,8 +74,8 @@ def test_a_network_that_is_gone_for_a_moment_costs_one_timeout_and_one_warning(
         with recorded_warnings() as told:
             training.step()
             start = time.monotonic()
-            training.go_on(2.0)
-            assert time.monotonic() - start < 2.0 + SLACK, "no call waits any more"
+            training.go_on(1.0)
+            assert time.monotonic() - start < 1.0 + SLACK, "no call waits any more"
         assert len(told) == 1
         proxy.heal()
         assert training.until_published("it goes on") < SLACK
@@ -89,7 +88,7 @@ def test_heartbeats_find_a_connection_that_is_dead_and_does_not_know_it(plugin: 
         proxy.part()
         parted = time.monotonic()
         training.step()
-        eventually(lambda: len(proxy.connects) > 1, "a new one is tried", HEARTBEATS + SLACK)
+        eventually(lambda: len(proxy.connects) > 1, "a new one is tried", HEARTBEATS + 2 * SLACK)
         assert time.monotonic() - parted > 2.0, "an answer may be late"
         proxy.heal()
         assert training.until_published("it goes on") < HEALING
@@ -106,8 +105,8 @@ def test_a_bridge_that_is_too_far_away_for_the_timeout_is_waited_for_only_once(
         with recorded_warnings() as told:
             start = time.monotonic()
             training.step()
-            training.go_on(4.0)
-            assert time.monotonic() - start < TIMEOUT + 4.0 + SLACK
+            training.go_on(3.0)
+            assert time.monotonic() - start < TIMEOUT + 3.0 + SLACK
         assert len(told) == 1
         assert "within 1 s" in told[0]
         assert writes(plugin) != before, "what is sent arrives all the same"
@@ -116,6 +115,7 @@ def test_a_bridge_that_is_too_far_away_for_the_timeout_is_waited_for_only_once(
         assert training.longest < TIMEOUT + SLACK
 
 
+@pytest.mark.slow
 def test_a_snapshot_that_takes_long_to_send_arrives(plugin: Plugin) -> None:
     """A worker in the middle of one large message can't answer a ping."""
     program = "process = _, _;\n//" + "x" * 2**18
@@ -139,8 +139,7 @@ def test_a_verdict_that_was_lost_is_given_again_and_nothing_is_written_twice(
         assert training.live.last.reason is Reason.NO_BRIDGE
         second = writes(plugin)
         assert second != first, "the bridge had heard it"
-        proxy.cut()
-        proxy.heal()
+        proxy.renew()
         assert training.live.flush(HEALING)
         client = training.live._client
         assert client is not None
@@ -159,24 +158,23 @@ def test_a_snapshot_that_was_lost_is_sent_again(plugin: Plugin) -> None:
         proxy.up = "lost"
         assert not training.step()
         assert writes(plugin) == first
-        proxy.cut()
-        proxy.heal()
+        proxy.renew()
         assert training.live.flush(HEALING)
         assert writes(plugin) != first
 
 
 def test_what_comes_last_is_not_given_up_when_the_network_is_back(plugin: Plugin) -> None:
     """The calls before it have waited in vain, and it comes before the bridge has answered one."""
-    with through_a_proxy(plugin) as (training, proxy, _):
+    with through_a_proxy(plugin, timeout=2 * TIMEOUT) as (training, proxy, _):
         proxy.part()
         training.step()
         proxy.delay_seconds = 0.2
         proxy.heal()
         time.sleep(1.5)  # A pong or two.
-        training.knob.set(1.9)
+        training.knob.set(1.875)
         training.live.update(training.knob.model, force=True)
         training.live.close()
-        assert "1.9" in plugin.program()
+        assert "1.875" in plugin.program()
 
 
 # -- who hammers whom ------------------------------------------------------------------------------
@@ -188,13 +186,23 @@ def test_a_tunnel_whose_bridge_is_away_is_not_hammered(plugin: Plugin) -> None:
         proxy.answers = False
         proxy.cut()
         cut = time.monotonic()
-        training.go_on(8.0)
+        training.go_on(5.0)
         calls = [moment for moment in proxy.connects if moment > cut]
-        assert 7 <= len(calls) <= 20
+        assert 7 <= len(calls) <= 16
         assert max(later - earlier for earlier, later in pairwise(calls)) < 2.56 + SLACK
         assert training.longest < TIMEOUT + SLACK
         proxy.answers = True
         assert training.until_published("the bridge is back") < HEALING
+
+
+def all_are_answered(trainings: list[Training]) -> None:
+    """Each of them steps until the bridge has answered it."""
+    start, waiting = time.monotonic(), list(trainings)
+    while waiting:
+        assert time.monotonic() - start < HEALING, f"{len(waiting)} are not answered"
+        for training in waiting:
+            training.step()
+        waiting = [t for t in waiting if t.live.last.reason is Reason.NO_BRIDGE]
 
 
 def test_many_workers_come_back_to_a_bridge_that_was_restarted(plugin: Plugin) -> None:
@@ -205,14 +213,12 @@ def test_many_workers_come_back_to_a_bridge_that_was_restarted(plugin: Plugin) -
             trainings = [
                 Training(
                     stack.enter_context(
-                        HotReload(48000, endpoint=proxy.endpoint, timeout=TIMEOUT, min_interval=0)
+                        HotReload(48000, endpoint=proxy.endpoint, timeout=BRIEF, min_interval=0)
                     )
                 )
                 for _ in range(16)
             ]
-            for training in trainings:
-                training.step()
-                assert training.live.last.reason in (Reason.PUBLISHED, Reason.UNCHANGED)
+            all_are_answered(trainings)
             bridge.process.kill()
             bridge.process.wait()
         away = time.monotonic()
@@ -220,17 +226,12 @@ def test_many_workers_come_back_to_a_bridge_that_was_restarted(plugin: Plugin) -
             for training in trainings:
                 training.step()
         with served(plugin, bind=endpoint):
-            back = time.monotonic()
-            waiting = list(trainings)
-            while waiting:
-                assert time.monotonic() - back < HEALING, f"{len(waiting)} are not back"
-                for training in waiting:
-                    training.step()
-                waiting = [t for t in waiting if t.live.last.reason is Reason.NO_BRIDGE]
+            all_are_answered(trainings)
         assert len([moment for moment in proxy.connects if moment > away]) < 16 * 14
-        assert max(training.longest for training in trainings) < TIMEOUT + SLACK
+        assert max(training.longest for training in trainings) < BRIEF + SLACK
 
 
+@pytest.mark.slow
 def test_a_web_server_at_the_address_does_not_keep_the_worker_for_ever(plugin: Plugin) -> None:
     """Its greeting reads like that of a ZeroMQ of old, which ZeroMQ waits for without end."""
     greeted = threading.Event()
@@ -304,7 +305,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
             served(
                 plugin, "--insecure", bind="tcp://0.0.0.0:5555", within=network.studio.within
             ) as bridge,
-            training(
+            trained(
                 "tcp://studio:5555", "--timeout", str(TIMEOUT), within=network.gpu_box.within
             ) as trainee,
         ):
@@ -313,7 +314,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     plugin.end_bridge()
 
 
-@pytest.mark.parametrize("host", ["studio", "gpu_box"])
+@pytest.mark.parametrize("host", ["studio", pytest.param("gpu_box", marks=pytest.mark.slow)])
 def test_a_cable_pulled_out_on_either_side(studio: Studio, host: str) -> None:
     start = time.monotonic()
     pulled: Host = getattr(studio.network, host)
@@ -329,12 +330,13 @@ def test_a_network_in_between_that_loses_everything_for_longer_than_heartbeats_w
 ) -> None:
     start = time.monotonic()
     studio.network.cable.be(loss=1.0)
-    time.sleep(HEARTBEATS + 4.0)
+    time.sleep(HEARTBEATS + 2.0)
     assert not studio.trainee.since(start + TIMEOUT + SLACK)[-1].published
     studio.network.cable.be()
     studio.resumes(start, HEALING)
 
 
+@pytest.mark.slow
 def test_a_bad_wireless_network_loses_a_tenth_and_is_late(studio: Studio) -> None:
     start = time.monotonic()
     studio.network.cable.be(loss=0.1, delay_seconds=0.03)
@@ -347,43 +349,25 @@ def test_a_bad_wireless_network_loses_a_tenth_and_is_late(studio: Studio) -> Non
 
 def test_an_audio_machine_that_gets_another_address_is_found_by_its_name(studio: Studio) -> None:
     start = time.monotonic()
-    host, new = studio.network.studio, "192.0.2.77"
-    host.move(host.address, new)
-    studio.network.gpu_box.resolve("studio", new)
-    try:
-        studio.resumes(start, HEARTBEATS + HEALING)
-    finally:
-        host.move(new, host.address)
-        studio.network.gpu_box.resolve("studio", host.address)
-    moved = time.monotonic()
-    studio.resumes(moved, HEARTBEATS + HEALING)
+    studio.network.studio.move("192.0.2.77")
+    studio.network.gpu_box.resolve("studio", "192.0.2.77")
+    studio.resumes(start, HEARTBEATS + HEALING)
 
 
 def test_a_training_that_slept_is_taken_back(studio: Studio) -> None:
     studio.trainee.process.send_signal(signal.SIGSTOP)
-    time.sleep(8.0)
+    time.sleep(6.0)
     studio.trainee.process.send_signal(signal.SIGCONT)
     awake = time.monotonic()
     assert studio.trainee.publishes_after(awake, "it publishes", HEALING) < HEALING
 
 
 def test_a_name_server_that_does_not_answer_stalls_neither_calls_nor_the_end() -> None:
-    script = """
-        import time
-        from faustwire_publisher import HotReload
-        from models import Knob
-        start = time.monotonic()
-        with HotReload(48000, endpoint="tcp://studio.invalid:5555", timeout=0.5) as live:
-            for _ in range(50):
-                assert not live.update(Knob().model)
-        print(time.monotonic() - start)
-        """
+    """A look-up takes the system ten seconds, during which ZeroMQ does nothing else."""
     with two_hosts() as network:
-        ended = subprocess.run(
-            [*network.gpu_box.within, sys.executable, "-c", textwrap.dedent(script)],
-            capture_output=True,
-            text=True,
-            timeout=60.0,
-            check=True,
-        )
-    assert float(ended.stdout) < 0.5 + 1.0 + SLACK
+        with trained("tcp://studio.invalid:5555", within=network.gpu_box.within) as trainee:
+            eventually(lambda: len(trainee.calls) > 20, "it goes on", 60.0)
+            end = time.monotonic()
+        assert time.monotonic() - end < 3.0 + SLACK
+    assert trainee.longest(0.0) < TIMEOUT + SLACK
+    assert "no bridge answers at tcp://studio.invalid:5555" in trainee.calls[-1].detail
