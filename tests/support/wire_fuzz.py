@@ -18,7 +18,7 @@ from pathlib import Path
 
 from faustwire import codec
 from faustwire.errors import MessageError
-from faustwire.messages import Rejection
+from faustwire.messages import Reason, Rejection, Verdict
 from mutations import Mutations
 from processes import rss_mib
 
@@ -42,7 +42,9 @@ def judge(data: bytes) -> str:
     try:
         message = codec.decode(data)
     except MessageError as problem:
+        # What it can be answered with.
         codec.decode(codec.encode(Rejection(str(problem))))
+        codec.decode(codec.encode(Verdict(problem.seq or 0, False, Reason.REFUSED, str(problem))))
         return "refused"
     again = codec.encode(message)
     if codec.encode(codec.decode(again)) != again:

@@ -220,6 +220,13 @@ def test_a_refused_snapshot_keeps_its_number_so_that_it_can_be_answered() -> Non
     assert error.value.seq == 3
 
 
+@pytest.mark.parametrize("number", [-1, 2**64 - 1, True, 1.0, "3", None])
+def test_a_number_that_no_verdict_could_carry_is_none(number: object) -> None:
+    with pytest.raises(MessageError) as error:
+        codec.decode(msgpack.packb(body(EXAMPLES["snapshot"], graph=None, seq=number)))
+    assert error.value.seq is None
+
+
 def test_the_path_of_the_offending_node_is_quoted() -> None:
     graph = {
         "type": "series",

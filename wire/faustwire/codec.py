@@ -68,8 +68,9 @@ def decode(data: bytes) -> Message:
     try:
         return kind(**_arguments(kind, body, _NAMES[kind]))
     except FaustwireError as problem:
-        known = seq if isinstance(seq, int) and not isinstance(seq, bool) else None
-        raise MessageError(str(problem), seq=known) from problem
+        # A number that no verdict could carry is none.
+        known = type(seq) is int and 0 <= seq < 2**63
+        raise MessageError(str(problem), seq=seq if known else None) from problem
 
 
 def _unpack(data: bytes) -> dict[str, Any]:
