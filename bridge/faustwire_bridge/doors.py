@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -83,8 +82,11 @@ class Door:
             guard.protect(self.router, TALK)
             guard.protect(self.events, WATCH)
 
-    def test(self, folder: Path) -> None:
+    def test(self, path: Path) -> None:
         """Make sure, before it is bound anywhere else, that the guard keeps strangers out.
+
+        Args:
+            path: for a Unix socket that nobody else can reach.
 
         Raises:
             GuardError: it does not.
@@ -92,7 +94,6 @@ class Door:
         if self.guard is None:
             return
         for made, stranger in ((self.router, zmq.DEALER), (self.events, zmq.SUB)):
-            path = folder / f"{secrets.token_hex(4)}.test"
             made.bind(f"ipc://{path}")
             try:
                 self.guard.test(f"ipc://{path}", stranger)
@@ -195,7 +196,7 @@ class Doors:
     def _open(self, guard: Guard | None, endpoints: Sequence[str]) -> list[str]:
         door = Door(self._context, ipv6=self._ipv6, guard=guard)
         try:
-            door.test(self._place.directory)
+            door.test(self._place.directory / f"{self._place.key}.test")
             bound = [door.bind(endpoint) for endpoint in endpoints]
         except BaseException:
             door.close()
