@@ -44,16 +44,17 @@ _UNANSWERED = (
 )
 _UNRESOLVED = "no address is known for {endpoint}: check how the host is spelt"
 _WANTS_KEYS = (
-    "{endpoint} closes the connection: it wants keys (see `faustwire keys`), or it is no faustwire "
-    "bridge"
+    "{endpoint} closes the connection: it wants keys (run `faustwire keys` there, and here the line "
+    "that it prints), or it is no faustwire bridge"
 )
 _OTHER_KEY = (
-    "{endpoint} closes the connection: the key that this machine trusts for it is not its key, or "
-    "it is no faustwire bridge; compare with what `faustwire keys` prints there"
+    "{endpoint} closes the connection: the key that this machine trusts for it is not its key "
+    "(compare with what `faustwire keys` prints there), or it serves without --keys, or it is no "
+    "faustwire bridge"
 )
 _NO_KEYS_THERE = (
-    "{endpoint} uses no keys, though this machine trusts one for it: nothing is sent in the clear; "
-    "is it the right bridge?"
+    "{endpoint} serves without --keys, though this machine trusts a key for it: nothing is sent in "
+    "the clear; is it the right bridge?"
 )
 _NOT_ENROLLED = (
     "{endpoint} does not let this machine's key in: it is not enrolled there, or has no right to "
@@ -165,7 +166,8 @@ class Link:
             self._failed(_SILENT)
         elif value == zmq.Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH and self.secured:
             self._failed(_NO_KEYS_THERE)
-        else:
+        elif self._why != self._say(_NO_KEYS_THERE):
+            # Which of the two hangs up first is a matter of chance; what was learnt stays.
             self._failed(_OTHER_KEY if self.secured else _WANTS_KEYS)
         self._handshake_failed = True
 
