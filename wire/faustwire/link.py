@@ -44,8 +44,8 @@ _UNANSWERED = (
 )
 _UNRESOLVED = "no address is known for {endpoint}: check how the host is spelt"
 _WANTS_KEYS = (
-    "{endpoint} closes the connection: it wants keys (run `faustwire keys` there, and here the line "
-    "that it prints), or it is no faustwire bridge"
+    "{endpoint} closes the connection: it wants keys (run `faustwire keys` there, and here the "
+    "line that it prints), or it is no faustwire bridge"
 )
 _OTHER_KEY = (
     "{endpoint} closes the connection: the key that this machine trusts for it is not its key "
