@@ -49,11 +49,11 @@ def test_a_bridge_without_workers_says_so() -> None:
     assert "no worker has come" in text
 
 
-def test_whoever_plays_comes_first_and_who_is_gone_last() -> None:
+def test_workers_stay_in_their_rows_and_who_is_gone_comes_last() -> None:
     text = plain(state(worker("gone", connected=False), worker("waits", followed=False),
                        worker("anna"), worker("heard")))  # fmt: skip
     positions = [text.index(f"{mark}  {name}") for mark, name in
-                 (("▶", "anna"), ("●", "heard"), ("○", "waits"), ("✕", "gone"))]  # fmt: skip
+                 (("○", "waits"), ("▶", "anna"), ("●", "heard"), ("✕", "gone"))]  # fmt: skip
     assert positions == sorted(positions)
 
 

@@ -19,6 +19,12 @@ def test_an_event_is_new_once_and_its_time_is_the_watchers() -> None:
     assert len(sight.entries) == 2
 
 
+def test_what_a_reload_costs_is_told_and_not_where_the_file_is() -> None:
+    here = event(1, detail="/plugins/live.dsp", compile_seconds=0.057)
+    [entry] = Sight().take(state(events=(here,)), 5.0, WALL)
+    assert entry.detail == "57 ms of silence"
+
+
 def test_events_of_a_bridge_that_took_the_place_of_another_are_all_new() -> None:
     sight = Sight()
     sight.take(state(events=(event(1), event(2))), 5.0, WALL)

@@ -121,7 +121,7 @@ def _trouble(sight: Sight, now: float) -> list[Text]:
 
 
 def workers(state: State, at: float, width: int, rows: int) -> Table:
-    """Who is there, a row each; whose snapshot plays comes first, who is gone last.
+    """Who is there, a row each.
 
     Args:
         state: the bridge's.
@@ -141,7 +141,7 @@ def workers(state: State, at: float, width: int, rows: int) -> Table:
         table.add_column("held back", no_wrap=True)
     table.add_column("last verdict", no_wrap=True, ratio=1)
     namesakes = Counter(worker.worker for worker in state.workers)
-    for worker in sorted(state.workers, key=lambda worker: _rank(worker, state))[:rows]:
+    for worker in _chosen(state, rows):
         mark, style = _MARKS[_standing(worker, state)]
         table.add_row(
             Text(mark, style),
@@ -152,7 +152,7 @@ def workers(state: State, at: float, width: int, rows: int) -> Table:
             _pace(worker, at),
             _plain(_share(worker)),
             *([_plain(_counts(worker))] if counted else []),
-            _verdict(worker),
+            _verdict(worker, state),
             style="" if worker.connected else "dim",
         )
     return table
@@ -166,9 +166,16 @@ def _standing(worker: WorkerState, state: State) -> str:
     return "followed" if worker.followed else "not followed"
 
 
-def _rank(worker: WorkerState, state: State) -> int:
-    """The order of rows; within a rank the one in which they came."""
-    return list(_MARKS).index(_standing(worker, state))
+def _chosen(state: State, rows: int) -> list[WorkerState]:
+    """Those for whom there is room, in the order in which they came, who is gone last.
+
+    Rows that change places with each reload could not be read.
+    """
+    marks = list(_MARKS)
+    ranked = sorted(state.workers, key=lambda worker: marks.index(_standing(worker, state)))
+    chosen = {worker.incarnation for worker in ranked[:rows]}
+    kept = [worker for worker in state.workers if worker.incarnation in chosen]
+    return sorted(kept, key=lambda worker: not worker.connected)
 
 
 def _metrics(state: State, count: int) -> list[str]:
@@ -203,11 +210,12 @@ def _counts(worker: WorkerState) -> str:
     return "  ".join(f"{printable(name)} {count}" for name, count in others.most_common(3))
 
 
-def _verdict(worker: WorkerState) -> Text:
+def _verdict(worker: WorkerState, state: State) -> Text:
     if worker.reason is None:
         return Text("–")
     text = Text(worker.reason.value, _tone(worker.reason))
-    return text.append(f"  {printable(worker.detail)}", "dim") if worker.detail else text
+    told = bool(worker.detail) and worker.detail != state.dsp_path
+    return text.append(f"  {printable(worker.detail)}", "dim") if told else text
 
 
 def _tone(reason: Reason) -> str:

@@ -104,4 +104,8 @@ def _is_another(before: State, state: State) -> bool:
 
 def _entry(event: Event, state: State, wall: float) -> Entry:
     at = wall - (state.now - event.at)
-    return Entry(at, event.kind, event.detail, event.worker, event.call)
+    # Where it was published to is the same each time; what each reload costs is not.
+    detail = "" if event.detail == state.dsp_path else event.detail
+    if event.compile_seconds is not None:
+        detail = f"{detail} {1000 * event.compile_seconds:.0f} ms of silence".strip()
+    return Entry(at, event.kind, detail, event.worker, event.call)
