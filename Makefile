@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow soak-gates fuzz lint types bench check format clean
+.PHONY: help demo test test-slow soak-gates soak fuzz lint types bench check format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ soak-gates: $(READY) ## 100,000 random graphs and texts through the gates; an ho
 fuzz: $(READY) ## a million mutated messages at the codec, 100,000 at a live bridge; COUNT=, LIVE=
 	PYTHONPATH=tests/support $(BIN)/python tests/support/wire_fuzz.py --count $(or $(COUNT),1000000)
 	PYTHONPATH=tests/support $(BIN)/python tests/support/live_fuzz.py --count $(or $(LIVE),100000)
+
+soak: $(READY) ## 16 trainings and a bridge, killed and cut at random; ten minutes, or MINUTES=
+	PYTHONPATH=tests/support $(BIN)/python tests/support/soak.py --minutes $(or $(MINUTES),10)
 
 lint: $(READY) ## ruff and the import rules
 	$(BIN)/ruff check

@@ -1,0 +1,479 @@
+"""Sixteen trainings and a bridge, killed and cut at random for minutes; nothing may be lost.
+
+    python tests/support/soak.py --minutes 10
+
+Real HotReloads reach a real bridge over TCP, most through a proxy that cuts and parts; workers and
+bridge are killed with SIGKILL, the bridge is stopped for a while; a reader looks at the .dsp as
+fast as it can. The last fifth of the time no bridge dies, which is when its memory is watched. Then
+everything ends in order, and the counts are printed. Fails on a call without an end, on a snapshot
+that one bridge published twice, on a torn file, on anything left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+from typing import Any
+
+import numpy as np
+import zmq
+
+import reader
+import soak_workers
+from bridges import Plugin, ServedBridge, alive, eventually, served
+from faustwire import codec
+from faustwire.messages import Event, State
+from faustwire.rendezvous import events_endpoint
+from processes import children, descriptors, rss_mib, send_signal
+from proxy import Proxy
+from soak_workers import Account, Role
+
+WORKERS = 16
+# These live from the first to the last minute, so that their memory can be watched.
+OLD_GUARD = 4
+PROXIES = 3
+# Seconds between two of a kind, on average.
+KILL_A_WORKER, KILL_THE_BRIDGE, STOP_THE_BRIDGE, CUT, PART = 3.0, 12.0, 20.0, 2.0, 10.0
+# The part of the time in which no bridge is killed or stopped.
+CALM = 0.2
+# Workers' connections come back within their ceiling of a few seconds.
+_HEALING_SECONDS = 8.0
+_STEP_SECONDS = 0.05
+_SAMPLE_SECONDS = 1.0
+
+
+@dataclass
+class Counts:
+    """What came of it."""
+
+    deeds: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+    told: int = 0
+    lost: int = 0
+    open_when_killed: int = 0
+    published: int = 0
+    settled: int = 0
+    doubled: int = 0
+    states: int = 0
+    events: int = 0
+    unseen_events: int = 0
+    still_shown: int = 0
+    internal_errors: int = 0
+    looks: int = 0
+    contents: int = 0
+    torn: list[str] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
+    disorderly: int = 0
+
+    def problems(self) -> list[str]:
+        """What must not be."""
+        found = {
+            f"{self.lost} calls without an end": self.lost,
+            f"{self.doubled} snapshots published twice": self.doubled,
+            f"torn files: {self.torn}": self.torn,
+            f"left behind: {self.leftovers}": self.leftovers,
+            f"{self.internal_errors} internal errors": self.internal_errors,
+            f"{self.disorderly} workers did not end in order": self.disorderly,
+            f"{self.still_shown} workers are shown that have gone": self.still_shown,
+            f"{self.unseen_events} events unseen": self.unseen_events,
+            "nothing was published": not self.published,
+            "the reader saw nothing": not self.contents,
+        }
+        return [problem for problem, is_so in found.items() if is_so]
+
+    def __str__(self) -> str:
+        def listed(counter: Counter[str]) -> str:
+            return ", ".join(f"{name} {count}" for name, count in counter.most_common())
+
+        messages = sum(self.outcomes.values()) + self.lost
+        verdicts = messages - self.lost - self.outcomes["superseded"]
+        return (
+            f"  done: {listed(self.deeds)}\n"
+            f"  calls {self.calls}, messages handed over {messages}, verdicts {verdicts}, "
+            f"superseded {self.outcomes['superseded']}, told at once that there is no bridge "
+            f"{self.told}, on their way when their worker was killed {self.open_when_killed}\n"
+            f"  how they ended: {listed(self.outcomes)}\n"
+            f"  a watcher saw {self.states} states, {self.events} events, missed "
+            f"{self.unseen_events}\n"
+            f"  published {self.published}, later {self.settled}; lost {self.lost}, doubled "
+            f"{self.doubled}, torn "
+            f"{len(self.torn)} of {self.contents} contents in {self.looks} looks, left behind "
+            f"{len(self.leftovers)}, internal errors {self.internal_errors}"
+        )
+
+
+@dataclass
+class Samples:
+    """A process over time: seconds, MiB, open descriptors."""
+
+    at: list[float] = field(default_factory=list)
+    mib: list[float] = field(default_factory=list)
+    descriptors: list[int] = field(default_factory=list)
+
+    def take(self, pid: int, now: float) -> None:
+        """Look at the process, if it is there."""
+        mib = rss_mib(pid)
+        if mib:
+            self.at.append(now)
+            self.mib.append(mib)
+            self.descriptors.append(descriptors(pid))
+
+    def __str__(self) -> str:
+        if len(self.at) < 4:
+            return "too short to tell"
+        # The first quarter is warming up.
+        late = len(self.at) // 4
+        slope = float(np.polyfit(self.at[late:], self.mib[late:], 1)[0]) * 60
+        return (
+            f"{self.mib[0]:.1f} MiB at first, {self.mib[late]:.1f} at a quarter, "
+            f"{self.mib[-1]:.1f} in the end, {slope:+.2f} a minute; "
+            f"{self.descriptors[late]} descriptors at a quarter, {self.descriptors[-1]} in the end"
+        )
+
+
+class Bridge:
+    """``faustwire serve`` on one port, one life after the other."""
+
+    def __init__(self, plugin: Plugin, counts: Counts) -> None:
+        self._plugin, self._counts = plugin, counts
+        self.endpoint = f"tcp://127.0.0.1:{_free_port()}"
+        self._life = ExitStack()
+        self._served: ServedBridge | None = None
+        self.family: set[int] = set()
+        self.start()
+
+    @property
+    def pid(self) -> int:
+        """Of the one that lives."""
+        assert self._served is not None
+        return self._served.process.pid
+
+    def start(self) -> None:
+        """Begin a life."""
+        self._served = self._life.enter_context(
+            served(self._plugin, "--log-json", bind=self.endpoint)
+        )
+
+    def look(self) -> None:
+        """Remember its processes: they must be gone in the end."""
+        self.family |= {self.pid, *children(self.pid)}
+
+    def end(self, signal: int) -> None:
+        """End a life, and count what its log says."""
+        assert self._served is not None
+        self.look()
+        send_signal(self.pid, signal)
+        self._served.process.wait(20.0)
+        published: Counter[tuple[str, int]] = Counter()
+        for line in self._served.log().splitlines():
+            with suppress(ValueError):
+                entry = json.loads(line)
+                if entry["event"] == "published":
+                    published[entry["worker"], entry["seq"]] += 1
+        self._counts.published += published.total()
+        self._counts.doubled += sum(count - 1 for count in published.values() if count > 1)
+        self._counts.internal_errors += self._served.log().count("internal error")
+        self._life.close()
+        self._life = ExitStack()
+
+
+class Watcher:
+    """Whoever watches, over the lives of the bridge; counts what its events say twice."""
+
+    def __init__(self, endpoint: str, counts: Counts) -> None:
+        self.present = 0
+        self._counts = counts
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self._context.socket(zmq.SUB)
+        self._socket.subscribe(b"")
+        self._socket.connect(events_endpoint(endpoint))
+        # By the bridge's process.
+        self._last: Counter[int] = Counter()
+        self._written: Counter[tuple[int, str, int | None]] = Counter()
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._context.destroy(linger=0)
+
+    def look(self) -> None:
+        """Take all that has come."""
+        with suppress(zmq.Again):
+            while True:
+                state = codec.decode(self._socket.recv(zmq.DONTWAIT))
+                assert isinstance(state, State)
+                self._counts.states += 1
+                self.present = sum(worker.connected for worker in state.workers)
+                for event in state.events:
+                    self._take(state.pid, event)
+
+    def _take(self, pid: int, event: Event) -> None:
+        if event.number <= self._last[pid]:
+            return
+        self._counts.events += 1
+        self._counts.unseen_events += event.number - self._last[pid] - 1
+        self._last[pid] = event.number
+        if event.kind in ("published", "settled"):
+            key = (pid, event.incarnation, event.call)
+            self._counts.settled += event.kind == "settled"
+            self._counts.doubled += key in self._written
+            self._written[key] += 1
+
+
+class Workers:
+    """The trainings, one in each slot."""
+
+    def __init__(self, folder: Path, counts: Counts, endpoints: list[str]) -> None:
+        self._folder, self._counts, self._endpoints = folder, counts, endpoints
+        self._pids: dict[int, int] = {}
+        self.all_pids: set[int] = set()
+        self._nursery = subprocess.Popen(
+            [sys.executable, soak_workers.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for slot in range(WORKERS):
+            self.start(slot)
+
+    def start(self, slot: int) -> None:
+        """A new training in a slot."""
+        assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
+        file = self._file(slot)
+        file.unlink(missing_ok=True)
+        endpoint = self._endpoints[slot % len(self._endpoints)]
+        role = Role(slot, endpoint, str(file), wait=slot % 4 < 2, settle=slot % 3 == 0)
+        self._nursery.stdin.write(json.dumps(asdict(role)) + "\n")
+        self._nursery.stdin.flush()
+        self._pids[slot] = int(self._nursery.stdout.readline())
+        self.all_pids.add(self._pids[slot])
+
+    def _file(self, slot: int) -> Path:
+        return self._folder / f"account-{slot}.json"
+
+    def kill(self, slot: int) -> None:
+        """SIGKILL, and somebody else takes the place."""
+        send_signal(self._pids[slot], SIGKILL)
+        eventually(lambda: not alive(self._pids[slot]), "a killed worker is gone")
+        with suppress(FileNotFoundError):
+            account = self._take_in(slot)
+            self._counts.open_when_killed += account.open
+        self.start(slot)
+
+    def pid(self, slot: int) -> int:
+        """Of the training in a slot."""
+        return self._pids[slot]
+
+    def end(self) -> None:
+        """Have all end in order, and add their accounts up."""
+        for pid in self._pids.values():
+            send_signal(pid, SIGTERM)
+        for pid in self._pids.values():
+            eventually(lambda pid=pid: not alive(pid), "a worker ends", 60.0)  # type: ignore[misc]
+        for slot in self._pids:
+            account = self._take_in(slot)
+            self._counts.lost += account.open
+            self._counts.disorderly += not account.ended
+
+    def _take_in(self, slot: int) -> Account:
+        account = Account(**json.loads(self._file(slot).read_text()))
+        self._counts.calls += account.calls
+        self._counts.told += account.told
+        self._counts.outcomes.update(account.outcomes)
+        return account
+
+    def close(self) -> None:
+        """End whoever is left."""
+        for pid in self._pids.values():
+            send_signal(pid, SIGKILL)
+        self._nursery.kill()
+        self._nursery.communicate()
+
+
+class Soak:
+    """The whole of it, in a folder."""
+
+    def __init__(self, folder: Path, seed: int, stack: ExitStack) -> None:
+        self.counts = Counts()
+        self.bridge_memory, self.worker_memory = Samples(), Samples()
+        self._dice = random.Random(seed)  # noqa: S311 - dice
+        self._plugin = Plugin(folder / "plugin")
+        self._plugin.folder.mkdir()
+        stack.callback(self._plugin.end_bridge)
+        self._bridge = Bridge(self._plugin, self.counts)
+        self._proxies = [stack.enter_context(Proxy(self._bridge.endpoint)) for _ in range(PROXIES)]
+        endpoints = [self._bridge.endpoint, *(proxy.endpoint for proxy in self._proxies)]
+        self._watcher = Watcher(self._bridge.endpoint, self.counts)
+        stack.callback(self._watcher.close)
+        self._workers = Workers(folder, self.counts, endpoints)
+        stack.callback(self._workers.close)
+        self._reader = subprocess.Popen(
+            ["nice", "-n", "19", sys.executable, reader.__file__, str(self._plugin.dsp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        stack.callback(self._reader.kill)
+
+    def run(self, seconds: float) -> None:
+        """Storm, calm, and the end."""
+        begun = time.monotonic()
+        # Workers are there before anything is taken from them.
+        eventually(self._plugin.dsp_path.exists, "a first program is published")
+        self._storm(begun + seconds * (1 - CALM), calm=False)
+        self._storm(begun + seconds, calm=True)
+        for proxy in self._proxies:
+            proxy.heal()
+        self._wait(_HEALING_SECONDS)
+        self._workers.end()
+        self._look_whether_all_have_left()
+        self._bridge.end(SIGTERM)
+        self._look_for_leftovers()
+        self._read_the_reader()
+
+    def _storm(self, end: float, *, calm: bool) -> None:
+        deeds: dict[Callable[[], None], float] = {
+            self._kill_a_worker: KILL_A_WORKER,
+            self._cut: CUT,
+            self._part_or_heal: PART / 2,
+        }
+        if not calm:
+            deeds |= {
+                self._kill_the_bridge: KILL_THE_BRIDGE,
+                self._stop_the_bridge: STOP_THE_BRIDGE,
+            }
+        due = {deed: self._when(every) for deed, every in deeds.items()}
+        while time.monotonic() < end:
+            for deed, every in deeds.items():
+                if time.monotonic() >= due[deed]:
+                    self.counts.deeds[deed.__name__.strip("_").replace("_", " ")] += 1
+                    deed()
+                    due[deed] = self._when(every)
+            self._wait(_STEP_SECONDS, watches_bridge=calm)
+
+    def _when(self, every: float) -> float:
+        return time.monotonic() + self._dice.expovariate(1 / every)
+
+    def _wait(self, seconds: float, *, watches_bridge: bool = True) -> None:
+        """Let time pass, and look at the memory of who lives."""
+        end = time.monotonic() + seconds
+        while (now := time.monotonic()) < end:
+            self._watcher.look()
+            sampled = self.worker_memory.at[-1] if self.worker_memory.at else 0.0
+            if now - sampled >= _SAMPLE_SECONDS:
+                self.worker_memory.take(self._workers.pid(0), now)
+                self._bridge.look()
+                if watches_bridge:
+                    self.bridge_memory.take(self._bridge.pid, now)
+            time.sleep(_STEP_SECONDS)
+
+    # -- what is done to them --------------------------------------------------------------------
+
+    def _kill_a_worker(self) -> None:
+        self._workers.kill(self._dice.randrange(OLD_GUARD, WORKERS))
+
+    def _kill_the_bridge(self) -> None:
+        self._bridge.end(SIGKILL)
+        self._wait_for(self._dice.choice((0.0, 0.5, 3.0)))
+        self._bridge.start()
+
+    def _stop_the_bridge(self) -> None:
+        send_signal(self._bridge.pid, SIGSTOP)
+        self._wait_for(self._dice.uniform(0.2, 4.0))
+        send_signal(self._bridge.pid, SIGCONT)
+
+    def _wait_for(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def _cut(self) -> None:
+        self._dice.choice(self._proxies).cut()
+
+    def _part_or_heal(self) -> None:
+        proxy = self._dice.choice(self._proxies)
+        if proxy.up == "passes":
+            proxy.part()
+        else:
+            proxy.heal()
+
+    # -- what is left of them --------------------------------------------------------------------
+
+    def _look_whether_all_have_left(self) -> None:
+        def nobody() -> bool:
+            self._watcher.look()
+            return not self._watcher.present
+
+        with suppress(AssertionError):
+            eventually(nobody, "nobody is shown as present", 10.0)
+        self.counts.still_shown = self._watcher.present
+
+    def _look_for_leftovers(self) -> None:
+        everybody = self._bridge.family | self._workers.all_pids
+        with suppress(AssertionError):
+            eventually(lambda: not any(map(alive, everybody)), "all are gone", 10.0)
+        place = self._plugin.place
+        files = [*self._plugin.folder.iterdir(), *place.directory.glob(f"{place.key}*")]
+        kept = {self._plugin.dsp_path, self._plugin.config_path}
+        self.counts.leftovers = [str(file) for file in files if file not in kept]
+        self.counts.leftovers += [f"process {pid}" for pid in everybody if alive(pid)]
+
+    def _read_the_reader(self) -> None:
+        told, _ = self._reader.communicate("")
+        report: dict[str, Any] = json.loads(told)
+        self.counts.looks, self.counts.contents = report["looks"], report["contents"]
+        self.counts.torn = report["broken"]
+
+
+def _free_port() -> int:
+    """A port whose successor is free as well: events go there."""
+    for _ in range(100):
+        with socket.socket() as one, socket.socket() as next_one:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+            with suppress(OSError, OverflowError):
+                next_one.bind(("127.0.0.1", port + 1))
+                return port
+    raise RuntimeError("no two free ports")
+
+
+def soak(seconds: float, seed: int) -> Soak:
+    """Soak for so long in a folder of its own."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        made = Soak(Path(name), seed, stack)
+        made.run(seconds)
+        return made
+
+
+def main() -> None:
+    """Soak, and print the counts."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, help="of what is killed and cut; default: a new one")
+    options = parser.parse_args()
+    seed = secrets.randbelow(2**32) if options.seed is None else options.seed
+    sys.stdout.write(f"{WORKERS} workers for {options.minutes:g} minutes, seed {seed}\n")
+    sys.stdout.flush()
+    made = soak(options.minutes * 60, seed)
+    sys.stdout.write(
+        f"{made.counts}\n  bridge, in the calm: {made.bridge_memory}\n"
+        f"  a worker, all the time: {made.worker_memory}\n"
+    )
+    if problems := made.counts.problems():
+        sys.exit("; ".join(problems))
+
+
+if __name__ == "__main__":
+    main()
