@@ -1,0 +1,236 @@
+"""The core and all that is around it, played by a recording."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from faustwire import codec, recording
+from faustwire.errors import MessageError
+from faustwire.messages import Event, Hello, Snapshot, Verdict, Welcome
+from faustwire.recording import Item, Recording
+from faustwire_bridge import exchange, journal
+from faustwire_bridge.core import Core, Rules
+from faustwire_bridge.exchange import Judge, Judged, Unchecked, User, Write, Written
+from faustwire_bridge.gates.judging import judge
+from faustwire_bridge.offline.comparison import Comparison
+from faustwire_bridge.offline.outcome import Outcome, Output
+
+_ANSWERS: dict[type[exchange.Instruction], tuple[type[exchange.Event], ...]] = {
+    exchange.Judge: (exchange.Judged, exchange.JudgeFailed),
+    exchange.Compile: (exchange.Compiled, exchange.CompileFailed, exchange.Unchecked),
+    exchange.Write: (exchange.Written, exchange.WriteFailed),
+}
+_OUTCOMES = tuple(kind for kinds in _ANSWERS.values() for kind in kinds)
+# Calls whose verdict is to come; a worker has one at a time, and one that waits.
+_MAX_CALLS = 4096
+
+
+def decide_again(paths: Iterable[str | Path], folder: Path) -> Outcome:
+    """Feed a recording to the core, and write what it would have a bridge write.
+
+    Args:
+        paths: files of a recording, or folders of them.
+        folder: gets each program in a file of its own, by number, and ``verdicts.jsonl`` with a
+            line for each verdict and each program.
+
+    Returns:
+        What came of it, and where that is not what was recorded.
+
+    Raises:
+        FolderError: there is something else in the folder.
+        RecordingError: the files are no recording.
+        OSError: the disk.
+    """
+    found, outcome = Recording(paths), Outcome()
+    with closing(Output(folder, outcome)) as output:
+        again = _Again(found, output, outcome)
+        for item in found:
+            again.take(item)
+        again.end()
+    outcome.notes += [f"damaged: {damage}" for damage in found.damage]
+    return outcome
+
+
+class _Again:
+    """Feeds the core what was recorded, item by item."""
+
+    def __init__(self, found: Recording, output: Output, outcome: Outcome) -> None:
+        said = found.metadata
+        self._output, self._outcome = output, outcome
+        self._rules = _rules(said.get("rules"), outcome)
+        self._offset_ns = _whole(said.get("monotonic_offset_ns"))
+        self._begun = self._seconds(found.start_ns or 0)
+        from_the_start = said.get("part") == "1"
+        if not from_the_start:
+            outcome.notes.append(
+                f"it begins in the middle (part {said.get('part', '?')}): what the plugin had then "
+                "is not known, and verdicts may differ until the first publish"
+            )
+        self._only_published = said.get("kept") == "published"
+        if self._only_published:
+            outcome.notes.append(
+                "only what was published is in it: the programs are compared, not the verdicts"
+            )
+        welcome = Welcome(0, said.get("host", ""), said.get("dsp_path", ""))
+        self._core = Core(welcome, self._begun, self._rules)
+        self._comparison = Comparison(outcome, from_the_start=from_the_start)
+        # The core asks for one thing at a time.
+        self._asked: exchange.Instruction | None = None
+        self._calls: OrderedDict[tuple[bytes, int], int] = OrderedDict()
+
+    def take(self, item: Item) -> None:
+        """Take one item of the recording."""
+        try:
+            if item.topic == recording.IN:
+                self._arrived(item)
+            elif item.topic == recording.CORE:
+                self._told(journal.decode(item.data), self._seconds(item.at_ns))
+            elif item.topic == recording.OUT:
+                message = codec.decode(item.data)
+                if isinstance(message, Verdict):
+                    worker = item.metadata.get("worker", "")
+                    self._comparison.recorded(worker, _peer(item), message)
+            elif item.topic == recording.EVENT:
+                event = codec.decode(item.data)
+                if isinstance(event, Event):
+                    self._comparison.happened_then(event)
+        except MessageError as problem:
+            self._note(f"{item.topic} at {self._at(self._seconds(item.at_ns))} s: {problem}")
+
+    def end(self) -> None:
+        """Nothing more was recorded."""
+        self._comparison.end()
+
+    # -- what comes in -----------------------------------------------------------------------
+
+    def _arrived(self, item: Item) -> None:
+        peer, now = _peer(item), self._seconds(item.at_ns)
+        user = _user(item)
+        event: exchange.Event
+        try:
+            message = codec.decode(item.data)
+        except MessageError as problem:
+            event = exchange.Unreadable(peer, str(problem), problem.seq)
+        else:
+            event = exchange.Arrived(peer, message, user, len(item.data))
+            if isinstance(message, Snapshot):
+                self._calls[peer, message.seq] = message.call
+                if len(self._calls) > _MAX_CALLS:
+                    self._calls.popitem(last=False)
+            if not isinstance(message, Hello):
+                self._introduce(item, user, now)
+        self._handle(event, now)
+
+    def _introduce(self, item: Item, user: User | None, now: float) -> None:
+        """Somebody who had said Hello before the recording began, or in what is damaged."""
+        hello = recording.hello(item.metadata)
+        peer = _peer(item)
+        if hello is not None and self._core.sessions.at(peer) is None:
+            self._core.handle(exchange.Arrived(peer, hello, user), now)
+
+    def _told(self, event: exchange.Event, now: float) -> None:
+        """Something that the core was told beside messages."""
+        if not isinstance(event, _OUTCOMES):
+            self._handle(event, now)
+            return
+        # What the recorded bridge had no need to ask for, or knew already.
+        while self._asked is not None and not isinstance(event, _ANSWERS[type(self._asked)]):
+            self._help_out(now)
+        if self._asked is None:
+            self._note(f"{type(event).__name__} at {self._at(now)} s answers nothing now")
+            return
+        if isinstance(event, Judged):
+            event = self._judged()
+        self._answer(event, now)
+
+    def _help_out(self, now: float) -> None:
+        """Answer what the recording has no answer to."""
+        asked = self._asked
+        what = f"{type(asked).__name__} at {self._at(now)} s was not asked for then"
+        self._note(what)
+        match asked:
+            case Judge():
+                self._answer(self._judged(), now)
+            case Write():
+                self._answer(Written(), now)
+            case _:
+                self._answer(Unchecked("the recording does not say"), now)
+
+    def _judged(self) -> Judged:
+        asked = self._asked
+        assert isinstance(asked, Judge)  # noqa: S101 - the caller has looked
+        return judge(
+            asked.snapshot,
+            limits=self._rules.limits,
+            playing=asked.playing,
+            playing_db=asked.playing_db,
+        )
+
+    def _answer(self, event: exchange.Event, now: float) -> None:
+        asked, self._asked = self._asked, None
+        written = asked.program if isinstance(asked, Write) else None
+        self._handle(event, now, written if isinstance(event, Written) else None)
+
+    # -- what comes out ----------------------------------------------------------------------
+
+    def _handle(self, event: exchange.Event, now: float, written: str | None = None) -> None:
+        """Have the core take an event; ``written``: the program that is the plugin's by it."""
+        if isinstance(self._asked, Write):
+            self._help_out(now)
+        for instruction in self._core.handle(event, now):
+            match instruction:
+                case exchange.Send(peer, Verdict() as verdict, again):
+                    self._comparison.decided(peer, verdict)
+                    if not again:
+                        self._output.verdict(verdict, **self._about(peer, verdict.seq, now))
+                case exchange.Happened(happening):
+                    self._comparison.happened(happening)
+                    if written is not None and happening.program:
+                        about = {"at": self._at(now), "worker": happening.worker}
+                        self._output.program(written, **about, call=happening.call)
+                case exchange.Judge() | exchange.Compile() | exchange.Write():
+                    self._asked = instruction
+
+    def _about(self, peer: bytes, seq: int, now: float) -> dict[str, object]:
+        worker, call = self._core.worker(peer), self._calls.pop((peer, seq), None)
+        return {"at": self._at(now), "worker": worker, "seq": seq, "call": call}
+
+    def _seconds(self, at_ns: int) -> float:
+        # As the bridge makes it, to the last digit.
+        return (at_ns - self._offset_ns) * 1e-9
+
+    def _at(self, now: float) -> float:
+        return round(now - self._begun, 6)
+
+    def _note(self, what: str) -> None:
+        if len(self._outcome.notes) < 1000:  # noqa: PLR2004
+            self._outcome.notes.append(what)
+
+
+def _rules(text: str | None, outcome: Outcome) -> Rules:
+    try:
+        return Rules.from_text(text or "")
+    except (KeyError, TypeError, ValueError):
+        outcome.notes.append("the bridge's rules are not in it; those by default are taken")
+        return Rules()
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text and len(text) < 20 and text.lstrip("-").isdecimal() else 0
+
+
+def _peer(item: Item) -> bytes:
+    try:
+        return bytes.fromhex(item.metadata.get("peer", ""))
+    except ValueError:
+        return b""
+
+
+def _user(item: Item) -> User | None:
+    name = item.metadata.get("user")
+    if name is None:
+        return None
+    return User(name, frozenset(item.metadata.get("rights", "").split()))

@@ -1,0 +1,100 @@
+"""What comes of deciding again: programs and verdicts in a folder, and where they differ."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from faustwire.errors import FaustwireError
+from faustwire.messages import Verdict
+
+INDEX = "verdicts.jsonl"
+_PROGRAM = re.compile(r"\d{6}\.dsp")
+# Told one by one; of more there is a count.
+_MAX_TOLD = 50
+
+
+class FolderError(FaustwireError, ValueError):
+    """A folder that holds something else."""
+
+
+@dataclass
+class Outcome:
+    """What came of deciding again.
+
+    Attributes:
+        verdicts: how many were given.
+        programs: SHA-256 of each program that was written, in hex, in this order.
+        notes: what could not be done as in the bridge, a line each.
+        differences: from what was recorded, a line each, the first ones.
+        differing: how many there are.
+    """
+
+    verdicts: int = 0
+    programs: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+    differing: int = 0
+
+    def differs(self, what: str) -> None:
+        """Note a difference."""
+        self.differing += 1
+        if len(self.differences) < _MAX_TOLD:
+            self.differences.append(what)
+
+
+class Output:
+    """A folder with a file for each program, and a line for each verdict and each program."""
+
+    def __init__(self, folder: Path, outcome: Outcome) -> None:
+        """Empty the folder of what an earlier one has left.
+
+        Raises:
+            FolderError: there is something else in it.
+        """
+        self._folder = folder
+        self._outcome = outcome
+        folder.mkdir(parents=True, exist_ok=True)
+        there = list(folder.iterdir())
+        strange = [path for path in there if path.name != INDEX and not _PROGRAM.match(path.name)]
+        if strange or (there and not (folder / INDEX).exists()):
+            raise FolderError(
+                f"{folder} holds {(strange or there)[0].name}, which no offline replay has left "
+                "there: name a new folder"
+            )
+        for path in there:
+            path.unlink()
+        self._index: IO[str] = (folder / INDEX).open("w", encoding="utf-8")
+
+    def close(self) -> None:
+        """End the index."""
+        self._index.close()
+
+    def program(self, text: str, **about: Any) -> None:
+        """Write a program."""
+        content = text.encode()
+        digest = hashlib.sha256(content).hexdigest()
+        self._outcome.programs.append(digest)
+        name = f"{len(self._outcome.programs):06}.dsp"
+        (self._folder / name).write_bytes(content)
+        self._line({**about, "file": name, "program": digest})
+
+    def verdict(self, verdict: Verdict, **about: Any) -> None:
+        """Write a verdict down; figures rounded to what every machine agrees on."""
+        self._outcome.verdicts += 1
+        figures = {
+            name: value if value is None else float(f"{value:.4g}")
+            for name in ("peak_db", "margin_db", "rt60_seconds", "compile_seconds")
+            for value in [getattr(verdict, name)]
+        }
+        told = {"reason": str(verdict.reason), "detail": verdict.detail}
+        warnings = {"warnings": list(verdict.warnings)} if verdict.warnings else {}
+        self._line({**about, **told, **warnings, **{k: v for k, v in figures.items() if v}})
+
+    def _line(self, line: Mapping[str, Any]) -> None:
+        self._index.write(json.dumps(line, ensure_ascii=False) + "\n")
