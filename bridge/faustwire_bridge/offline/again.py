@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError
-from faustwire.messages import Event, Hello, Snapshot, Verdict, Welcome
+from faustwire.messages import Choice, Event, Follow, Hello, Snapshot, Verdict, Welcome
 from faustwire.recording import Item, Recording
 from faustwire_bridge import exchange, journal
 from faustwire_bridge.core import Core, Rules
@@ -23,9 +24,11 @@ _ANSWERS: dict[type[exchange.Instruction], tuple[type[exchange.Event], ...]] = {
     exchange.Compile: (exchange.Compiled, exchange.CompileFailed, exchange.Unchecked),
     exchange.Write: (exchange.Written, exchange.WriteFailed),
 }
+_COMPILED = _ANSWERS[exchange.Compile]
 _OUTCOMES = tuple(kind for kinds in _ANSWERS.values() for kind in kinds)
 # Calls whose verdict is to come; a worker has one at a time, and one that waits.
 _MAX_CALLS = 4096
+_MAX_NOTES = 1000
 
 
 def decide_again(paths: Iterable[str | Path], folder: Path) -> Outcome:
@@ -71,14 +74,19 @@ class _Again:
             )
         self._only_published = said.get("kept") == "published"
         if self._only_published:
+            # It stands there behind what came of it, and forced it is published again.
+            self._rules = replace(self._rules, follow=Choice())
             outcome.notes.append(
                 "only what was published is in it: the programs are compared, not the verdicts"
             )
         welcome = Welcome(0, said.get("host", ""), said.get("dsp_path", ""))
         self._core = Core(welcome, self._begun, self._rules)
-        self._comparison = Comparison(outcome, from_the_start=from_the_start)
+        self._comparison = Comparison(
+            outcome, from_the_start=from_the_start, only_programs=self._only_published
+        )
         # The core asks for one thing at a time.
         self._asked: exchange.Instruction | None = None
+        self._compiled: exchange.Event = Unchecked("the recording does not say")
         self._calls: OrderedDict[tuple[bytes, int], int] = OrderedDict()
 
     def take(self, item: Item) -> None:
@@ -122,7 +130,20 @@ class _Again:
                     self._calls.popitem(last=False)
             if not isinstance(message, Hello):
                 self._introduce(item, user, now)
-        self._handle(event, now)
+        if not self._only_published:
+            self._handle(event, now)
+        elif isinstance(event, exchange.Arrived):
+            self._publish_again(event, now)
+
+    def _publish_again(self, event: exchange.Arrived, now: float) -> None:
+        """One of a recording that holds only what was published, behind what came of it."""
+        if isinstance(event.message, Snapshot):
+            event = replace(event, message=replace(event.message, force=True))
+            self._handle(event, now)
+            while self._asked is not None:
+                self._help_out(now)
+        elif not isinstance(event.message, Follow):
+            self._handle(event, now)
 
     def _introduce(self, item: Item, user: User | None, now: float) -> None:
         """Somebody who had said Hello before the recording began, or in what is damaged."""
@@ -136,6 +157,10 @@ class _Again:
         if not isinstance(event, _OUTCOMES):
             self._handle(event, now)
             return
+        if self._only_published and self._asked is None:
+            if isinstance(event, _COMPILED):
+                self._compiled = event
+            return
         # What the recorded bridge had no need to ask for, or knew already.
         while self._asked is not None and not isinstance(event, _ANSWERS[type(self._asked)]):
             self._help_out(now)
@@ -147,17 +172,17 @@ class _Again:
         self._answer(event, now)
 
     def _help_out(self, now: float) -> None:
-        """Answer what the recording has no answer to."""
+        """Answer what the recording has no answer to, not here or not at all."""
         asked = self._asked
-        what = f"{type(asked).__name__} at {self._at(now)} s was not asked for then"
-        self._note(what)
+        if not self._only_published:
+            self._note(f"{type(asked).__name__} at {self._at(now)} s was not asked for then")
         match asked:
             case Judge():
                 self._answer(self._judged(), now)
             case Write():
                 self._answer(Written(), now)
             case _:
-                self._answer(Unchecked("the recording does not say"), now)
+                self._answer(self._compiled, now)
 
     def _judged(self) -> Judged:
         asked = self._asked
@@ -180,7 +205,7 @@ class _Again:
         """Have the core take an event; ``written``: the program that is the plugin's by it."""
         if isinstance(self._asked, Write):
             self._help_out(now)
-        for instruction in self._core.handle(event, now):
+        for instruction in self._decided(event, now):
             match instruction:
                 case exchange.Send(peer, Verdict() as verdict, again):
                     self._comparison.decided(peer, verdict)
@@ -194,6 +219,13 @@ class _Again:
                 case exchange.Judge() | exchange.Compile() | exchange.Write():
                     self._asked = instruction
 
+    def _decided(self, event: exchange.Event, now: float) -> list[exchange.Instruction]:
+        try:
+            return self._core.handle(event, now)
+        except Exception as problem:  # noqa: BLE001 - as the bridge does; the file may be anybody's
+            self._note(f"{type(event).__name__} at {self._at(now)} s is dropped: {problem!r}")
+            return []
+
     def _about(self, peer: bytes, seq: int, now: float) -> dict[str, object]:
         worker, call = self._core.worker(peer), self._calls.pop((peer, seq), None)
         return {"at": self._at(now), "worker": worker, "seq": seq, "call": call}
@@ -206,7 +238,7 @@ class _Again:
         return round(now - self._begun, 6)
 
     def _note(self, what: str) -> None:
-        if len(self._outcome.notes) < 1000:  # noqa: PLR2004
+        if len(self._outcome.notes) < _MAX_NOTES:
             self._outcome.notes.append(what)
 
 

@@ -19,13 +19,15 @@ _FIGURES = ("peak_db", "margin_db", "rt60_seconds", "compile_seconds")
 class Comparison:
     """Takes both, in the order in which they come, and notes what differs."""
 
-    def __init__(self, outcome: Outcome, *, from_the_start: bool) -> None:
+    def __init__(self, outcome: Outcome, *, from_the_start: bool, only_programs: bool) -> None:
         """Nothing has come yet.
 
         Args:
             outcome: gets the differences.
             from_the_start: whether the events have the numbers that they had.
+            only_programs: compare no more than which programs were written.
         """
+        self._only_programs = only_programs
         self._outcome = outcome
         self._from_the_start = from_the_start
         self._verdicts: OrderedDict[tuple[bytes, int], Verdict] = OrderedDict()
@@ -33,16 +35,21 @@ class Comparison:
 
     def decided(self, peer: bytes, verdict: Verdict) -> None:
         """A verdict was given now."""
+        if self._only_programs:
+            return
         self._verdicts[peer, verdict.seq] = verdict
         if len(self._verdicts) > _MAX_OPEN:
             self._verdicts.popitem(last=False)
 
     def happened(self, event: Event) -> None:
         """Something happened now."""
-        self._events.append(event)
+        if event.program or not self._only_programs:
+            self._events.append(event)
 
     def recorded(self, worker: str, peer: bytes, verdict: Verdict) -> None:
         """A verdict was given then."""
+        if self._only_programs:
+            return
         now = self._verdicts.pop((peer, verdict.seq), None)
         if now is None:
             self._outcome.differs(f"{worker}, message {verdict.seq}: {verdict.reason}, now nothing")
@@ -53,10 +60,15 @@ class Comparison:
 
     def happened_then(self, event: Event) -> None:
         """Something happened then."""
+        if self._only_programs and not event.program:
+            return
         now = self._events.popleft() if self._events else None
-        if now is not None and not self._from_the_start:
-            now = replace(now, number=event.number)
-        if now != event:
+        if self._only_programs:
+            differs = now is None or now.program != event.program
+        else:
+            number = event.number if now is None or not self._from_the_start else now.number
+            differs = now is None or replace(now, number=number) != event
+        if differs:
             said = "nothing" if now is None else f"{now.kind} {now.detail} {now.program[:12]}"
             self._outcome.differs(
                 f"event {event.number}, {event.worker} {event.kind} {event.detail} "
