@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow soak-gates soak fuzz lint types bench check format clean
+.PHONY: help demo test test-slow soak-gates soak fuzz lint types bless bench check format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,11 @@ lint: $(READY) ## ruff and the import rules
 
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
+
+bless: $(READY) ## write anew what the frozen recordings give; git diff shows what has changed
+	for file in tests/recordings/*/*.mcap; do \
+		$(BIN)/faustwire replay --offline $${file%.mcap} $$file || test $$? = 1 || exit 1; \
+	done
 
 bench: $(READY) ## times of update and of compiling beside adac's, how exact the programs are, what a bridge takes
 	$(BIN)/python benchmarks/update_time.py

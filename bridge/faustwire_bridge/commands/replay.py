@@ -7,8 +7,15 @@ import json
 import math
 import os
 import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
 
 from faustwire_bridge.commands import Commands
+from faustwire_bridge.offline import decide_again
+from faustwire_bridge.printable import printable
+
+_MOST_LINES = 50
 
 
 def add(commands: Commands) -> None:
@@ -119,6 +126,12 @@ def _call(text: str) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
+    if options.offline is None:
+        _push(options)
+    return _decide_again(options)
+
+
+def _push(options: argparse.Namespace) -> NoReturn:
     told = {
         "paths": options.files,
         "endpoint": options.endpoint,
@@ -140,3 +153,18 @@ def _replay(options: argparse.Namespace) -> int:
     # In our place, not beside us: its keys, its Ctrl-C and its exit code are a person's.
     command = [sys.executable, "-m", "faustwire_publisher.replay", json.dumps(told)]
     os.execv(sys.executable, command)  # noqa: S606 - our own program
+
+
+def _decide_again(options: argparse.Namespace) -> int:
+    outcome = decide_again(options.files, Path(options.offline))
+    if options.json:
+        sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
+    else:
+        for line in (*outcome.notes[:_MOST_LINES], *outcome.differences):
+            sys.stdout.write(f"{printable(line)}\n")
+        same = "as recorded" if not outcome.differing else f"{outcome.differing} differ"
+        sys.stdout.write(
+            f"{outcome.verdicts} verdicts, {len(outcome.programs)} programs in {options.offline}: "
+            f"{same}\n"
+        )
+    return 1 if outcome.differing else 0

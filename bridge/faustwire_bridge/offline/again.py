@@ -97,10 +97,7 @@ class _Again:
             elif item.topic == recording.CORE:
                 self._told(journal.decode(item.data), self._seconds(item.at_ns))
             elif item.topic == recording.OUT:
-                message = codec.decode(item.data)
-                if isinstance(message, Verdict):
-                    worker = item.metadata.get("worker", "")
-                    self._comparison.recorded(worker, _peer(item), message)
+                self._sent(item)
             elif item.topic == recording.EVENT:
                 event = codec.decode(item.data)
                 if isinstance(event, Event):
@@ -198,6 +195,15 @@ class _Again:
         asked, self._asked = self._asked, None
         written = asked.program if isinstance(asked, Write) else None
         self._handle(event, now, written if isinstance(event, Written) else None)
+
+    def _sent(self, item: Item) -> None:
+        """Something was sent then."""
+        message, peer = codec.decode(item.data), _peer(item)
+        if isinstance(message, Verdict):
+            # A decision that takes longer now, and has nothing to come out by.
+            while self._asked is not None and not self._comparison.is_decided(peer, message.seq):
+                self._help_out(self._seconds(item.at_ns))
+            self._comparison.recorded(item.metadata.get("worker", ""), peer, message)
 
     # -- what comes out ----------------------------------------------------------------------
 

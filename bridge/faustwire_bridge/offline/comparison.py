@@ -46,6 +46,10 @@ class Comparison:
         if event.program or not self._only_programs:
             self._events.append(event)
 
+    def is_decided(self, peer: bytes, seq: int) -> bool:
+        """Whether there is a verdict now."""
+        return self._only_programs or (peer, seq) in self._verdicts
+
     def recorded(self, worker: str, peer: bytes, verdict: Verdict) -> None:
         """A verdict was given then."""
         if self._only_programs:

@@ -1,0 +1,114 @@
+"""A recording decided again gives what the bridge gave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridges import DEADLINE, Plugin
+from faustwire import codec
+from faustwire.messages import Event, Reason
+from faustwire.recording import Recording
+from faustwire_bridge import core
+from faustwire_bridge.offline import FolderError, decide_again
+from scripted_run import perform, recorded
+
+FROZEN = Path(__file__).parents[1] / "recordings" / "v1"
+
+
+def written(run: Path) -> list[str]:
+    """SHA-256 of the programs that the bridge wrote, by its events."""
+    events = [codec.decode(item.data) for item in Recording(run).items(topics={"event"})]
+    return [event.program for event in events if isinstance(event, Event) and event.program]
+
+
+def test_offline_gives_the_verdicts_and_the_bytes_of_live(plugin: Plugin, tmp_path: Path) -> None:
+    """A run that meets every reason, in many files; and its second half as far as it goes."""
+    run = tmp_path / "run"
+    with recorded(plugin, run, "--record-size", "0.01") as endpoint:
+        live = perform(plugin, endpoint)
+        last = plugin.program()
+    assert set(live) >= {Reason.SUPERSEDED, Reason.WRITE_FAILED, Reason.NOT_FOLLOWED}
+    outcome = decide_again([run], tmp_path / "again")
+    assert outcome.differences == []
+    assert outcome.notes == []
+    assert outcome.programs == written(run)
+    files = sorted((tmp_path / "again").glob("*.dsp"))
+    assert [hashlib.sha256(file.read_bytes()).hexdigest() for file in files] == outcome.programs
+    assert files[-1].read_text() == last
+
+    parts = sorted(run.glob("*.mcap"))
+    assert len(parts) > 2
+    half = decide_again(parts[1:], tmp_path / "half")
+    assert "begins in the middle (part 2)" in half.notes[0]
+    # What it does not know of before the first publish is over by then.
+    assert half.programs[-4:] == outcome.programs[-4:]
+
+
+def test_of_what_was_published_alone_come_the_same_programs(tmp_path: Path) -> None:
+    frozen = FROZEN / "only-published.mcap"
+    outcome = decide_again([frozen], tmp_path / "again")
+    assert outcome.differences == []
+    assert outcome.programs == written(frozen)
+
+
+def test_the_same_twice_is_the_same_to_the_byte(tmp_path: Path) -> None:
+    for name in ("one", "two", "one"):
+        decide_again([FROZEN / "every-reason.mcap"], tmp_path / name)
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("one", "two")
+    )
+    assert one == two
+
+
+def test_another_decision_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "turned_down", lambda *_args, **_rest: None)
+    outcome = decide_again([FROZEN / "every-reason.mcap"], tmp_path / "again")
+    told = "\n".join(outcome.differences)
+    assert "ann, message 2: reason min-interval" in told
+    assert "now reason published" in told
+    assert outcome.differing > 5
+
+
+def test_a_damaged_recording_is_decided_without_what_is_missing(tmp_path: Path) -> None:
+    data = bytearray((FROZEN / "every-reason.mcap").read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "damaged.mcap").write_bytes(data)
+    outcome = decide_again([tmp_path / "damaged.mcap"], tmp_path / "again")
+    assert any(note.startswith("damaged: ") for note in outcome.notes)
+    assert outcome.programs
+
+
+def test_a_folder_with_anything_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    for name in ("000001.dsp", "thesis.txt"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        with pytest.raises(FolderError, match=name):
+            decide_again([FROZEN / "every-reason.mcap"], folder)
+        assert (folder / name).read_text() == "mine"
+
+
+def test_the_command_tells_how_it_went(tmp_path: Path) -> None:
+    shutil.copy(FROZEN / "every-reason.mcap", tmp_path / "run.mcap")
+    command = [sys.executable, "-m", "faustwire_bridge", "replay", "run.mcap", "--offline", "out"]
+    ended = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE, check=True
+    )
+    assert ended.stdout.endswith(" programs in out: as recorded\n")
+    ended = subprocess.run(
+        [*command, "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=True,
+    )
+    assert json.loads(ended.stdout)["differing"] == 0
