@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from faustwire_bridge.commands import Commands
-from faustwire_bridge.offline import decide_again
 from faustwire_bridge.printable import printable
 
 _MOST_LINES = 50
@@ -156,6 +155,9 @@ def _push(options: argparse.Namespace) -> NoReturn:
 
 
 def _decide_again(options: argparse.Namespace) -> int:
+    # What reads recordings takes a tenth of a second to import, and every command would wait for it.
+    from faustwire_bridge.offline import decide_again  # noqa: PLC0415
+
     outcome = decide_again(options.files, Path(options.offline))
     if options.json:
         sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
