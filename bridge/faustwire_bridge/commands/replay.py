@@ -155,7 +155,7 @@ def _push(options: argparse.Namespace) -> NoReturn:
 
 
 def _decide_again(options: argparse.Namespace) -> int:
-    # What reads recordings takes a tenth of a second to import, and every command would wait for it.
+    # What reads recordings takes a tenth of a second to import; no other command shall wait for it.
     from faustwire_bridge.offline import decide_again  # noqa: PLC0415
 
     outcome = decide_again(options.files, Path(options.offline))
