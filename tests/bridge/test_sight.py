@@ -25,6 +25,14 @@ def test_what_a_reload_costs_is_told_and_not_where_the_file_is() -> None:
     assert entry.detail == "57 ms of silence"
 
 
+def test_events_that_were_missed_are_counted_but_not_those_before_the_first_state() -> None:
+    sight = Sight()
+    assert len(sight.take(state(events=(event(7),)), 5.0, WALL)) == 1
+    missed, entry = sight.take(state(events=(event(11), event(12))), 5.1, WALL)[:2]
+    assert "3 events" in missed.detail
+    assert entry.kind == "published"
+
+
 def test_events_of_a_bridge_that_took_the_place_of_another_are_all_new() -> None:
     sight = Sight()
     sight.take(state(events=(event(1), event(2))), 5.0, WALL)

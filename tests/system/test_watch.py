@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import fields
 from pathlib import Path
 
+import msgpack
 import pytest
 import zmq
 
@@ -123,6 +125,28 @@ def test_a_stopped_bridge_is_told_apart_from_none(
     finally:
         bridge.process.send_signal(signal.SIGCONT)
     assert "says nothing" in capsys.readouterr().err
+
+
+def test_a_bridge_of_another_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """None is installed here, so its first message is written by hand."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    bridge = context.socket(zmq.XPUB)
+    port = bridge.bind_to_random_port("tcp://127.0.0.1")
+
+    def tell() -> None:
+        assert bridge.poll(5000)
+        bridge.send(msgpack.packb({"faustwire": 2, "type": "state"}))
+
+    telling = threading.Thread(target=tell)
+    telling.start()
+    try:
+        at = f"tcp://127.0.0.1:{port - 1}"
+        assert main(["status", "--timeout", "1", "--endpoint", at]) == 69
+    finally:
+        telling.join()
+        bridge.close(linger=0)
+        context.term()
+    assert "protocol version 2" in capsys.readouterr().err
 
 
 # -- keys ------------------------------------------------------------------------------------------

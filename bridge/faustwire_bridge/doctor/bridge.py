@@ -33,7 +33,8 @@ def local(subject: Subject) -> Iterator[Finding]:
         )
         return
     try:
-        yield Finding(OK, _described(target.state()))
+        log = f"; its log is {place.log_path}" if place.log_path.exists() else ""
+        yield Finding(OK, f"{_described(target.state())}{log}")
     except UnreachableError as problem:
         if pid is None or not _runs(pid):
             yield Finding(

@@ -16,6 +16,7 @@ _RECONNECT_MS = 50
 # Trying a Unix socket costs next to nothing; many watchers must not hammer a bridge over TCP.
 _RECONNECT_MAX_MS = {"ipc": 200, "tcp": 2000}
 _HANDSHAKE_MS = 2000
+_HIGH_WATER_MARK = 16
 _HEARTBEAT_MS = 2000
 # A key that was turned down may be enrolled a moment later.
 _AGAIN_SECONDS = 2.0
@@ -129,6 +130,8 @@ class Connection:
         made.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * _HEARTBEAT_MS)
         made.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
         made.setsockopt(zmq.IPV6, int("[" in self._endpoint))
+        # A watcher that was suspended has nothing of a hundred old states.
+        made.setsockopt(zmq.RCVHWM, _HIGH_WATER_MARK)
         if self._kind == zmq.SUB:
             made.setsockopt(zmq.SUBSCRIBE, b"")
         self._link = Link(self._endpoint, right="watch" if self._kind == zmq.SUB else "steer")

@@ -70,8 +70,12 @@ class Sight:
             fresh.append(Entry(wall, "bridge", f"another bridge, pid {state.pid}"))
         elif self.trouble is not None:
             fresh.append(Entry(wall, "bridge", "heard again"))
-        fresh += [_entry(event, state, wall) for event in state.events if event.number > self._seen]
-        self._seen = max([self._seen, *(event.number for event in state.events)])
+        events = [event for event in state.events if event.number > self._seen]
+        if self._seen and events and events[0].number > self._seen + 1:
+            missed = events[0].number - self._seen - 1
+            fresh.append(Entry(wall, "bridge", f"{missed} events came and went unseen"))
+        fresh += [_entry(event, state, wall) for event in events]
+        self._seen = max([self._seen, *(event.number for event in events)])
         self.state, self.trouble, self._received = state, None, now
         self.entries += fresh
         return fresh
