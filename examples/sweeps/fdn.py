@@ -35,5 +35,6 @@ def build(seed: int) -> system.Shell:
 
 def loss(answer: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """How far apart two signals' spectra are, whatever their phases."""
-    spectra = [torch.fft.rfft(signal, dim=1).abs() for signal in (answer, wanted)]
-    return torch.nn.functional.mse_loss(*spectra) / spectra[1].square().mean()
+    heard, meant = (torch.fft.rfft(signal, dim=1).abs() for signal in (answer, wanted))
+    distance: torch.Tensor = (heard - meant).square().mean() / meant.square().mean()
+    return distance

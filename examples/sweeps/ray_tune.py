@@ -1,8 +1,8 @@
 """A sweep with Ray Tune: each trial is a worker of its own, and the best one can be heard.
 
-    pip install 'faustwire[train]' 'ray[tune]'
-    faustwire serve --bind tcp://127.0.0.1:5555 --follow best loss        # the audio machine
-    PYTHONPATH=examples python -m sweeps.ray_tune --endpoint tcp://127.0.0.1:5555
+pip install 'faustwire[train]' 'ray[tune]'
+faustwire serve --bind tcp://127.0.0.1:5555 --follow best loss        # the audio machine
+PYTHONPATH=examples python -m sweeps.ray_tune --endpoint tcp://127.0.0.1:5555
 """
 
 from __future__ import annotations
