@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bridges import Plugin, eventually, served
 from faustwire import codec, recording
 from faustwire.messages import Event, Reason, Snapshot, Verdict
+from faustwire.recording import layout, part, writer
+from faustwire_bridge import exchange, journal
 from faustwire_publisher import HotReload
 from models import Knob
 from notices import recorded_warnings
@@ -157,3 +162,32 @@ def test_a_recording_that_cannot_be_made_is_told_at_the_start(
         served(plugin, "--record", str(tmp_path / "file" / "run")),
     ):
         pass
+
+
+def test_the_page_on_recordings_names_all_that_is_in_one(
+    plugin: Plugin, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    """And what it shows of the reader runs."""
+    page = (Path(__file__).parents[2] / "docs" / "recording.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    with (
+        served(plugin, "--record", "runs") as bridge,
+        HotReload(48000, endpoint=bridge.endpoint, worker="run-7") as live,
+    ):
+        Run(live).step()
+    read = recording.Recording("runs")
+    names = {*read.metadata, "crc32"} | {name for item in read for name in item.metadata}
+    names |= {"user", "rights", *recording.channels.TOPICS}
+    for name, event in journal._TYPES.items():
+        kept = () if event is exchange.Judged else fields(event)
+        names |= {name, *(field.name for field in kept)}
+    assert {name for name in names if f"`{name}`" not in page} == set()
+    for option in ("--record", "--record-published", "--record-size", "--record-age"):
+        assert option in page
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(block, {})  # noqa: S102
+    assert "run-7" in capsys.readouterr().out
+    limits = (part.MAX_CHUNKS, part.MAX_CHANNELS, part.MAX_CHANNEL_BYTES, layout.MAX_CHUNK_BYTES)
+    assert limits == (2**18, 2**14, 16 * 2**20, 32 * 2**20)
+    assert "2¹⁸ chunks, 2¹⁴ channels, 16 MiB of their metadata, 64 KiB of one" in page
+    assert f"after {writer.MAX_CHANNELS} channels or {writer.MAX_CHUNKS} chunks" in page
