@@ -109,6 +109,15 @@ def test_nothing_that_a_worker_says_reaches_the_terminal_as_a_command() -> None:
     assert len(lines) == len(drawn(state(worker("a"), events=(event(1),)), width=400)) + 1
 
 
+def test_many_reloads_in_a_row_do_not_hide_what_else_happened() -> None:
+    reloads = [event(number, call=number) for number in range(2, 30)]
+    seen = state(events=(event(1, "joined", worker="berta"), *reloads))
+    text = plain(seen, width=100, height=20)
+    assert "joined      berta" in text
+    assert "… 25 reloads" in text
+    assert [f"#{call}" in text for call in (26, 27, 28, 29)] == [False, True, True, True]
+
+
 def test_a_bridge_that_is_away_is_shown_with_what_was_known() -> None:
     sight = Sight()
     sight.take(state(), 5.0, 1_700_000_000.0)

@@ -101,7 +101,7 @@ def _draw(console: Console, watched: Iterator[tuple[Sight, list[Entry]]]) -> Non
 
 
 def _print(console: Console, watched: Iterator[tuple[Sight, list[Entry]]]) -> None:
-    from faustwire_bridge.watching.screen import line  # noqa: PLC0415
+    from faustwire_bridge.watching.happenings import line  # noqa: PLC0415
 
     # A pipe that is closed, as by `head`, ends this with code 1 and no words: rich sees to it.
     for _, fresh in watched:
