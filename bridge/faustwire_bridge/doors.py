@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +17,17 @@ from faustwire.keys import KeyRing
 from faustwire.rendezvous import Rendezvous, events_endpoint
 from faustwire_bridge.exchange import User
 from faustwire_bridge.guard import TALK, WATCH, Guard, GuardError
+from faustwire_bridge.memory import (
+    allow_many_descriptors,
+    give_back_large_blocks,
+    resident_bytes,
+)
 
 _log = logging.getLogger("faustwire.bridge")
 
-# Messages a peer may have waiting. A worker sends one and waits; pings and resends come on top.
-_RECEIVE_HIGH_WATER_MARK = 16
+# Messages a peer may have waiting. A worker sends one and waits; a ping and a resend come on top,
+# and what is more than that waits in the network. Each may have MAX_BYTES.
+_RECEIVE_HIGH_WATER_MARK = 4
 # A worker that never reads its verdicts is not worth more memory than this many.
 _SEND_HIGH_WATER_MARK = 64
 # A watcher that is slow misses states; each is whole, so the next one makes good.
@@ -34,6 +40,13 @@ _HEARTBEAT_TIMEOUT_MS = 60_000
 # A port whose successor is free as well is found soon, unless something is wrong.
 _PORT_TRIES = 50
 _REOPEN_SECONDS = 0.02
+_REOPEN_MAX_SECONDS = 1.0
+# What peers may make a bridge hold, all together, beside what it holds anyway. libzmq bounds
+# neither the parts of a message nor the number of connections, so above this all are cut.
+# Sixty-four workers with the largest message each stay below it.
+MAX_HELD_BYTES = 2**30
+# A gigabit network brings 30 MiB in that time.
+_LOOK_SECONDS = 0.25
 
 
 class BindError(FaustwireError, RuntimeError):
@@ -54,12 +67,17 @@ class Came:
 
 
 class Door:
-    """A ROUTER for those who publish and steer and, beside it, an XPUB for those who watch."""
+    """A ROUTER for those who publish and steer and, beside it, an XPUB for those who watch.
+
+    Attributes:
+        bound: where it listens, with the ports that were taken.
+        guard: whom it asks whether to let somebody in; None: whoever reaches it comes in.
+    """
 
     def __init__(
         self, context: zmq.Context[zmq.Socket[bytes]], *, ipv6: bool, guard: Guard | None = None
     ) -> None:
-        """Bound nowhere yet; ``close`` it. Without a guard whoever reaches it comes in."""
+        """Bound nowhere yet; ``close`` it."""
         self.router = context.socket(zmq.ROUTER)
         self.router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.router.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
@@ -77,6 +95,7 @@ class Door:
             made.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
             made.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
             made.setsockopt(zmq.IPV6, int(ipv6))
+        self.bound: list[str] = []
         self.guard = guard
         if guard is not None:
             guard.protect(self.router, TALK)
@@ -101,8 +120,8 @@ class Door:
                 made.unbind(f"ipc://{path}")
                 path.unlink(missing_ok=True)
 
-    def bind(self, endpoint: str) -> str:
-        """Listen; returns the endpoint with the port that was taken.
+    def bind(self, endpoint: str) -> None:
+        """Listen.
 
         Raises:
             BindError: it, or its neighbour for watchers, can't be had.
@@ -117,8 +136,8 @@ class Door:
                 if not left:
                     raise
             else:
-                return bound
-        raise AssertionError("the last try returns or raises")
+                self.bound.append(bound)
+                return
 
     def receive(self) -> Came | None:
         """What came next, None: nothing."""
@@ -141,9 +160,9 @@ class Door:
             new |= self.events.recv(zmq.DONTWAIT)[:1] == b"\1"
         return new
 
-    def close(self) -> None:
+    def close(self, *, linger_ms: int = 200) -> None:
         """Verdicts on their way get a moment; a worker that is gone does not hold us up."""
-        self.router.close(linger=200)
+        self.router.close(linger=linger_ms)
         self.events.close()
 
 
@@ -152,10 +171,16 @@ class Doors:
 
     Attributes:
         endpoints: where workers connect, the given ones first.
+        held_anyway: bytes that this process holds when nobody is connected.
     """
 
     def __init__(
-        self, place: Rendezvous, endpoints: Sequence[str], keyring: KeyRing | None = None
+        self,
+        place: Rendezvous,
+        endpoints: Sequence[str],
+        keyring: KeyRing | None = None,
+        *,
+        max_held: int = MAX_HELD_BYTES,
     ) -> None:
         """Open them.
 
@@ -163,47 +188,54 @@ class Doors:
             place: where workers of this machine meet; nobody else gets at that.
             endpoints: where to listen as well.
             keyring: the keys to ask for at ``endpoints``; None: whoever reaches them comes in.
+            max_held: bytes that peers may make us hold, all together.
 
         Raises:
             BindError: an endpoint can't be had.
             GuardError: the keys would not keep strangers out.
             KeyFileError: the keys can't be used.
         """
+        allow_many_descriptors()
+        give_back_large_blocks()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         # On the context, so that whatever fails below can't keep `close` from returning.
         self._context.setsockopt(zmq.LINGER, 0)
         self._place = place
         self._ipv6 = any("[" in endpoint for endpoint in endpoints)
+        self._max_held = max_held
+        self.held_anyway = resident_bytes()
+        self._next_look = time.monotonic() + _LOOK_SECONDS
         self._guard: Guard | None = None
         # By the first byte of their peers' names, so that those of different doors differ.
         self._doors: dict[int, Door] = {}
         self._opened = 0
-        self._reopen_at: float | None = None
-        self._bound: list[str] = []
-        self._local: list[str] = []
+        # What is to be opened again, and when.
+        self._shut: list[Door] = []
+        self._reopen_at = 0.0
+        self._pause = _REOPEN_SECONDS
         try:
             if keyring is None:
-                self._local = self._open(None, (*endpoints, place.endpoint))
+                self._open(None, (*endpoints, place.endpoint))
             else:
                 self._guard = Guard(self._context, keyring)
-                self._bound = self._open(self._guard, endpoints)
-                self._local = self._open(None, [place.endpoint])
+                self._open(self._guard, endpoints)
+                self._open(None, [place.endpoint])
         except BaseException:
             self.close()
             raise
-        self.endpoints = [*self._bound, *self._local]
+        self.endpoints = [endpoint for door in self._doors.values() for endpoint in door.bound]
 
-    def _open(self, guard: Guard | None, endpoints: Sequence[str]) -> list[str]:
+    def _open(self, guard: Guard | None, endpoints: Sequence[str]) -> None:
         door = Door(self._context, ipv6=self._ipv6, guard=guard)
         try:
             door.test(self._place.directory / f"{self._place.key}.test")
-            bound = [door.bind(endpoint) for endpoint in endpoints]
+            for endpoint in endpoints:
+                door.bind(endpoint)
         except BaseException:
             door.close()
             raise
         self._opened = (self._opened + 1) % 256
         self._doors[self._opened] = door
-        return bound
 
     @property
     def sockets(self) -> list[zmq.Socket[bytes]]:
@@ -211,10 +243,13 @@ class Doors:
         sockets = [made for door in self._doors.values() for made in (door.router, door.events)]
         return sockets if self._guard is None else [*sockets, self._guard.socket]
 
+    def deadline(self) -> float:
+        """When ``receive`` should be called though nothing has come."""
+        return self._next_look
+
     def receive(self) -> Came | None:
-        """What came next, None: nothing. Also lets in who knocks, and cuts off who was revoked."""
-        if self._guard is not None:
-            self._attend(self._guard)
+        """What came next, None: nothing. Also lets in who knocks, and cuts off who must go."""
+        self._attend(time.monotonic())
         for number, door in list(self._doors.items()):
             came = door.receive()
             if came is not None:
@@ -223,25 +258,53 @@ class Doors:
                 return replace(came, peer=bytes([number]) + came.peer)
         return None
 
-    def _attend(self, guard: Guard) -> None:
-        if guard.refresh():
+    def _attend(self, now: float) -> None:
+        if self._guard is not None and self._guard.refresh():
             # libzmq can't end a single connection. All others are back in a moment.
-            for number, door in list(self._doors.items()):
-                if door.guard is not None:
-                    self._doors.pop(number).close()
-            self._reopen_at = time.monotonic()
-        if self._reopen_at is not None and time.monotonic() >= self._reopen_at:
-            self._reopen(guard)
-        guard.answer()
+            self._close(lambda door: door.guard is not None)
+            self._reopen_at = now
+        if self._shut and now >= self._reopen_at:
+            self._reopen(now)
+        if now >= self._next_look:
+            self._look(now)
+        if self._guard is not None:
+            self._guard.answer()
 
-    def _reopen(self, guard: Guard) -> None:
-        try:
-            self._open(guard, self._bound)
-            self._reopen_at = None
-        except (BindError, GuardError, zmq.ZMQError) as problem:
-            # The old sockets may not be gone yet. The door stays shut until it can be opened.
-            _log.debug("not open again yet: %s", problem)
-            self._reopen_at = time.monotonic() + _REOPEN_SECONDS
+    def _look(self, now: float) -> None:
+        self._next_look = now + _LOOK_SECONDS
+        held = resident_bytes()
+        if held <= self.held_anyway + self._max_held or self._shut:
+            return
+        _log.error(
+            "peers make this bridge hold %d MiB: all connections are cut, and workers that behave "
+            "are back in a moment",
+            (held - self.held_anyway) // 2**20,
+        )
+        self._close(lambda _: True, linger_ms=0)
+        # libzmq frees it on threads of its own. What is held then is not the peers'.
+        self.held_anyway, self._reopen_at = 0, self._next_look
+
+    def _close(self, which: Callable[[Door], bool], *, linger_ms: int = 200) -> None:
+        for number, door in list(self._doors.items()):
+            if which(door):
+                self._shut.append(self._doors.pop(number))
+                door.close(linger_ms=linger_ms)
+
+    def _reopen(self, now: float) -> None:
+        self.held_anyway = self.held_anyway or resident_bytes()
+        while self._shut:
+            door = self._shut[0]
+            try:
+                self._open(door.guard, door.bound)
+            except (BindError, GuardError, zmq.ZMQError) as problem:
+                # The old sockets may not be gone yet. The door stays shut until it can be opened.
+                if self._pause >= _REOPEN_MAX_SECONDS:
+                    _log.error("nobody can connect to %s: %s", " ".join(door.bound), problem)
+                self._reopen_at = now + self._pause
+                self._pause = min(2 * self._pause, _REOPEN_MAX_SECONDS)
+                return
+            self._shut.pop(0)
+        self._pause = _REOPEN_SECONDS
 
     def send(self, peer: bytes, data: bytes) -> bool:
         """Send to a peer; False: it does not read, and this is dropped.
@@ -273,12 +336,11 @@ class Doors:
 
     def close(self) -> None:
         """Close them all; the files of sockets go with them."""
-        for door in self._doors.values():
-            door.close()
+        self._close(lambda _: True)
         if self._guard is not None:
             self._guard.socket.close()
         self._context.term()
-        for endpoint in (*self._bound, *self._local):
+        for endpoint in [endpoint for door in self._shut for endpoint in door.bound]:
             for address in (endpoint, events_endpoint(endpoint)):
                 if address.startswith("ipc://"):
                     Path(address.removeprefix("ipc://")).unlink(missing_ok=True)

@@ -27,6 +27,7 @@ WATCH = b"faustwire-events"
 _VERSION, _YES, _NO = b"1.0", b"200", b"400"
 _ENDPOINT = "inproc://zeromq.zap.01"
 _TEST_SECONDS = 2.0
+_BATCH = 64
 # Strangers must not fill the log, nor our memory.
 _MOST_TOLD = 100
 
@@ -68,7 +69,13 @@ class Guard:
         stamp = self._keyring.stamp()
         if stamp == self._stamp:
             return False
-        before, self._users, self._stamp = self._users, self._read(), stamp
+        try:
+            users = self._read()
+        except OSError as problem:
+            # No file descriptor left, for instance: it stays as it is until that is over.
+            _log.error("who is enrolled can't be read: %s", problem)
+            return False
+        before, self._users, self._stamp = self._users, users, stamp
         self._told.clear()
         _log.info("enrolled", extra={"names": " ".join(u.name for u in self._users.values())})
         return any(self._has_lost(key, user) for key, user in before.items())
@@ -80,7 +87,7 @@ class Guard:
     def _read(self) -> dict[bytes, User]:
         try:
             people, problems = self._keyring.enrolment()
-        except (FaustwireError, OSError) as problem:
+        except (FaustwireError, PermissionError) as problem:
             # Whoever can change that file could enrol anybody.
             people, problems = [], [str(problem)]
         for line in problems:
@@ -101,8 +108,10 @@ class Guard:
         socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
 
     def answer(self) -> None:
-        """Answer all that libzmq has asked."""
-        while self.socket.poll(0):
+        """Answer what libzmq has asked, so much in one go that others have their turn."""
+        for _ in range(_BATCH):
+            if not self.socket.poll(0):
+                return
             version, request, *question = self.socket.recv_multipart()
             user = self._allowed(question) if version == _VERSION else None
             code, key = (_NO, b"") if user is None else (_YES, question[-1].hex().encode())

@@ -190,7 +190,7 @@ class _Shell:
         known = [deadline for deadline in deadlines if deadline is not None]
         if self._recorder is not None:
             known.append(time.monotonic() + _RECORDER_SECONDS)
-        soonest = min([self._broadcast.deadline(), *known])
+        soonest = min([self._broadcast.deadline(), self._doors.deadline(), *known])
         return max(0, int((soonest - time.monotonic()) * 1000) + 1)
 
     def _receive(self) -> None:

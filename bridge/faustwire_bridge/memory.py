@@ -1,0 +1,39 @@
+"""What this process holds, and giving back what it holds no more."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+from contextlib import suppress
+from pathlib import Path
+
+# Blocks from here on are the system's again as soon as they are free. By default glibc raises this
+# each time it frees one, to 32 MiB, and keeps what a flood has left.
+_LARGE_BLOCK_BYTES = 2**18
+_M_MMAP_THRESHOLD = -3
+# Connections are file descriptors; a thousand idle ones shall not keep us from writing a .dsp.
+_DESCRIPTORS = 4096
+
+
+def resident_bytes() -> int:
+    """What this process has in memory now; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def give_back_large_blocks() -> None:
+    """Have memory that is freed go back to the system at once; nothing where it is not glibc's."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
+
+
+def allow_many_descriptors() -> None:
+    """Raise this process's own limit, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
