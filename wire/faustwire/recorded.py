@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from faustwire import codec, recording
 from faustwire.errors import MessageError, RecordingError
 from faustwire.glance import glance
@@ -9,6 +11,9 @@ from faustwire.messages import Event, Hello
 from faustwire.recording import Item, Recording
 
 _PUBLISHED = ("published", "settled")
+# Of one worker; the bridge has one at work, one that waits, and one that settles later.
+_MAX_PENDING = 8
+_MAX_WORKERS = 2048
 
 
 def is_meant(name: str, hello: Hello) -> bool:
@@ -53,21 +58,61 @@ def exactly(found: Recording, call: int, worker: str | None) -> Item:
     raise RecordingError(f"call {call} of {worker or 'any worker'} is not recorded{hint}")
 
 
-def publication(item: Item) -> tuple[str, int | None, int | None]:
-    """(incarnation, call, seq) of what an event or a verdict says is published; "": of nothing.
+class Publications:
+    """Tells which message is published by what was recorded later; takes a recording in order."""
 
-    Snapshots by the event, which names a call and may come later than the verdict. A Source has no
-    call, so its verdict tells.
-    """
-    try:
-        if item.topic == recording.EVENT:
-            event = codec.decode(item.data)
-            if isinstance(event, Event) and event.kind in _PUBLISHED and event.call is not None:
-                return event.incarnation, event.call, None
-        else:
-            seen = glance(item.data, "seq", "published")
-            if seen.get("published") is True and isinstance(seen.get("seq"), int):
-                return item.metadata.get("incarnation", ""), None, seen["seq"]
-    except MessageError:
-        pass
-    return "", None, None
+    def __init__(self) -> None:
+        self._pending: dict[str, OrderedDict[int, Item]] = {}
+
+    def take(self, item: Item) -> Item | None:
+        """Take the next item: a worker's message, a verdict or an event.
+
+        Snapshots are published by the event, which names a call and may come later than the
+        verdict; a Source has no call, so its verdict tells.
+
+        Returns:
+            The Snapshot or Source, as it came, that is published by this item; None: none is.
+        """
+        try:
+            match item.topic:
+                case recording.IN:
+                    self._await(item)
+                case recording.EVENT:
+                    return self._published(item)
+                case recording.OUT:
+                    return self._answered(item)
+        except MessageError:
+            pass  # Whoever decodes it tells.
+        return None
+
+    def _await(self, item: Item) -> None:
+        incarnation = item.metadata.get("incarnation")
+        seq = glance(item.data, "seq").get("seq")
+        if incarnation is None or not isinstance(seq, int):
+            return
+        pending = self._pending.setdefault(incarnation, OrderedDict())
+        pending[seq] = item
+        if len(pending) > _MAX_PENDING:
+            pending.popitem(last=False)
+        if len(self._pending) > _MAX_WORKERS:
+            del self._pending[next(iter(self._pending))]
+
+    def _published(self, item: Item) -> Item | None:
+        event = codec.decode(item.data)
+        if not isinstance(event, Event) or event.call is None or event.kind not in _PUBLISHED:
+            return None
+        pending = self._pending.get(event.incarnation, OrderedDict())
+        for seq, waiting in pending.items():
+            if glance(waiting.data, "call") == {"call": event.call}:
+                return pending.pop(seq)
+        return None
+
+    def _answered(self, item: Item) -> Item | None:
+        seen = glance(item.data, "seq", "published")
+        pending = self._pending.get(item.metadata.get("incarnation", ""), OrderedDict())
+        waiting = pending.get(seen.get("seq", -1))
+        if waiting is None or seen.get("published") is not True:
+            return None
+        if glance(waiting.data, "type") != {"type": "source"}:
+            return None
+        return pending.pop(seen["seq"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,14 +12,12 @@ from faustwire import recording
 from faustwire.errors import MessageError
 from faustwire.glance import glance
 from faustwire.messages import Hello
-from faustwire.recorded import is_meant, publication
+from faustwire.recorded import Publications, is_meant
 from faustwire.recording import Item, Recording
 from faustwire_publisher.errors import ArgumentError
 
 # How far back from an arbitrary time a state is looked for that was published after it.
 _LATE_NS = 60 * 10**9
-# States of one worker that may yet be published; the bridge keeps one waiting and one at work.
-_MAX_PENDING = 8
 
 
 @dataclass(frozen=True)
@@ -163,26 +160,17 @@ class States:
 
     def _as_published(self, at_ns: int) -> Iterator[State | Left]:
         """Each state when the bridge wrote it, which may be later than it came."""
-        pending: dict[str, OrderedDict[int, State]] = {}
+        publications = Publications()
         topics = {recording.IN, recording.OUT, recording.EVENT}
         for item in self._items(at_ns - _LATE_NS, topics):
-            if item.topic == recording.IN:
-                state = self.state(item)
-                if isinstance(state, State):
-                    waiting = pending.setdefault(state.hello.incarnation, OrderedDict())
-                    waiting[state.seq] = state
-                    if len(waiting) > _MAX_PENDING:
-                        waiting.popitem(last=False)
-                elif state is not None and item.at_ns >= at_ns:
-                    yield state
+            published = publications.take(item)
+            if item.at_ns < at_ns:
                 continue
-            incarnation, call, seq = publication(item)
-            for state in pending.get(incarnation, {}).values():
-                if state.call == call and (call is not None or state.seq == seq):
-                    del pending[incarnation][state.seq]
-                    if item.at_ns >= at_ns:
-                        yield replace(state, at_ns=item.at_ns)
-                    break
+            state = self.state(published or item)
+            if published is not None and isinstance(state, State):
+                yield replace(state, at_ns=item.at_ns)
+            elif isinstance(state, Left):
+                yield state
 
     def _items(self, at_ns: int, topics: set[str]) -> Iterator[Item]:
         return self.recording.items(start_ns=at_ns, end_ns=self.last_ns, topics=topics)
