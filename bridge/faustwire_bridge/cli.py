@@ -10,7 +10,17 @@ from importlib.metadata import version
 from faustwire.errors import FaustwireError
 from faustwire_bridge import logs
 from faustwire_bridge.commands import compile as compile_
-from faustwire_bridge.commands import doctor, follow, keys, replay, serve, status, watch
+from faustwire_bridge.commands import (
+    doctor,
+    export,
+    follow,
+    inspect,
+    keys,
+    replay,
+    serve,
+    status,
+    watch,
+)
 from faustwire_bridge.lock import LockedError
 from faustwire_bridge.watching.connection import UnreachableError
 
@@ -22,7 +32,7 @@ _EXIT_CODES: dict[type[Exception], int] = {
     follow.NotSteeredError: 77,
 }
 
-_COMMANDS = (serve, status, watch, follow, doctor, replay, keys, compile_)
+_COMMANDS = (serve, status, watch, follow, doctor, replay, inspect, export, keys, compile_)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

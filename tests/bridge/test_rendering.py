@@ -10,7 +10,7 @@ import pytest
 
 from faustwire.graph import Delay, Gain, Node, Series
 from faustwire.messages import Snapshot
-from faustwire_bridge.rendering import (
+from faustwire_bridge.inspection.rendering import (
     FADE_SECONDS,
     Renderer,
     RenderError,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faustwire_bridge.wave_file import WaveError, read_wave, write_wave
+from faustwire_bridge.inspection.wave_file import WaveError, read_wave, write_wave
 
 SAMPLES = np.array([[0.0, 0.5, -1.0], [0.25, -0.25, 0.75]])
 

@@ -10,7 +10,8 @@ from faustwire.glance import glance
 from faustwire.messages import Event, Hello
 from faustwire.recording import Item, Recording
 
-_PUBLISHED = ("published", "settled")
+# Kinds of events that say so.
+PUBLISHED = ("published", "settled")
 # Of one worker; the bridge has one at work, one that waits, and one that settles later.
 _MAX_PENDING = 8
 _MAX_WORKERS = 2048
@@ -99,7 +100,7 @@ class Publications:
 
     def _published(self, item: Item) -> Item | None:
         event = codec.decode(item.data)
-        if not isinstance(event, Event) or event.call is None or event.kind not in _PUBLISHED:
+        if not isinstance(event, Event) or event.call is None or event.kind not in PUBLISHED:
             return None
         pending = self._pending.get(event.incarnation, OrderedDict())
         for seq, waiting in pending.items():

@@ -1,0 +1,80 @@
+"""``faustwire export``: states of a recording as programs, configs and sound."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from faustwire.rendezvous import file_path
+from faustwire_bridge.commands import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser(
+        "export",
+        help="take a state out of a recording: .dsp, .json or .wav",
+        description="Take the state of a worker's N-th call out of a recording: the program that "
+        "a bridge writes for it (.dsp), a config to edit (.json, for `faustwire compile`), or what "
+        "it sounds like (.wav: the impulse response, left and right for each input, or a sound of "
+        "yours sent through it). With --all the sound of the whole run, from program to program.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, or folders of them")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--step", type=int, metavar="N", help="number of the call")
+    which.add_argument(
+        "--all", action="store_true", help="all that was published, crossfaded, as .wav"
+    )
+    parser.add_argument(
+        "--worker",
+        metavar="NAME",
+        help="whose, where there are several; NAME#abc by the beginning of its incarnation",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT.dsp|OUT.json|OUT.wav", help="where to"
+    )
+    parser.add_argument(
+        "--input",
+        metavar="IN.wav",
+        help="for .wav: send this through it, of the model's sampling rate",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_above_zero,
+        metavar="S",
+        help="for .wav: how long (default: until it has died away; with --all as long as the run)",
+    )
+    parser.set_defaults(run=_export)
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return value
+
+
+def _export(options: argparse.Namespace) -> int:
+    # What reads recordings takes a tenth of a second to import; no other command shall wait for it.
+    from faustwire.recording import Recording  # noqa: PLC0415
+    from faustwire_bridge.inspection.export import (  # noqa: PLC0415
+        Sound,
+        export,
+        export_run,
+        snapshot_of,
+    )
+
+    output = file_path(options.output, "--output")
+    sound = Sound(Path(options.input) if options.input else None, options.seconds)
+    found = Recording(options.files)
+    if options.all:
+        workers = (options.worker,) if options.worker else ()
+        count = export_run(found, workers, output, sound)
+        sys.stdout.write(f"{count} programs in {output}\n")
+    else:
+        export(snapshot_of(found, options.step, options.worker), output, sound)
+    for damage in found.damage:
+        sys.stderr.write(f"damaged: {damage}\n")
+    return 0

@@ -1,0 +1,47 @@
+"""``faustwire inspect``: what is in a recording."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from faustwire_bridge.commands import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser(
+        "inspect",
+        help="tell what is in a recording",
+        description="Tell what is in a recording: workers, calls, what was published and why the "
+        "rest was not, the models' structure, and what is damaged.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, or folders of them")
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.add_argument(
+        "--plot",
+        metavar="OUT.png",
+        help="draw metrics, decay and response over the calls, with what was published",
+    )
+    parser.set_defaults(run=_inspect)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    # What reads recordings takes a tenth of a second to import; no other command shall wait for it.
+    from rich.console import Console  # noqa: PLC0415
+
+    from faustwire.recording import Recording  # noqa: PLC0415
+    from faustwire_bridge.inspection.picture import draw  # noqa: PLC0415
+    from faustwire_bridge.inspection.survey import survey  # noqa: PLC0415
+    from faustwire_bridge.inspection.table import as_plain, show  # noqa: PLC0415
+
+    found = survey(Recording(options.files))
+    if options.json:
+        sys.stdout.write(json.dumps(as_plain(found)) + "\n")
+    else:
+        show(found, Console())
+    if options.plot is not None:
+        draw(found, Path(options.plot))
+    return 0

@@ -1,0 +1,1 @@
+"""What is in a recording: counted, drawn, taken out of it."""
