@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,7 @@ def silent() -> Iterator[str]:
     [
         ("studio:5555", "is no endpoint", ""),
         ("tcp://no-such-host.invalid:5555", "no address is known", "spelt"),
-        ("tcp://127.0.0.1:9", "refused", "faustwire serve"),
+        ("tcp://127.0.0.1:9", "nobody listens", "faustwire serve"),
         ("ipc:///tmp/faustwire-no-such", "no bridge listens", ""),
     ],
 )
@@ -167,6 +168,20 @@ def test_the_way_to_a_bridge_is_gone_up_to_what_fails(
     doctor.examine("--endpoint", endpoint, code=1)
     assert todo in doctor.told("endpoint", "problem", words)["todo"]
     assert "dsp" not in {each["check"] for each in doctor.found}
+
+
+def test_a_port_from_which_nothing_comes_back_is_put_down_to_a_firewall(doctor: Doctor) -> None:
+    """A queue of connections that is full swallows what comes, as a firewall does."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        doctor.examine("--endpoint", f"tcp://127.0.0.1:{server.getsockname()[1]}", code=1)
+        assert "firewall" in doctor.told("endpoint", "problem", "nothing comes back")["todo"]
 
 
 def test_something_that_is_no_bridge_is_told(doctor: Doctor, silent: str) -> None:

@@ -36,8 +36,8 @@ _OTHER_SOCKET = (
 )
 _CLOSED = {
     "ipc": "no bridge listens at {endpoint}: start one with `faustwire serve`, or a training",
-    "tcp": "nobody listens at {endpoint}: start `faustwire serve --bind …` there, and the tunnel "
-    "if there is one; check host and port",
+    "tcp": "nobody listens at {endpoint}, or no way leads there: start `faustwire serve --bind …` "
+    "there, and the tunnel if there is one; check host and port",
 }
 _UNANSWERED = (
     "no answer from {endpoint}: is that machine on, and does its firewall let the port through?"

@@ -69,7 +69,7 @@ def _seen(
         UnreachableError: no bridge was heard in time, and it is not to be waited for.
     """
     sight = Sight()
-    end = time.monotonic() + bridge.timeout
+    begun = time.monotonic()
     while True:
         message = connection.receive(_REDRAW_SECONDS)
         now = time.monotonic()
@@ -79,7 +79,7 @@ def _seen(
             message = connection.receive(0)
         if not fresh:
             fresh = sight.miss(bridge.trouble(connection), now, time.time())
-        if sight.state is None and now >= end and not wait:
+        if sight.state is None and not wait and bridge.gives_up(connection, begun):
             raise bridge.unreachable(connection)
         yield sight, fresh
 

@@ -99,11 +99,17 @@ def _connect(endpoint: str, timeout: float, whose: str) -> Finding:
             "is that machine on? A firewall, there or on the way, may drop what is sent to the "
             "port: open it for TCP, or go through a tunnel (docs/operations.md)",
         )
+    except ConnectionRefusedError:
+        return Finding(
+            PROBLEM,
+            f"nobody listens at {host}, port {port}",
+            f"start {whose} there, and the tunnel if there is one",
+        )
     except OSError as problem:
         return Finding(
             PROBLEM,
-            f"{host}, port {port}: {problem.strerror or problem}",
-            f"nobody listens there: start {whose} there, and the tunnel if there is one",
+            f"no way leads to {host}: {problem.strerror or problem}",
+            "check the address, and this machine's network or VPN",
         )
     return Finding(
         OK, f"{host}, port {port} takes connections ({1000 * (time.monotonic() - begun):.1f} ms)"

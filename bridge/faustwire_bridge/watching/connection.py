@@ -27,7 +27,11 @@ class UnreachableError(FaustwireError, ConnectionError):
 
 
 class Connection:
-    """One socket to one endpoint of a bridge, opened again where libzmq gives up."""
+    """One socket to one endpoint of a bridge, opened again where libzmq gives up.
+
+    Attributes:
+        watches: whether it is one for events.
+    """
 
     def __init__(
         self, kind: int, endpoint: str, secure: Callable[[zmq.Socket[bytes]], bytes | None]
@@ -43,6 +47,7 @@ class Connection:
             KeyFileError: a file of keys can't be used.
         """
         self._secure = secure
+        self.watches = kind == zmq.SUB
         self._kind = kind
         self._endpoint = endpoint
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -63,6 +68,11 @@ class Connection:
     def up(self) -> bool:
         """Whether the connection stands."""
         return self._link.up
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was turned away and only another try, a little later, may do better."""
+        return self._link.ended
 
     @property
     def secured(self) -> bool:
@@ -132,9 +142,9 @@ class Connection:
         made.setsockopt(zmq.IPV6, int("[" in self._endpoint))
         # A watcher that was suspended has nothing of a hundred old states.
         made.setsockopt(zmq.RCVHWM, _HIGH_WATER_MARK)
-        if self._kind == zmq.SUB:
+        if self.watches:
             made.setsockopt(zmq.SUBSCRIBE, b"")
-        self._link = Link(self._endpoint, right="watch" if self._kind == zmq.SUB else "steer")
+        self._link = Link(self._endpoint, right="watch" if self.watches else "steer")
         self._link.dial(self._secure(made))
         self._monitor = made.get_monitor_socket(EVENTS)
         made.connect(self._endpoint)

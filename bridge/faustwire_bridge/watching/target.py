@@ -20,6 +20,9 @@ from faustwire.rendezvous import events_endpoint, rendezvous
 from faustwire_bridge.plugin_files import DSP_PATH
 from faustwire_bridge.watching.connection import Connection, UnreachableError
 
+_SLICE_SECONDS = 0.1
+# Where nobody listens somebody may just be starting.
+_REFUSED_SECONDS = 1.0
 _ENDPOINT = re.compile(r"tcp://\S+:\d{1,5}|ipc://\S+")
 
 
@@ -53,13 +56,12 @@ class Target:
         Raises:
             UnreachableError: none came in time.
         """
+        begun = time.monotonic()
         with closing(self.events()) as connection:
-            end = time.monotonic() + self.timeout
-            while (left := end - time.monotonic()) > 0:
-                message = connection.receive(left)
-                if isinstance(message, State):
-                    return message
-            raise self.unreachable(connection)
+            while not isinstance(message := connection.receive(_SLICE_SECONDS), State):
+                if self.gives_up(connection, begun):
+                    raise self.unreachable(connection)
+            return message
 
     def line(self) -> Connection:
         """A connection to the bridge itself."""
@@ -80,17 +82,23 @@ class Target:
         Raises:
             UnreachableError: none came in time.
         """
-        end = time.monotonic() + self.timeout
-        sent = False
-        while not sent and time.monotonic() < end:
-            sent = line.settle(end - time.monotonic()) and line.send(question)
-            if not sent:
-                # The monitor tells of a connection a little before the socket can send.
-                time.sleep(0.005)
-        answer = line.receive(max(0.0, end - time.monotonic()))
-        if answer is None:
-            raise self.unreachable(line)
+        begun = time.monotonic()
+        while not (line.settle(_SLICE_SECONDS) and line.send(question)):
+            if self.gives_up(line, begun):
+                raise self.unreachable(line)
+            # The monitor tells of a connection a little before the socket can send.
+            time.sleep(0.005)
+        while (answer := line.receive(_SLICE_SECONDS)) is None:
+            if self.gives_up(line, begun):
+                raise self.unreachable(line)
         return answer
+
+    def gives_up(self, connection: Connection, begun: float) -> bool:
+        """Whether nothing is to be hoped for any more over a connection that was begun then."""
+        if connection.ended:
+            return True
+        patience = min(self.timeout, _REFUSED_SECONDS) if connection.refused else self.timeout
+        return time.monotonic() >= begun + patience
 
     def _connection(self, kind: int, endpoint: str) -> Connection:
         return Connection(kind, endpoint, self._secure)
@@ -106,6 +114,8 @@ class Target:
                 f"no bridge keeps {self.dsp_path} on this machine: start a training or `faustwire "
                 "serve`, or name another one with --dsp-path or --endpoint"
             )
+        if connection.refused and connection.watches:
+            return f"{connection.trouble}; a tunnel needs two: this is the port after the bridge's"
         return connection.trouble
 
     def unreachable(self, connection: Connection) -> UnreachableError:
@@ -114,8 +124,12 @@ class Target:
             f"{self.endpoint} accepts the connection but says nothing for {self.timeout:g} s: the "
             "bridge is stopped, or busy"
         )
-        doctor = "" if self.dsp_path is not None else f" --endpoint {self.endpoint}"
-        return UnreachableError(f"{why} (`faustwire doctor{doctor}` looks closer)")
+        which = (
+            f"--endpoint {self.endpoint}"
+            if self.dsp_path is None
+            else (f"--dsp-path {self.dsp_path}")
+        )
+        return UnreachableError(f"{why} (`faustwire doctor {which}` looks closer)")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
