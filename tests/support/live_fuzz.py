@@ -27,7 +27,7 @@ import zmq
 
 from bridges import Plugin, ServedBridge, served
 from faustwire import codec
-from faustwire.messages import Hello, Snapshot
+from faustwire.messages import Choice, Follow, Hello, Snapshot
 from graphs import fdn
 from load import Plan, Tally, begin, end, processes, tallies
 from mutations import Mutations
@@ -36,6 +36,8 @@ from processes import rss_mib
 CONNECTIONS = 8
 # Messages over one connection, which then goes.
 _A_CONNECTION = 400
+# After so many somebody has the plugin follow everybody.
+_A_CHOICE = 100
 # How many strangers come: one for so many messages.
 _A_STRANGER = 2000
 # The longest that the bridge may be busy with what it has before it reads on.
@@ -114,6 +116,8 @@ class Attack:
             frames[0] = self._dice.choice((b"", frames[0]))
         self._send(self._dealers[place], frames)
         self._read(self._dealers[place])
+        if number % _A_CHOICE == 0:
+            self._choose()
         if number % _A_STRANGER == 0:
             self._strange()
 
@@ -150,6 +154,10 @@ class Attack:
             assert dealer.poll(int(max(0.0, left) * 1e3)), "the bridge does not answer Hello"
             if self._count(dealer.recv()) == "welcome" and not dealer.poll(50):
                 return
+
+    def _choose(self) -> None:
+        """Have the plugin follow everybody again: some of what is sent is a valid Follow."""
+        self._send(self._dealers[0], [codec.encode(Follow(Choice()))])
 
     def _strange(self) -> None:
         """Who speaks no ZeroMQ, or sends what is larger than any message."""
