@@ -7,6 +7,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -341,7 +342,8 @@ def test_one_file_that_is_none_does_not_spoil_a_folder(tmp_path: Path) -> None:
     record(tmp_path, [snapshot(1)])
     (tmp_path / "other.mcap").write_bytes(b"something else")
     (tmp_path / "notes.txt").write_text("not even looked at")
-    read = recording.Recording(tmp_path)
+    (tmp_path / "folder.mcap").mkdir()
+    read = recording.Recording([tmp_path, *tmp_path.glob("faustwire*")])
     assert len(list(read)) == 1
     assert [damage.path.name for damage in read.damage] == ["other.mcap"]
 
@@ -390,3 +392,44 @@ def test_a_look_at_a_message_finds_what_it_is() -> None:
     assert recording.peek(b"\x81\xa4type\xa4ping") == recording.Peek("ping")
     backwards = b"\x83\xa1x\x93\x01\x02\x03\xa4call\x07\xa4type\xa8snapshot"
     assert recording.peek(backwards) == recording.Peek("snapshot", None, 7)
+
+
+def mutated(data: bytes, random: Random) -> bytes:
+    """With some bytes changed, put in or left out, and lengths that lie."""
+    content = bytearray(data)
+    for _ in range(random.randrange(1, 6)):
+        at = random.randrange(len(content) + 1)
+        lie = random.choice([0, 1, 2**16, 2**31, 2**32 - 1, 2**63, 2**64 - 1])
+        change: list[Callable[[], bytes]] = [
+            lambda: random.randbytes(1),
+            lambda: random.randbytes(random.randrange(30)),
+            lambda lie=lie: lie.to_bytes(8, "little"),  # type: ignore[misc]
+            lambda lie=lie: (lie % 2**32).to_bytes(4, "little"),  # type: ignore[misc]
+        ]
+        new = random.choice(change)()
+        content[at : at + random.choice([0, len(new), 20])] = new
+    return bytes(content)
+
+
+def test_whatever_stands_within_good_crcs_is_survived(tmp_path: Path) -> None:
+    """Records inside chunks, channels and the index at the end, all with CRCs that match."""
+    inside = records(channel(2, topic="out"), message(2), message(3, 2), channel(3, topic="/x"))
+    summary = records(channel(), ChunkIndex(150, 200, "zstd", 1, 1, 0, {1: 5}, 1, 1))
+    path = tmp_path / "forged.mcap"
+    for seed in range(500):
+        random = Random(seed)  # noqa: S311 - no secret
+        forged = Forged()
+        forged.chunk(channel(), message())
+        content = mutated(inside, random)
+        said = {"uncompressed_size": len(content), "uncompressed_crc": zlib.crc32(content)}
+        forged.chunk(data=zstandard.compress(content), **said)
+        forged.raw(Opcode.METADATA, mutated(metadata_of(5, WORKER), random))
+        if seed % 2:
+            forged.closed(mutated(summary, random))
+        path.write_bytes(forged.data)
+        read = recording.Recording(path)
+        assert [item.data for item in read][:1] in ([b"x"], [])
+        for item in read.items(START_NS):
+            recording.hello(item.metadata)
+        read.find(3)
+        assert all(str(damage) for damage in read.damage)

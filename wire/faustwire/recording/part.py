@@ -308,9 +308,8 @@ class Part:
         head = layout.chunk_head(data, chunk.length)
         return layout.unpack(head, data[layout.CHUNK_HEAD_BYTES - layout.HEAD.size :])
 
-    def messages(self, chunk: Chunk) -> Iterator[Message]:
+    def messages(self, chunk: Chunk, index: Index) -> Iterator[Message]:
         """The messages of one chunk, marks included, as they lie; what is none is noted."""
-        index = self.index()
         try:
             content = self._unpacked(chunk)
             for opcode, start, end in layout.records(content):
@@ -321,15 +320,14 @@ class Part:
         except Broken as problem:
             self._note(chunk.offset, f"a chunk is left out: {problem}")
 
-    def read(self, first: int = 0) -> Iterator[Message]:
+    def read(self, index: Index, first: int = 0) -> Iterator[Message]:
         """The messages from one chunk on, marks included; what is missing is noted.
 
         They are numbered from 1, so that what is missing is counted, and nothing comes twice.
         """
-        index = self.index()
         expected = None if first else 1
         for chunk in index.chunks[first:]:
-            for message in self.messages(chunk):
+            for message in self.messages(chunk, index):
                 if expected is not None and message.sequence != expected:
                     missing = message.sequence - expected
                     if missing < 0:

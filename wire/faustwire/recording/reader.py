@@ -12,7 +12,7 @@ from typing import NamedTuple
 from faustwire.errors import RecordingError
 from faustwire.recording.channels import IN, MARK, TOPICS, Channel
 from faustwire.recording.damage import Damage, Damages
-from faustwire.recording.part import Chunk, Part
+from faustwire.recording.part import Chunk, Index, Part
 from faustwire.recording.peek import peek
 
 # Indexes that are kept: one to go on in, one to come from, and those beside them.
@@ -92,21 +92,20 @@ class Recording:
     @property
     def start_ns(self) -> int | None:
         """When the first message was recorded, Unix time; None: there is none."""
-        times = (chunk.start_ns for part in self._parts for chunk in self._chunks(part)[:1])
+        times = (chunk.start_ns for part in self._parts for chunk in self._index(part).chunks[:1])
         return next(times, None)
 
     @property
     def end_ns(self) -> int | None:
         """When the last message was recorded, Unix time; None: there is none."""
         backwards = reversed(self._parts)
-        times = (chunk.end_ns for part in backwards for chunk in self._chunks(part)[-1:])
+        times = (chunk.end_ns for part in backwards for chunk in self._index(part).chunks[-1:])
         return next(times, None)
 
     def channels(self) -> Iterator[Channel]:
         """The channels of each file; a worker's comes again with every file and connection."""
         for part in self._parts:
-            self._chunks(part)
-            yield from part.index().channels.values()
+            yield from self._index(part).channels.values()
 
     def __iter__(self) -> Iterator[Item]:
         return self.items()
@@ -134,10 +133,11 @@ class Recording:
                     yield item
 
     def _items(self, part: Part, start_ns: int | None) -> Iterator[Item]:
-        first = 0 if start_ns is None else _first_chunk(self._chunks(part), start_ns)
-        channels = part.index().channels
+        index = self._index(part)
+        first = 0 if start_ns is None else _first_chunk(index.chunks, start_ns)
+        channels = index.channels
         known: dict[int, tuple[str, Mapping[str, str]]] = {}
-        for number, _sequence, at_ns, data in part.read(first):
+        for number, _sequence, at_ns, data in part.read(index, first):
             if number not in known:
                 channel = channels.get(number)
                 if channel is None:
@@ -148,13 +148,13 @@ class Recording:
             if topic != MARK:
                 yield Item(at_ns, topic, metadata, data)
 
-    def _chunks(self, part: Part) -> list[Chunk]:
-        """The chunks of a part; the indexes of those that were looked at long ago are let go."""
+    def _index(self, part: Part) -> Index:
+        """The index of a part; those of parts that were looked at long ago are let go."""
         self._recent[part.path] = part
         self._recent.move_to_end(part.path)
         while len(self._recent) > _INDEXES:
             self._recent.popitem(last=False)[1].forget()
-        return part.index().chunks
+        return part.index()
 
     def find(self, call: int, worker: str = "") -> Item | None:
         """The snapshot of a call, or the first one after it if that was never sent or is lost.
@@ -168,18 +168,23 @@ class Recording:
         """
         found: tuple[int, Item] | None = None
         for part in self._parts:
-            chunks = self._chunks(part)
-            for numbers in _incarnations(part, worker):
-                mine = [chunk for chunk in chunks if not numbers.isdisjoint(chunk.channels)]
-                candidate = _first_from(part, mine, numbers, call)
+            index = self._index(part)
+            for numbers in _incarnations(index, worker):
+                candidate = _Calls(part, index, numbers).first_from(call)
                 if candidate is not None and (found is None or candidate[0] < found[0]):
                     found = candidate
         return found[1] if found else None
 
 
-def _files(given: Iterable[str | Path]) -> Iterator[Path]:
+def _files(given: Iterable[str | Path]) -> list[Path]:
+    """Each file once, be it named beside its folder."""
+    found: dict[Path, Path] = {}
     for path in map(Path, given):
-        yield from sorted(path.glob("*.mcap")) if path.is_dir() else [path]
+        paths = [path]
+        if path.is_dir():
+            paths = [inside for inside in sorted(path.glob("*.mcap")) if inside.is_file()]
+        found |= {one.resolve(): one for one in paths}
+    return list(found.values())
 
 
 def _order(part: Part) -> tuple[int, str, int, str]:
@@ -214,11 +219,11 @@ def _first_chunk(chunks: list[Chunk], start_ns: int) -> int:
     return max(0, len(chunks) - 1)
 
 
-def _incarnations(part: Part, worker: str) -> Iterator[set[int]]:
+def _incarnations(index: Index, worker: str) -> Iterator[set[int]]:
     """Numbers of the channels on which each incarnation of a worker came, over its connections."""
     name, _, beginning = worker.partition("#")
     numbers: dict[str, set[int]] = {}
-    for number, channel in part.index().channels.items():
+    for number, channel in index.channels.items():
         said = channel.metadata
         incarnation = said.get("incarnation")
         if channel.topic != IN or incarnation is None:
@@ -231,32 +236,35 @@ def _incarnations(part: Part, worker: str) -> Iterator[set[int]]:
     yield from numbers.values()
 
 
-def _first_from(
-    part: Part, chunks: list[Chunk], numbers: set[int], call: int
-) -> tuple[int, Item] | None:
-    """The first snapshot on these channels whose call is not lower, and that call."""
-    low, high = 0, len(chunks)  # What is before `low` starts lower, what is from `high` on higher.
-    while low < high:
-        middle = (low + high) // 2
-        at, first = middle, None
-        while at < high and first is None:  # A chunk may hold nothing but pings.
-            first = next(_calls(part, chunks[at], numbers), None)
-            at += 1
-        if first is not None and first[0] <= call:
-            low = at
-        else:
-            high = middle
-    for chunk in chunks[max(0, low - 1) :]:
-        for number, item in _calls(part, chunk, numbers):
-            if number >= call:
-                return number, item
-    return None
+class _Calls:
+    """The snapshots of one incarnation in one part, on whatever connections they came."""
 
+    def __init__(self, part: Part, index: Index, numbers: set[int]) -> None:
+        self._part, self._index, self._numbers = part, index, numbers
+        self._chunks = [c for c in index.chunks if not numbers.isdisjoint(c.channels)]
 
-def _calls(part: Part, chunk: Chunk, numbers: set[int]) -> Iterator[tuple[int, Item]]:
-    channels = part.index().channels
-    for number, _sequence, at_ns, data in part.messages(chunk):
-        if number in numbers:
-            seen = peek(data)
-            if seen is not None and seen.type == "snapshot" and seen.call is not None:
-                yield seen.call, Item(at_ns, IN, channels[number].metadata, data)
+    def first_from(self, call: int) -> tuple[int, Item] | None:
+        """The first whose call is not lower, and that call."""
+        low, high = 0, len(self._chunks)  # Before `low` they start lower, from `high` on higher.
+        while low < high:
+            middle = (low + high) // 2
+            at, first = middle, None
+            while at < high and first is None:  # A chunk may hold nothing but pings.
+                first = next(self._of(self._chunks[at]), None)
+                at += 1
+            if first is not None and first[0] <= call:
+                low = at
+            else:
+                high = middle
+        for chunk in self._chunks[max(0, low - 1) :]:
+            for number, item in self._of(chunk):
+                if number >= call:
+                    return number, item
+        return None
+
+    def _of(self, chunk: Chunk) -> Iterator[tuple[int, Item]]:
+        for number, _sequence, at_ns, data in self._part.messages(chunk, self._index):
+            if number in self._numbers:
+                seen = peek(data)
+                if seen is not None and seen.type == "snapshot" and seen.call is not None:
+                    yield seen.call, Item(at_ns, IN, self._index.channels[number].metadata, data)
