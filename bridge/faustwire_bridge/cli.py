@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -22,6 +23,7 @@ from faustwire_bridge.commands import (
     watch,
 )
 from faustwire_bridge.lock import LockedError
+from faustwire_bridge.printable import printable
 from faustwire_bridge.watching.connection import UnreachableError
 
 # sysexits.h: what a worker that started us, or a service manager, can tell apart.
@@ -50,8 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except (FaustwireError, OSError) as problem:
         # A sentence for people; a traceback would only hide it.
-        logging.getLogger("faustwire.bridge").error("%s", problem)  # noqa: TRY400
+        _tell(str(problem), logged="log_level" in options)
         return _EXIT_CODES.get(type(problem), EXIT_USAGE)
+
+
+def _tell(problem: str, *, logged: bool) -> None:
+    # It may quote what somebody else has sent.
+    sentence = "\n".join(map(printable, problem.splitlines()))
+    if logged:
+        logging.getLogger("faustwire.bridge").error("%s", sentence)
+    else:
+        sys.stderr.write(f"faustwire: {sentence}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

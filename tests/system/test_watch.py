@@ -135,7 +135,7 @@ def test_a_bridge_of_another_version_is_told(capsys: pytest.CaptureFixture[str])
 
     def tell() -> None:
         assert bridge.poll(5000)
-        bridge.send(msgpack.packb({"faustwire": 2, "type": "state"}))
+        bridge.send(msgpack.packb({"faustwire": "2\x1b[2J", "type": "state"}))
 
     telling = threading.Thread(target=tell)
     telling.start()
@@ -146,7 +146,9 @@ def test_a_bridge_of_another_version_is_told(capsys: pytest.CaptureFixture[str])
         telling.join()
         bridge.close(linger=0)
         context.term()
-    assert "protocol version 2" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "protocol version '2" in told
+    assert "\x1b" not in told
 
 
 # -- keys ------------------------------------------------------------------------------------------
