@@ -49,6 +49,7 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="the plugin's config file, for a bridge that is started (default: %(default)s)",
     )
+    parser.add_argument("--keys", metavar="DIR", help="this machine's keys, for an --endpoint")
     _add_pace(parser)
     _add_choice(parser)
     parser.add_argument(
@@ -145,6 +146,7 @@ def _push(options: argparse.Namespace) -> NoReturn:
         "paused": options.start_paused,
         "step": options.step,
         "step_worker": options.worker[0] if len(options.worker) == 1 else None,
+        "keys": options.keys,
         "timeout": options.timeout,
         "as_json": options.json,
     }

@@ -16,11 +16,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from faustwire.errors import FaustwireError
+from faustwire.keys import KeyRing
 from faustwire.messages import Hello, Verdict
 from faustwire.recorded import exactly
 from faustwire.recording import Damage, Recording
 from faustwire.rendezvous import rendezvous
-from faustwire_publisher.arguments import number, remote_endpoint
+from faustwire_publisher.arguments import knows, number, remote_endpoint
 from faustwire_publisher.client import Client
 from faustwire_publisher.embedded import EmbeddedBridge
 from faustwire_publisher.errors import ArgumentError
@@ -87,6 +88,7 @@ class Replay:
             verdict. A bridge that has just been started then writes the same programs.
         paused: begin standing still.
         timeout: seconds to wait for a verdict.
+        keys: the folder of this machine's keys, as in HotReload.
 
     Raises:
         ValueError: an argument makes no sense (``faustwire.errors.FaustwireError`` covers all).
@@ -114,6 +116,7 @@ class Replay:
         follow_verdicts: bool = False,
         paused: bool = False,
         timeout: float = _TIMEOUT_SECONDS,
+        keys: str | Path | None = None,
     ) -> None:
         if speed != math.inf:
             number("speed", speed, above=0)
@@ -135,6 +138,8 @@ class Replay:
         place = rendezvous(dsp_path)
         remote = endpoint or os.environ.get("FAUSTWIRE_ENDPOINT")
         self.endpoint = remote_endpoint(remote) if remote else place.endpoint
+        self._keyring = KeyRing(keys) if remote else None
+        self._encrypted = self._keyring is not None and knows(self._keyring, self.endpoint, keys)
         self._embedded = None if remote else EmbeddedBridge(place, str(config_path))
         self._cast: OrderedDict[str, Worker] = OrderedDict()
         self._moves: deque[int] = deque()
@@ -308,7 +313,10 @@ class Replay:
                 settle=hello.settle and not self._follows,
             )
             revive = None if self._embedded is None else self._embedded.revive
-            worker = self._cast[hello.incarnation] = Worker(Client(self.endpoint, own, revive))
+            client = Client(
+                self.endpoint, own, revive, keyring=self._keyring, encrypted=self._encrypted
+            )
+            worker = self._cast[hello.incarnation] = Worker(client)
             if not worker.is_met(self._timeout):
                 raise ReplayError(self._no_bridge(worker.client))
         self._cast.move_to_end(hello.incarnation)
