@@ -155,6 +155,8 @@ def record(place: Place, steps: int) -> float:
         ]
         for worker in workers:
             _wait_for_step(worker, steps)
+        # So that the second that a kill costs comes after them.
+        time.sleep(1.5)
         os.kill(process.pid, signal.SIGKILL)
         for worker in workers:
             worker.kill()

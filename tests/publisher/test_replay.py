@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -245,3 +246,17 @@ def test_arguments_that_make_no_sense_are_told(tmp_path: Path) -> None:
     for wrong in ({"speed": 0}, {"workers": "a"}, {"start": "soon"}, {"endpoint": "x"}):
         with pytest.raises(ArgumentError):
             Replay(run, **wrong)
+
+
+def test_the_pages_python_runs(
+    tmp_path: Path, bridge: ServedBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Path(__file__).parents[2] / "docs" / "replay.md"
+    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    said = [sends("run-7", call, call / 1000, min_interval=0.0) for call in range(298, 303)]
+    record(tmp_path / "runs", said)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(block.replace("tcp://127.0.0.1:5555", bridge.endpoint), names)  # noqa: S102
+    assert names["played"].state.call == 302
+    assert names["replay"].sent == 3
