@@ -54,6 +54,7 @@ bench: $(READY) ## times of update and of compiling beside adac's, how exact the
 	$(BIN)/python benchmarks/gate_time.py
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/bridge_throughput.py
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/bridge_fairness.py
+	PYTHONPATH=tests/support $(BIN)/python benchmarks/door_floods.py
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/recording.py --steps 50 --bridge --rounds 3
 
 check: lint types test ## all that CI checks
