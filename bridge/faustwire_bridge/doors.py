@@ -27,7 +27,7 @@ _log = logging.getLogger("faustwire.bridge")
 
 # Messages a peer may have waiting. A worker sends one and waits; a ping and a resend come on top,
 # and what is more than that waits in the network. Each may have MAX_BYTES.
-_RECEIVE_HIGH_WATER_MARK = 4
+RECEIVE_HIGH_WATER_MARK = 4
 # A worker that never reads its verdicts is not worth more memory than this many.
 _SEND_HIGH_WATER_MARK = 64
 # A watcher that is slow misses states; each is whole, so the next one makes good.
@@ -81,7 +81,7 @@ class Door:
         self.router = context.socket(zmq.ROUTER)
         self.router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.router.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
-        self.router.setsockopt(zmq.RCVHWM, _RECEIVE_HIGH_WATER_MARK)
+        self.router.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER_MARK)
         self.router.setsockopt(zmq.SNDHWM, _SEND_HIGH_WATER_MARK)
         self.events = context.socket(zmq.XPUB)
         # Every new subscriber is told the state at once, the second one of a topic, too.

@@ -15,6 +15,7 @@ import faustwire_publisher
 from bridges import Plugin
 from faustwire import codec, validation
 from faustwire.graph import CONTAINERS, LEAVES
+from faustwire.keys import KeyRing
 from faustwire.messages import Reason
 from faustwire_publisher.lowering import registry
 from models import fdn
@@ -61,9 +62,12 @@ def test_the_readmes_python_runs(
         "trainer": trainer,
     }
     assert len(BLOCKS) == 4
-    with served(plugin) as bridge:
+    keyring = KeyRing()
+    keyring.enrol("gpu-box", keyring.pair()[0], frozenset({"publish"}))
+    with served(plugin, "--keys") as bridge:
+        keyring.trust(bridge.endpoint, keyring.pair()[0])
         for block in BLOCKS:
-            exec(block.replace("tcp://127.0.0.1:5555", bridge.endpoint), names)  # noqa: S102
+            exec(block.replace("tcp://studio:5555", bridge.endpoint), names)  # noqa: S102
             names["live"].update(model, force=True)
             assert names["live"].last.reason in (Reason.PUBLISHED, Reason.UNCHANGED)
             names["live"].close()

@@ -37,6 +37,7 @@ from faustwire.messages import (
     Welcome,
 )
 from faustwire.rendezvous import events_endpoint
+from faustwire_bridge import doors, sessions, waiting
 from faustwire_bridge.cli import main
 from faustwire_publisher import HotReload
 from faustwire_publisher.errors import ArgumentError
@@ -169,6 +170,18 @@ def test_a_training_gets_in_with_the_right_keys_alone_and_is_told_why_not_in_tim
 @pytest.mark.parametrize("case", [case[0] for case in OUTCOMES])
 def test_the_page_has_the_case(case: str) -> None:
     assert f"| {case} |" in DOCS
+
+
+def test_the_page_states_the_bounds_that_hold() -> None:
+    rows = dict(re.findall(r"^\| \**([^|]+?)\** \| ([^|]+?) \|", DOCS, re.MULTILINE))
+    assert rows["a frame"].startswith(f"{codec.MAX_BYTES // 2**20} MiB")
+    assert rows["messages of a peer that wait to be read"][0] == str(doors.RECEIVE_HIGH_WATER_MARK)
+    assert rows["all peers together"].startswith(f"{doors.MAX_HELD_BYTES // 2**30} GiB")
+    assert rows["what the bridge remembers of workers"] == (
+        f"{sessions.MAX_HELD_BYTES // 2**20} MiB of newest snapshots, "
+        f"{waiting.MAX_WAITING_BYTES // 2**20} MiB of waiting ones, "
+        f"{sessions.MAX_SESSIONS} that have left"
+    )
 
 
 def test_enrolled_later_gets_in_without_a_restart_by_the_very_line_that_was_told(
