@@ -18,6 +18,10 @@ from faustwire_bridge.cli import main
 from peers import peer
 
 
+# Where nothing is to be heard, there is no use in waiting for it.
+SOON = ("--timeout", "1")
+
+
 class Doctor:
     """Runs it, and keeps what it found."""
 
@@ -28,7 +32,7 @@ class Doctor:
         self.found: list[dict[str, str]] = []
 
     def examine(self, *arguments: str, code: int = 0) -> None:
-        options = ["--json", "--timeout", "1", "--keys", str(self.keys.folder), *arguments]
+        options = ["--json", "--timeout", "10", "--keys", str(self.keys.folder), *arguments]
         assert main(["doctor", *options]) == code, self._capsys.readouterr().out
         answer: dict[str, Any] = json.loads(self._capsys.readouterr().out)
         self.found = answer["checks"]
@@ -72,10 +76,10 @@ def test_a_bridge_that_runs_is_described(doctor: Doctor, plugin: Plugin) -> None
 def test_a_stopped_bridge_is_named(doctor: Doctor, plugin: Plugin) -> None:
     with served(plugin) as bridge:
         bridge.process.send_signal(signal.SIGSTOP)
-        doctor.examine(*doctor.paths, code=1)
+        doctor.examine(*doctor.paths, *SOON, code=1)
         told = doctor.told("bridge", "problem", "does not answer")
         assert f"kill -CONT {bridge.process.pid}" in told["todo"]
-        doctor.examine("--endpoint", bridge.endpoint, code=1)
+        doctor.examine("--endpoint", bridge.endpoint, *SOON, code=1)
         doctor.told("endpoint", "problem", "says nothing")
 
 
@@ -180,12 +184,13 @@ def test_a_port_from_which_nothing_comes_back_is_put_down_to_a_firewall(doctor: 
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
-        doctor.examine("--endpoint", f"tcp://127.0.0.1:{server.getsockname()[1]}", code=1)
+        at = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        doctor.examine("--endpoint", at, *SOON, code=1)
         assert "firewall" in doctor.told("endpoint", "problem", "nothing comes back")["todo"]
 
 
 def test_something_that_is_no_bridge_is_told(doctor: Doctor, silent: str) -> None:
-    doctor.examine("--endpoint", silent, code=1)
+    doctor.examine("--endpoint", silent, *SOON, code=1)
     doctor.told("endpoint", "ok", "takes connections")
     doctor.told("endpoint", "problem", "says nothing")
 

@@ -141,7 +141,7 @@ def test_a_bridge_of_another_version_is_told(capsys: pytest.CaptureFixture[str])
     telling.start()
     try:
         at = f"tcp://127.0.0.1:{port - 1}"
-        assert main(["status", "--timeout", "1", "--endpoint", at]) == 69
+        assert main(["status", "--timeout", "2", "--endpoint", at]) == 69
     finally:
         telling.join()
         bridge.close(linger=0)
@@ -175,7 +175,7 @@ def test_each_right_is_needed(
         theirs.enrol("me", ours.pair()[0], frozenset(rights))
     with served(plugin, "--keys", str(theirs.folder)) as bridge:
         ours.trust(bridge.endpoint, theirs.pair()[0])
-        at = ["--endpoint", bridge.endpoint, "--keys", str(ours.folder), "--timeout", "1"]
+        at = ["--endpoint", bridge.endpoint, "--keys", str(ours.folder), "--timeout", "10"]
         assert main(["status", *at]) == codes["status"]
         assert main(["follow", "latest", *at]) == codes["follow"]
     told = capsys.readouterr().err
