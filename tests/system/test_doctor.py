@@ -17,7 +17,6 @@ from faustwire.keys import KeyRing
 from faustwire_bridge.cli import main
 from peers import peer
 
-
 # Where nothing is to be heard, there is no use in waiting for it.
 SOON = ("--timeout", "1")
 

@@ -34,6 +34,7 @@ _OTHER_SOCKET = (
     "{endpoint} speaks ZeroMQ, but is not what was expected there: check the port (a bridge's "
     "events are one port after its own)"
 )
+_LOST = "the connection to {endpoint} is lost"
 _CLOSED = {
     "ipc": "no bridge listens at {endpoint}: start one with `faustwire serve`, or a training",
     "tcp": "nobody listens at {endpoint}, or no way leads there: start `faustwire serve --bind …` "
@@ -110,6 +111,12 @@ class Link:
             return None
         return self._why or self._say(_SILENT if self._stage is _Stage.ACCEPTED else _UNANSWERED)
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether another try, a moment later, will hardly do better."""
+        passing = (None, self._say(_SILENT), self._say(_LOST))
+        return not self.up and self._why not in passing
+
     def dial(self, public: bytes | None) -> None:
         """Another try begins, with this key of ours or without any."""
         self.secured = public is not None
@@ -151,7 +158,7 @@ class Link:
 
     def _disconnected(self) -> None:
         if self.up:
-            self._failed("the connection to {endpoint} is lost")
+            self._failed(_LOST)
         elif self._stage is _Stage.ACCEPTED:
             # The greetings fitted, the kinds of socket did not; libzmq leaves it at that.
             self._failed(_OTHER_SOCKET)

@@ -70,6 +70,11 @@ class Connection:
         return self._link.up
 
     @property
+    def hopeless(self) -> bool:
+        """Whether another try, a moment later, will hardly do better."""
+        return self._link.hopeless
+
+    @property
     def ended(self) -> bool:
         """Whether it was turned away and only another try, a little later, may do better."""
         return self._link.ended

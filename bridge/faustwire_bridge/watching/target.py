@@ -21,8 +21,8 @@ from faustwire_bridge.plugin_files import DSP_PATH
 from faustwire_bridge.watching.connection import Connection, UnreachableError
 
 _SLICE_SECONDS = 0.1
-# Where nobody listens somebody may just be starting.
-_REFUSED_SECONDS = 1.0
+# Somebody may just be starting.
+_HOPELESS_SECONDS = 1.0
 _ENDPOINT = re.compile(r"tcp://\S+:\d{1,5}|ipc://\S+")
 
 
@@ -97,7 +97,7 @@ class Target:
         """Whether nothing is to be hoped for any more over a connection that was begun then."""
         if connection.ended:
             return True
-        patience = min(self.timeout, _REFUSED_SECONDS) if connection.refused else self.timeout
+        patience = min(self.timeout, _HOPELESS_SECONDS) if connection.hopeless else self.timeout
         return time.monotonic() >= begun + patience
 
     def _connection(self, kind: int, endpoint: str) -> Connection:
