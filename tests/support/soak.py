@@ -360,7 +360,10 @@ class Soak:
                 self._kill_the_bridge: KILL_THE_BRIDGE,
                 self._stop_the_bridge: STOP_THE_BRIDGE,
             }
-        due = {deed: self._when(every) for deed, every in deeds.items()}
+        # Each comes in the first half for the first time, then at random.
+        now = time.monotonic()
+        half = (end - now) / 2
+        due = {deed: now + self._dice.uniform(0, min(every, half)) for deed, every in deeds.items()}
         while time.monotonic() < end:
             for deed, every in deeds.items():
                 if time.monotonic() >= due[deed]:
