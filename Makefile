@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow soak-gates soak fuzz lint types bless bench check format clean
+.PHONY: help demo test test-slow soak-gates soak fuzz lint types bless bench bench-networks check format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ bench: $(READY) ## times of update and of compiling beside adac's, how exact the
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/bridge_fairness.py
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/door_floods.py
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/recording.py --steps 50 --bridge --rounds 3
+
+bench-networks: $(READY) ## how soon a training publishes again after trouble with the network; four minutes
+	PYTHONPATH=tests/support $(BIN)/python benchmarks/reconnect.py
 
 check: lint types test ## all that CI checks
 
