@@ -43,6 +43,13 @@ _PING_SECONDS = 1.0
 _ALIVE_SECONDS = 2.5
 # A bridge that answers pings has a verdict by then, or it, or the message, was lost.
 _RESEND_SECONDS = 2.0
+# A bridge whose network still lives, but that says nothing for so long, hears nothing of us: what
+# ZeroMQ sends by itself, and each way on its own, is no proof of that. Unless we are in the middle
+# of a message; a line is no slower than a bad mobile one.
+_SILENCE_SECONDS = 8.0
+_SLOWEST_BYTES_PER_SECOND = 16 * 1024
+# Longer than a compile takes that comes to its end.
+_LOST_SECONDS = 15.0
 # The monitor tells of a connection a little before the socket can send through it.
 _AGAIN_SECONDS = 0.005
 # Waking the thread may hand it the interpreter; the training loop shall have it back at once.
@@ -116,6 +123,7 @@ class Client:
         self._revive = revive
         self._steps_aside = steps_aside
         self._in_vain: float | None = None
+        self._trusting = True
         self._closing = False
         self._wakeup, self._waker = socket.socketpair()
         self._waker.setblocking(False)
@@ -137,28 +145,29 @@ class Client:
         """The verdict on a ticket, or None after ``timeout`` seconds.
 
         Whoever has waited in vain once does not wait again before the bridge has shown that it
-        pays: by a Welcome, or by a verdict within ``timeout``. Any other word of it does not do,
-        or a bridge that is far or slow would cost every call its timeout.
+        pays: by a verdict within ``timeout``, or by a Welcome. Any other word of it does not do,
+        or a bridge that is far or slow would cost every call its timeout. Nor does a second
+        Welcome without a verdict: some networks let through what is small, and nothing else.
 
         Args:
             ticket: a message that was submitted.
             timeout: seconds.
             last: nothing comes after it, so that any word of the bridge is reason to wait.
         """
-        patient = self._in_vain is None or self._pays(timeout, since=self._in_vain)
+        met_anew = self._in_vain is not None and self._trusting and self.welcomed > self._in_vain
+        patient = self._in_vain is None or met_anew or self._answers(timeout, since=self._in_vain)
         if last:
             patient = patient or time.monotonic() - self.heard < _ALIVE_SECONDS
         verdict = ticket.wait(timeout if patient and not self._is_own_thread() else 0.0)
         if verdict is not None:
-            self._in_vain = None
+            self._in_vain, self._trusting = None, True
         elif patient:
-            self._in_vain = time.monotonic()
+            self._in_vain, self._trusting = time.monotonic(), not met_anew
         return verdict
 
-    def _pays(self, timeout: float, *, since: float) -> bool:
+    def _answers(self, timeout: float, *, since: float) -> bool:
         answered = self.mailbox.answered
-        prompt = answered is not None and answered.received > since and answered.took <= timeout
-        return prompt or self.welcomed > since
+        return answered is not None and answered.received > since and answered.took <= timeout
 
     def close(self) -> None:
         """Say Bye and end the thread. What has no verdict yet is given up."""
@@ -191,6 +200,7 @@ class Client:
         self._next_dial: float | None = 0.0
         self._pause_ms = _RECONNECT_MS
         self._handshake_until: float | None = None
+        self._silent_until = 0.0
         try:
             self._loop()
         except Exception:  # noqa: BLE001 - the training goes on; told where people look
@@ -237,6 +247,9 @@ class Client:
         if not self._connected:
             self._ask_for_a_bridge(now)
             self._dial(now)
+            return
+        if now >= self._silent_until:
+            self._hang_up(now)
             return
         if self.bridge is not None:
             self._send_ticket(self.mailbox.take())
@@ -321,6 +334,7 @@ class Client:
             self._connected = True
             self._handshake_until = None
             self._next_ping = 0.0
+            self._silent_until = now + _SILENCE_SECONDS
         elif event == zmq.Event.DISCONNECTED and self.bridge is not None:
             self._lose()
         elif event == zmq.Event.DISCONNECTED or event in _FAILED_HANDSHAKES:
@@ -333,6 +347,7 @@ class Client:
             except zmq.Again:
                 return
             self.heard = time.monotonic()
+            self._silent_until = max(self._silent_until, self.heard + _SILENCE_SECONDS)
             try:
                 self._take(codec.decode(data))
             except MessageError as problem:
@@ -372,6 +387,8 @@ class Client:
             ticket.sent = ticket.sent or now
             self._next_ping = now + _PING_SECONDS
             self._next_resend = now + _RESEND_SECONDS
+            takes = len(data) / _SLOWEST_BYTES_PER_SECOND
+            self._silent_until = max(self._silent_until, now + takes + _SILENCE_SECONDS)
             self._send_bytes(data)
 
     def _give_up(self, ticket: Ticket, reason: Reason, problem: Exception) -> None:
@@ -380,10 +397,14 @@ class Client:
         self._send_ticket(self.mailbox.take())
 
     def _send_again_if_overdue(self) -> None:
-        """A Pong came, but no verdict: it, or the message, was dropped on the way."""
-        ticket = self.mailbox.unanswered()
-        if ticket is not None and time.monotonic() >= self._next_resend:
-            self._send_ticket(ticket)
+        """A Pong came, but no verdict: it, or the message, was dropped on the way.
+
+        If nothing comes of it however often it is sent, a newer one may fare better.
+        """
+        ticket, now = self.mailbox.unanswered(), time.monotonic()
+        if ticket is not None and now >= self._next_resend:
+            lost = now - ticket.sent > _LOST_SECONDS
+            self._send_ticket(self.mailbox.lost() if lost else ticket)
 
     def _send(self, message: Message) -> bool:
         return self._send_bytes(codec.encode(message))

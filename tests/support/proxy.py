@@ -35,6 +35,8 @@ class Proxy:
         answers: False: who calls is cut off at once, as by a tunnel whose other end is away.
         delay_seconds: how late everything comes, each way.
         bytes_per_second: each way.
+        largest_bytes: a connection over which more comes at once goes deaf, as where a network has
+            forgotten to say how small its packets must be.
         up, down: what becomes of what goes to the bridge, and to the worker.
     """
 
@@ -49,6 +51,7 @@ class Proxy:
         self.answers = True
         self.delay_seconds = 0.0
         self.bytes_per_second = math.inf
+        self.largest_bytes = math.inf
         self.up: Flow = "passes"
         self.down: Flow = "passes"
         self._target = (host, int(port))
@@ -153,7 +156,7 @@ class Proxy:
         while True:
             due, data = await chunks.get()
             await asyncio.sleep(due - self._loop.time())
-            while getattr(self, way) == "held":
+            while getattr(self, way) == "held" or len(data) > self.largest_bytes:
                 await asyncio.sleep(_LOOK_SECONDS)
             if getattr(self, way) == "passes":
                 sink.write(data)

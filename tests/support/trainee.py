@@ -108,8 +108,14 @@ def main() -> None:
             begun = time.monotonic()
             published = steps.step()
             call = Call(begun, time.monotonic(), published, str(live.last.reason), live.last.detail)
-            sys.stdout.write(json.dumps(asdict(call)) + "\n")
-            sys.stdout.flush()
+            _tell(call)
+        begun = time.monotonic()
+    _tell(Call(begun, time.monotonic(), False, "closed", ""))
+
+
+def _tell(call: Call) -> None:
+    sys.stdout.write(json.dumps(asdict(call)) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import signal
 import socket
@@ -16,7 +17,7 @@ import pytest
 
 from bridges import Plugin, ServedBridge, eventually, served
 from faustwire.messages import Reason
-from faustwire_publisher import HotReload
+from faustwire_publisher import HotReload, client
 from hosts import Host, Network, two_hosts
 from notices import recorded_warnings
 from proxy import Proxy
@@ -33,6 +34,8 @@ HEARTBEATS = 5.0
 # Once the way is free the next try comes within the longest pause, 2.6 s, and a try that is on
 # its way in vain costs its two seconds.
 HEALING = 5.0
+# What a bridge logs.
+PUBLISHED = re.compile("INFO +published")
 
 
 @contextmanager
@@ -46,7 +49,8 @@ def through_a_proxy(
         HotReload(48000, endpoint=proxy.endpoint, timeout=timeout, min_interval=0) as live,
     ):
         training = Training(live)
-        assert training.step()
+        training.until_published("the training has begun")
+        training.longest = 0.0
         yield training, proxy, bridge
 
 
@@ -83,6 +87,25 @@ def test_a_network_that_is_gone_for_a_moment_costs_one_timeout_and_one_warning(
         assert len(proxy.connects) == 1
 
 
+def test_a_training_that_never_waits_is_told_and_goes_on(plugin: Plugin) -> None:
+    with (
+        served(plugin) as bridge,
+        Proxy(bridge.endpoint) as proxy,
+        HotReload(48000, endpoint=proxy.endpoint, timeout=0.5, min_interval=0, wait=False) as live,
+    ):
+        training = Training(live)
+        training.step()
+        assert live.flush(5.0)
+        good = writes(plugin)
+        proxy.part()
+        with recorded_warnings() as told:
+            training.go_on(1.5)
+        assert len(told) == 1
+        assert training.longest < 0.5
+        proxy.heal()
+        eventually(lambda: training.step() and writes(plugin) != good, "it goes on", HEALING)
+
+
 def test_heartbeats_find_a_connection_that_is_dead_and_does_not_know_it(plugin: Plugin) -> None:
     with through_a_proxy(plugin) as (training, proxy, _):
         proxy.part()
@@ -116,6 +139,30 @@ def test_a_bridge_that_is_too_far_away_for_the_timeout_is_waited_for_only_once(
 
 
 @pytest.mark.slow
+def test_a_network_that_lets_nothing_large_through_costs_two_timeouts(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though each new connection begins well: its Hello and Welcome are small."""
+    monkeypatch.setattr(client, "_SILENCE_SECONDS", 3.0)
+    large = "process = _, _;\n//" + "x" * 2000
+    with through_a_proxy(plugin) as (training, proxy, _):
+        proxy.largest_bytes = 1400
+        start = time.monotonic()
+        waited = 0.0
+        number = 0
+        while len(proxy.connects) < 5:
+            number += 1
+            begun = time.monotonic()
+            assert begun - start < 40.0, "dead connections are found"
+            assert not training.live.publish(f"{large}{number}")
+            waited += time.monotonic() - begun
+            time.sleep(0.02)
+        assert waited < 2 * (TIMEOUT + SLACK)
+        proxy.largest_bytes = math.inf
+        assert training.until_published("it goes on") < HEARTBEATS + HEALING
+
+
+@pytest.mark.slow
 def test_a_snapshot_that_takes_long_to_send_arrives(plugin: Plugin) -> None:
     """A worker in the middle of one large message can't answer a ping."""
     program = "process = _, _;\n//" + "x" * 2**18
@@ -133,7 +180,7 @@ def test_a_verdict_that_was_lost_is_given_again_and_nothing_is_written_twice(
     plugin: Plugin,
 ) -> None:
     with through_a_proxy(plugin, "--log-level", "debug") as (training, proxy, bridge):
-        first = writes(plugin)
+        first, published = writes(plugin), len(PUBLISHED.findall(bridge.log()))
         proxy.down = "lost"
         assert not training.step()
         assert training.live.last.reason is Reason.NO_BRIDGE
@@ -141,15 +188,14 @@ def test_a_verdict_that_was_lost_is_given_again_and_nothing_is_written_twice(
         assert second != first, "the bridge had heard it"
         proxy.renew()
         assert training.live.flush(HEALING)
-        client = training.live._client
-        assert client is not None
-        answered = client.mailbox.answered
+        assert training.live._client is not None
+        answered = training.live._client.mailbox.answered
         assert answered is not None
-        assert answered.seq == 2
+        assert answered.seq == training.calls
         assert answered.verdict is not None
         assert answered.verdict.published
         assert writes(plugin) == second
-        assert len(re.findall(r"INFO +published", bridge.log())) == 2
+        assert len(PUBLISHED.findall(bridge.log())) == published + 1
 
 
 def test_a_snapshot_that_was_lost_is_sent_again(plugin: Plugin) -> None:
@@ -347,6 +393,13 @@ def test_a_bad_wireless_network_loses_a_tenth_and_is_late(studio: Studio) -> Non
     assert studio.trainee.longest(start) < TIMEOUT + SLACK
 
 
+@pytest.mark.slow
+def test_a_laptop_that_roams_publishes_from_its_new_address(studio: Studio) -> None:
+    start = time.monotonic()
+    studio.network.gpu_box.move("192.0.2.88")
+    studio.resumes(start, HEARTBEATS + HEALING)
+
+
 def test_an_audio_machine_that_gets_another_address_is_found_by_its_name(studio: Studio) -> None:
     start = time.monotonic()
     studio.network.studio.move("192.0.2.77")
@@ -364,10 +417,13 @@ def test_a_training_that_slept_is_taken_back(studio: Studio) -> None:
 
 def test_a_name_server_that_does_not_answer_stalls_neither_calls_nor_the_end() -> None:
     """A look-up takes the system ten seconds, during which ZeroMQ does nothing else."""
-    with two_hosts() as network:
-        with trained("tcp://studio.invalid:5555", within=network.gpu_box.within) as trainee:
-            eventually(lambda: len(trainee.calls) > 20, "it goes on", 60.0)
-            end = time.monotonic()
-        assert time.monotonic() - end < 3.0 + SLACK
-    assert trainee.longest(0.0) < TIMEOUT + SLACK
-    assert "no bridge answers at tcp://studio.invalid:5555" in trainee.calls[-1].detail
+    with (
+        two_hosts() as network,
+        trained("tcp://studio.invalid:5555", within=network.gpu_box.within) as trainee,
+    ):
+        eventually(lambda: len(trainee.calls) > 20, "it goes on", 60.0)
+    *calls, closed = trainee.calls
+    assert max(call.ended - call.begun for call in calls) < TIMEOUT + SLACK
+    assert "studio.invalid:5555" in calls[-1].detail
+    assert closed.reason == "closed"
+    assert closed.ended - closed.begun < 1.0 + SLACK
