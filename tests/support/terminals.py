@@ -44,6 +44,19 @@ class Terminal:
             with suppress(OSError):
                 self.raw += os.read(self._screen, 65536)
 
+    def end(self, seconds: float = 15.0) -> int:
+        """Read to the end; the program's exit code."""
+        end = time.monotonic() + seconds
+        # A terminal that nobody reads holds up who writes to it.
+        while self.process.poll() is None:
+            assert time.monotonic() < end, "the program does not end"
+            self.read(0.1)
+        before = -1
+        while before < len(self.raw):
+            before = len(self.raw)
+            self.read(0.1)
+        return int(self.process.returncode)
+
     def resize(self, columns: int, lines: int) -> None:
         size = struct.pack("HHHH", lines, columns, 0, 0)
         fcntl.ioctl(self._screen, termios.TIOCSWINSZ, size)

@@ -197,8 +197,7 @@ def test_watch_on_a_terminal_shows_what_happens_and_leaves_it_as_it_was(
             shown.until("x1b[2J")
             shown.read(0.3)
         shown.process.send_signal(signal.SIGTERM)
-        assert shown.process.wait(10) == 0
-        shown.read(0.3)
+        assert shown.end() == 0
     # The other screen and back, and nothing of the name's own.
     assert shown.raw.count(b"\x1b[?1049h") == shown.raw.count(b"\x1b[?1049l") == 1
     assert b"\x1b[2J" not in shown.raw
