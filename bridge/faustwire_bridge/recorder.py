@@ -85,7 +85,9 @@ class Recorder:
     def arrived(self, now_ns: int, peer: bytes, data: bytes, user: User | None = None) -> None:
         """One frame came from a peer, and has not been handled yet."""
         self._place_hello()
-        seen = recording.peek(data)
+        # On the way of every message: a look is worth it only where it can find something.
+        looks = self._held is not None or b"hello" in data
+        seen = recording.peek(data) if looks else None
         if seen is not None and seen.type == "hello":
             # It belongs to the channel of the worker that the core meets by it, if it does.
             self._hello = (now_ns, peer, data, user)

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq
 
 from bridges import Plugin, eventually, served
 from faustwire import codec, recording
-from faustwire.messages import Event, Reason, Snapshot, Verdict
+from faustwire.messages import Choice, Event, Follow, Hello, Reason, Snapshot, Steered, Verdict
 from faustwire.recording import layout, part, writer
 from faustwire_bridge import exchange, journal
+from faustwire_bridge.offline import decide_again
 from faustwire_publisher import HotReload
 from models import Knob
+from mutations import Mutations
 from notices import recorded_warnings
 from small_disk import small_disk
 
@@ -162,6 +165,37 @@ def test_a_recording_that_cannot_be_made_is_told_at_the_start(
         served(plugin, "--record", str(tmp_path / "file" / "run")),
     ):
         pass
+
+
+def test_junk_is_recorded_as_it_came_and_decided_again(plugin: Plugin, tmp_path: Path) -> None:
+    """Nearly messages from a worker and from strangers, some of many frames."""
+    junk = Mutations(5)
+    sent = [junk.message(number) for number in range(400)]
+    with (
+        served(plugin, "--record", str(tmp_path / "run"), "--no-compile-gate") as bridge,
+        zmq.Context() as context,
+    ):
+        for number in range(4):
+            with context.socket(zmq.DEALER) as socket:
+                socket.connect(bridge.endpoint)
+                if number % 2:
+                    socket.send(codec.encode(Hello("junk", f"junk-{number}")))
+                for data in sent[number::4]:
+                    socket.send_multipart([data] if len(data) % 7 else [data, b""])
+                socket.setsockopt(zmq.RCVTIMEO, 20_000)
+                socket.send(codec.encode(Follow(Choice("worker", f"end-{number}"))))
+                while not _ends(socket.recv(), number):
+                    pass  # What the junk was answered with.
+    read = recording.Recording(tmp_path / "run")
+    taken = Counter(item.data for item in read if item.topic == "in")
+    assert taken >= Counter(data for data in sent if len(data) % 7)
+    assert read.damage == []
+    assert decide_again([tmp_path / "run"], tmp_path / "again").differences == []
+
+
+def _ends(data: bytes, number: int) -> bool:
+    answer = codec.decode(data)
+    return isinstance(answer, Steered) and f"end-{number}" in answer.detail
 
 
 def test_the_page_on_recordings_names_all_that_is_in_one(
