@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # 64 workers take some 20 ms to draw, and the machine has audio to play.
 _REDRAW_SECONDS = 0.2
+# That are taken before there is a look at the clock; a bridge sends two in that time.
+_MOST_STATES = 32
 
 
 def add(commands: Commands) -> None:
@@ -71,12 +73,13 @@ def _seen(
     sight = Sight()
     begun = time.monotonic()
     while True:
-        message = connection.receive(_REDRAW_SECONDS)
-        now = time.monotonic()
-        fresh = []
-        while isinstance(message, State):
+        fresh, patience = [], _REDRAW_SECONDS
+        for _ in range(_MOST_STATES):
+            message = connection.receive(patience)
+            now, patience = time.monotonic(), 0.0
+            if not isinstance(message, State):
+                break
             fresh += sight.take(message, now, time.time())
-            message = connection.receive(0)
         if not fresh:
             fresh = sight.miss(bridge.trouble(connection), now, time.time())
         if sight.state is None and not wait and bridge.gives_up(connection, begun):
