@@ -4,6 +4,8 @@ from __future__ import annotations
 
 # Ten a second is as fast as anybody reads, and so little that 64 busy workers don't feel it.
 _LEAST_SECONDS = 0.1
+# A state of a thousand workers takes a twentieth of a second to tell: publishing comes first.
+_COST_MULTIPLE = 10.0
 # A bridge where nothing happens is still there.
 _MOST_SECONDS = 1.0
 
@@ -13,6 +15,7 @@ class Broadcast:
 
     def __init__(self, now: float) -> None:
         self._sent = now - _MOST_SECONDS
+        self._pause = 0.0
         self._due = False
         self._changed = False
 
@@ -27,9 +30,11 @@ class Broadcast:
     def deadline(self) -> float:
         """When the next one is due."""
         if self._due:
-            return self._sent
-        return self._sent + (_LEAST_SECONDS if self._changed else _MOST_SECONDS)
+            return self._sent + self._pause
+        usual = _LEAST_SECONDS if self._changed else _MOST_SECONDS
+        return self._sent + max(usual, self._pause)
 
-    def sent(self, now: float) -> None:
-        """It was sent."""
+    def sent(self, now: float, seconds: float) -> None:
+        """It was sent, and it took so long to make."""
         self._sent, self._due, self._changed = now, False, False
+        self._pause = _COST_MULTIPLE * seconds

@@ -264,7 +264,8 @@ class _Shell:
         now = time.monotonic()
         if now >= self._broadcast.deadline():
             self._doors.publish(codec.encode(self._core.state(now)))
-            self._broadcast.sent(now)
+            done = time.monotonic()
+            self._broadcast.sent(done, done - now)
 
     def _write(self, write: exchange.Write) -> exchange.Event:
         try:
