@@ -175,9 +175,12 @@ def test_a_run_is_heard_from_program_to_program(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--step", "2", "-o", "x.dsp"], "of ann, bob, cleo: say of which --worker"),
+        (["--step", "2", "-o", "x.dsp"], "of ann#ann-, bob#bob-, cleo#cleo: say of which --worker"),
         (["--step", "99", "-o", "x.dsp"], "call 99 of any worker is not recorded"),
-        (["--step", "2", "--worker", "zoe", "-o", "x.dsp"], "call 2 of zoe is not recorded"),
+        (
+            ["--step", "2", "--worker", "zoe", "-o", "x.dsp"],
+            "no worker is called 'zoe'; there are: ann, bob, cleo, hasty",
+        ),
         (["--step", "16", "-o", "x.mp3"], "ends in .dsp, .json, .wav"),
         (["--all", "-o", "x.dsp"], "a whole run is sound"),
         (["--all", "--worker", "hasty", "-o", "x.wav"], "nothing of these workers was published"),

@@ -14,6 +14,7 @@ from bridges import Plugin, ServedBridge, served
 from faustwire import codec
 from faustwire.errors import RecordingError
 from faustwire.messages import Reason, Snapshot, Verdict
+from faustwire.recorded import exactly
 from faustwire.recording import Recording
 from faustwire_publisher import ArgumentError, Replay
 from faustwire_publisher.replay import Position, ReplayError, State
@@ -59,6 +60,9 @@ def test_workers_are_chosen_by_name_and_namesakes_by_incarnation(tmp_path: Path)
     assert calls(States(found, workers=["a"])) == [("a", 1), ("a", 1)]
     assert calls(States(found, workers=["a#xy", "b"])) == [("a", 1), ("b", 1)]
     assert calls(States(found, workers=["a#"])) == []
+    with pytest.raises(RecordingError, match="of a#a-1, a#xyz: say of which --worker"):
+        exactly(found, 1, "a")
+    assert exactly(found, 1, "a#x").data == said[1][1]
 
 
 def test_what_was_sent_again_over_another_connection_is_one_state(tmp_path: Path) -> None:
@@ -205,7 +209,7 @@ def test_one_step_is_published_exactly_and_forced(
             assert verdict is not None
             assert verdict.published
             assert value in plugin.program()
-        with pytest.raises(RecordingError, match="of a, b: say of which --worker"):
+        with pytest.raises(RecordingError, match="of a#a-1, b#b-1: say of which --worker"):
             replay.step(7)
         with pytest.raises(RecordingError, match="call 11 of b is not recorded"):
             replay.step(11, "b")
@@ -246,6 +250,8 @@ def test_arguments_that_make_no_sense_are_told(tmp_path: Path) -> None:
     for wrong in ({"speed": 0}, {"workers": "a"}, {"start": "soon"}, {"endpoint": "x"}):
         with pytest.raises(ArgumentError):
             Replay(run, **wrong)
+    with pytest.raises(RecordingError, match="no worker is called 'zoe'; there are: a, b"):
+        Replay(run, workers=["a", "zoe"])
 
 
 def test_the_pages_python_runs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError, RecordingError
@@ -25,10 +26,23 @@ def is_meant(name: str, hello: Hello) -> bool:
     )
 
 
-def workers(found: Recording) -> list[str]:
-    """The names of the workers, in the order in which they came."""
-    names = (channel.metadata.get("worker") for channel in found.channels())
-    return list(dict.fromkeys(name for name in names if name is not None))
+def incarnations(found: Recording) -> list[Hello]:
+    """What each worker said that is in a recording, in the order in which they came."""
+    hellos: dict[str, Hello] = {}
+    for channel in found.channels():
+        hello = recording.hello(channel.metadata)
+        if hello is not None:
+            hellos.setdefault(hello.incarnation, hello)
+    return list(hellos.values())
+
+
+def check_names(found: Recording, names: Iterable[str]) -> None:
+    """Raise RecordingError for a name that means nobody."""
+    there = incarnations(found)
+    for name in names:
+        if not any(is_meant(name, hello) for hello in there):
+            known = ", ".join(dict.fromkeys(hello.worker for hello in there)) or "nobody"
+            raise RecordingError(f"no worker is called {name!r}; there are: {known[:500]}")
 
 
 def exactly(found: Recording, call: int, worker: str | None) -> Item:
@@ -42,20 +56,26 @@ def exactly(found: Recording, call: int, worker: str | None) -> Item:
     Raises:
         RecordingError: it is not in it, or of several workers.
     """
-    items: dict[str, Item] = {}
-    for name in [worker] if worker is not None else workers(found):
-        item = found.find(call, name)
-        if item is not None:
-            items[item.metadata.get("worker", "")] = item
-    exact = {
-        name: item for name, item in items.items() if glance(item.data, "call") == {"call": call}
-    }
+    if worker is not None:
+        check_names(found, [worker])
+    exact: dict[str, Item] = {}
+    following: list[int] = []
+    for hello in incarnations(found):
+        if worker is not None and not is_meant(worker, hello):
+            continue
+        item = found.find(call, f"{hello.worker}#{hello.incarnation}")
+        if item is None:
+            continue
+        number = glance(item.data, "call").get("call")
+        if number == call:
+            exact[f"{hello.worker}#{hello.incarnation[:4]}"] = item
+        elif isinstance(number, int):
+            following.append(number)
     if len(exact) > 1:
         raise RecordingError(f"call {call} is there of {', '.join(exact)}: say of which --worker")
     if exact:
         return next(iter(exact.values()))
-    later = [str(glance(item.data, "call")["call"]) for item in items.values()]
-    hint = f"; the next one is {', '.join(later)}" if later else ""
+    hint = f"; the next one is {min(following)}" if following else ""
     raise RecordingError(f"call {call} of {worker or 'any worker'} is not recorded{hint}")
 
 
@@ -110,10 +130,11 @@ class Publications:
 
     def _answered(self, item: Item) -> Item | None:
         seen = glance(item.data, "seq", "published")
+        seq = seen.get("seq")
+        if seen.get("published") is not True or not isinstance(seq, int):
+            return None
         pending = self._pending.get(item.metadata.get("incarnation", ""), OrderedDict())
-        waiting = pending.get(seen.get("seq", -1))
-        if waiting is None or seen.get("published") is not True:
+        waiting = pending.get(seq)
+        if waiting is None or glance(waiting.data, "type") != {"type": "source"}:
             return None
-        if glance(waiting.data, "type") != {"type": "source"}:
-            return None
-        return pending.pop(seen["seq"])
+        return pending.pop(seq)

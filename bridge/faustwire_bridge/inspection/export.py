@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faustwire import codec, controls
-from faustwire.errors import FaustwireError, RecordingError
+from faustwire.errors import FaustwireError, MessageError, RecordingError
 from faustwire.json_form import to_json
 from faustwire.messages import Snapshot
-from faustwire.recorded import Publications, exactly, is_meant
+from faustwire.recorded import Publications, check_names, exactly, is_meant
 from faustwire.recording import Recording, hello
 from faustwire_bridge.inspection.rendering import Renderer, Scene, decay_seconds, program_text
 from faustwire_bridge.inspection.wave_file import read_wave, write_wave
@@ -107,6 +107,7 @@ def export_run(found: Recording, workers: tuple[str, ...], output: Path, sound: 
     """
     if output.suffix != ".wav":
         raise ExportError(f"{output}: a whole run is sound, so name a file that ends in .wav")
+    check_names(found, workers)
     timed = list(_published(found, workers))
     if not timed:
         raise ExportError("nothing of these workers was published")
@@ -134,9 +135,10 @@ def _published(found: Recording, workers: tuple[str, ...]) -> Iterator[tuple[flo
             continue
         if workers and not any(is_meant(name, who) for name in workers):
             continue
-        message = codec.decode(published.data)
-        if isinstance(message, Snapshot):
-            yield item.at_ns * 1e-9, message
+        with suppress(MessageError):  # The bridge would not have published it.
+            message = codec.decode(published.data)
+            if isinstance(message, Snapshot):
+                yield item.at_ns * 1e-9, message
 
 
 def _heard(snapshot: Snapshot, sound: Sound) -> NDArray[np.float64]:

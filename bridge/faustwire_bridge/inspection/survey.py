@@ -189,5 +189,6 @@ def _published(result: Survey, item: Item) -> None:
     account = result.accounts.get(item.metadata.get("incarnation", ""))
     call = glance(item.data, "call").get("call")
     if account is not None and isinstance(call, int):
+        codec.decode(item.data)  # Before anybody draws it.
         account.publishes.add(call, None)
         account.models.add(call, item.data)

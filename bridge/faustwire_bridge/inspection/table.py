@@ -76,11 +76,10 @@ def _plain(account: Account) -> dict[str, Any]:
 
 
 def _row(account: Account) -> list[str]:
-    name = f"{account.user}/{account.hello.worker}" if account.user else account.hello.worker
     sources = f" +{account.sources}" if account.sources else ""
     settled = f" ({account.settled} settled)" if account.settled else ""
     return [
-        f"{name}#{account.hello.incarnation[:4]}",
+        f"{account.hello.worker}#{account.hello.incarnation[:4]}",
         f"{account.first:.1f} s",
         f"{account.last:.1f} s",
         str(account.newest_call),
@@ -94,7 +93,8 @@ def _about(account: Account) -> Iterable[str]:
     """Where it ran, how its calls ended, its metrics and its model."""
     hello = account.hello
     yield ""
-    yield f"{hello.worker}: process {hello.pid} on {hello.host or '?'}"
+    key = f", with the key of {account.user}" if account.user else ""
+    yield f"{hello.worker}: process {hello.pid} on {hello.host or '?'}{key}"
     if account.reasons:
         yield f"  verdicts: {_counts(account.reasons.most_common())}"
     for name, (first, last) in account.metrics.items():

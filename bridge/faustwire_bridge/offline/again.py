@@ -14,7 +14,7 @@ from faustwire.messages import Choice, Event, Follow, Hello, Snapshot, Verdict, 
 from faustwire.recording import Item, Recording
 from faustwire_bridge import exchange, journal
 from faustwire_bridge.core import Core, Rules
-from faustwire_bridge.exchange import Judge, Judged, Unchecked, User, Write, Written
+from faustwire_bridge.exchange import Judge, Judged, JudgeFailed, Unchecked, User, Write, Written
 from faustwire_bridge.gates.judging import judge
 from faustwire_bridge.offline.comparison import Comparison
 from faustwire_bridge.offline.outcome import Outcome, Output
@@ -165,7 +165,7 @@ class _Again:
             self._note(f"{type(event).__name__} at {self._at(now)} s answers nothing now")
             return
         if isinstance(event, Judged):
-            event = self._judged()
+            event = self._judged(now)
         self._answer(event, now)
 
     def _help_out(self, now: float) -> None:
@@ -175,21 +175,25 @@ class _Again:
             self._note(f"{type(asked).__name__} at {self._at(now)} s was not asked for then")
         match asked:
             case Judge():
-                self._answer(self._judged(), now)
+                self._answer(self._judged(now), now)
             case Write():
                 self._answer(Written(), now)
             case _:
                 self._answer(self._compiled, now)
 
-    def _judged(self) -> Judged:
+    def _judged(self, now: float) -> Judged | JudgeFailed:
         asked = self._asked
         assert isinstance(asked, Judge)  # noqa: S101 - the caller has looked
-        return judge(
-            asked.snapshot,
-            limits=self._rules.limits,
-            playing=asked.playing,
-            playing_db=asked.playing_db,
-        )
+        try:
+            return judge(
+                asked.snapshot,
+                limits=self._rules.limits,
+                playing=asked.playing,
+                playing_db=asked.playing_db,
+            )
+        except Exception as problem:  # noqa: BLE001 - the bridge has a process that may fail
+            self._note(f"a snapshot at {self._at(now)} s can't be judged: {problem!r}")
+            return JudgeFailed(str(problem))
 
     def _answer(self, event: exchange.Event, now: float) -> None:
         asked, self._asked = self._asked, None
@@ -251,7 +255,7 @@ class _Again:
 def _rules(text: str | None, outcome: Outcome) -> Rules:
     try:
         return Rules.from_text(text or "")
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         outcome.notes.append("the bridge's rules are not in it; those by default are taken")
         return Rules()
 

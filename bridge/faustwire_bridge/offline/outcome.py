@@ -69,7 +69,10 @@ class Output:
             )
         for path in there:
             path.unlink()
-        self._index: IO[str] = (folder / INDEX).open("w", encoding="utf-8")
+        # Problems name files, whose names may be no Unicode.
+        self._index: IO[str] = (folder / INDEX).open(
+            "w", encoding="utf-8", errors="backslashreplace"
+        )
 
     def close(self) -> None:
         """End the index."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from faustwire.errors import FaustwireError
 from faustwire.keys import KeyRing
 from faustwire.messages import Hello, Verdict
-from faustwire.recorded import exactly
+from faustwire.recorded import check_names, exactly
 from faustwire.recording import Damage, Recording
 from faustwire.rendezvous import rendezvous
 from faustwire_publisher.arguments import knows, number, remote_endpoint
@@ -123,8 +123,10 @@ class Replay:
         self._timeout = number("timeout", timeout, above=0)
         if isinstance(workers, str):
             raise ArgumentError(f"workers={workers!r}: give a list of names")
+        found = Recording(paths)
+        check_names(found, workers)
         self.states = States(
-            Recording(paths),
+            found,
             workers=workers,
             start=position(start),
             end=position(end),
