@@ -56,6 +56,7 @@ bench: $(READY) ## times of update and of compiling beside adac's, how exact the
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/bridge_fairness.py
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/door_floods.py
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/recording.py --steps 50 --bridge --rounds 3
+	$(BIN)/python benchmarks/record_replay.py --steps 300 --skip-real-time
 
 bench-networks: $(READY) ## how soon a training publishes again after trouble with the network; four minutes
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/reconnect.py

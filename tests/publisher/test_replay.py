@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 
 from bridges import Plugin, ServedBridge, served
@@ -21,7 +22,7 @@ from faustwire_publisher.replay import Position, ReplayError, State
 from faustwire_publisher.replay.pace import Pace
 from faustwire_publisher.replay.states import States, position
 from recordings import record
-from runs import Said, answers, leaves, publishes, sends, tells
+from runs import Said, answers, channel, leaves, publishes, sends, tells
 
 TWO_WORKERS = [sends("ab"[n % 2], n // 2 + 1, 0.1 + n / 100, min_interval=0.0) for n in range(20)]
 
@@ -234,6 +235,41 @@ def test_paused_one_goes_forward_and_back_and_on(
                 replay.change_speed(100.0)
                 replay.pause(paused=False)
     assert heard == [1, 2, 3, 2, 1, 2, 3, 4, 5]
+
+
+def test_from_a_step_it_goes_back_to_the_one_before(tmp_path: Path, bridge: ServedBridge) -> None:
+    said = [sends("a", n, n / 10, min_interval=60.0) for n in range(1, 6)]
+    with Replay(made(tmp_path, said), endpoint=bridge.endpoint, paused=True) as replay:
+        replay.step(4)
+        replay.back()
+        replay.forward()
+        replay.forward()
+        heard = []
+        for played in replay:
+            heard.append(played.state.call)
+            if len(heard) == 3:
+                replay.stop()
+    assert heard == [3, 4, 5]
+
+
+def test_what_makes_no_sense_to_a_bridge_is_skipped_or_refused(
+    tmp_path: Path, bridge: ServedBridge
+) -> None:
+    body = {"type": "snapshot", "seq": 2, "call": 2, "fs": 48000.0, "graph": {"type": "magic"}}
+    said = [
+        sends("a", 1, 0.1, min_interval=0.0),
+        (channel("a", min_interval=0.0), msgpack.packb({"faustwire": 1, **body})),
+        (channel("a", min_interval=0.0), msgpack.packb({"faustwire": 9, **body, "seq": 3})),
+        sends("a", 4, 0.4, min_interval=0.0),
+    ]
+    with Replay(made(tmp_path, said), endpoint=bridge.endpoint, speed=math.inf) as replay:
+        verdicts = [played.verdict for played in replay]
+    assert [verdict.reason for verdict in verdicts if verdict] == [
+        Reason.PUBLISHED,
+        Reason.REFUSED,
+        Reason.PUBLISHED,
+    ]
+    assert replay.states.skipped == 1
 
 
 def test_without_a_bridge_it_says_so_within_the_timeout(tmp_path: Path) -> None:

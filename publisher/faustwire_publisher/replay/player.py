@@ -263,7 +263,7 @@ class Replay:
                 state = ahead.take()
             if isinstance(state, Left):
                 self._part(state.incarnation)
-            elif state is not None:
+            elif state is not None and self.states.will_be_answered(state):
                 if move:
                     self.pace.go_to(self.states.seconds(state.at_ns), time.monotonic())
                 yield self._play(state, force=bool(move) or self._follows)
@@ -347,7 +347,8 @@ class _Ahead:
         self._states = states
         self._coming = states.since(at_ns)
         self._next: State | Left | None = next(self._coming, None)
-        self._last_ns = at_ns
+        # Whoever seeks the moment after a state has that one already.
+        self._last_ns = at_ns - 1
 
     def peek(self) -> State | Left | None:
         """What comes next; None: nothing does."""

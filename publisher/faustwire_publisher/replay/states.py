@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from faustwire import recording
+from faustwire import codec, recording
 from faustwire.errors import MessageError
 from faustwire.glance import glance
 from faustwire.messages import Hello
@@ -140,6 +140,16 @@ class States:
             if last is not None or at_ns - reach_ns <= self.first_ns:
                 return last
             reach_ns *= 4
+
+    def will_be_answered(self, state: State) -> bool:
+        """Whether a bridge can tell at least which message it is; others are skipped."""
+        try:
+            codec.decode(state.data)
+        except MessageError as problem:
+            if problem.seq is None:
+                self.skipped += 1
+                return False
+        return True
 
     def _is_wanted(self, state: State | Left) -> bool:
         if isinstance(state, Left) or state.call is None:
