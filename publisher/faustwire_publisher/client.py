@@ -54,9 +54,9 @@ _LOST_SECONDS = 15.0
 _AGAIN_SECONDS = 0.005
 # Waking the thread may hand it the interpreter; the training loop shall have it back at once.
 _STEP_ASIDE_SECONDS = 0.001
-_RECONNECT_MS = 20
-# Trying a Unix socket costs next to nothing; many workers must not hammer a bridge over TCP.
-_RECONNECT_MAX_MS = {"ipc": 160, "tcp": 2560}
+# First and longest pause between two tries. A Unix socket costs next to nothing, and a bridge is
+# about to come there; many workers must not hammer one over TCP.
+_RECONNECT_MS = {"ipc": (20, 160), "tcp": (100, 2560)}
 # The system's own would be two minutes, and its pauses between tries grow to one: after a long
 # partition nobody would notice for as long that it is over.
 _CONNECT_MS = 2000
@@ -198,7 +198,8 @@ class Client:
         self._next_ping = 0.0
         self._next_resend = 0.0
         self._next_dial: float | None = 0.0
-        self._pause_ms = _RECONNECT_MS
+        self._pauses_ms = _RECONNECT_MS[self._endpoint[:3]]
+        self._pause_ms = self._pauses_ms[0]
         self._handshake_until: float | None = None
         self._silent_until = 0.0
         try:
@@ -302,7 +303,7 @@ class Client:
     def _hang_up(self, now: float) -> None:
         """Somebody took the call who is no bridge, as a tunnel whose other end is not there.
 
-        ZeroMQ would try again after 20 ms, and so for ever: it only counts calls nobody takes.
+        ZeroMQ would try again after the first pause for ever: it only counts calls nobody takes.
         """
         # It may have given the endpoint up itself.
         with suppress(zmq.ZMQError):
@@ -310,7 +311,7 @@ class Client:
         self._lose()
         # Workers that were cut off together shall not come back together.
         self._next_dial = now + random.uniform(0.5, 1.0) * self._pause_ms / 1000  # noqa: S311
-        self._pause_ms = min(2 * self._pause_ms, _RECONNECT_MAX_MS[self._endpoint[:3]])
+        self._pause_ms = min(2 * self._pause_ms, self._pauses_ms[1])
 
     def _lose(self) -> None:
         if self._connected:
@@ -359,7 +360,7 @@ class Client:
                 self.bridge, self._problem = message, None
                 self.welcomed = self.heard
                 self.connections += 1
-                self._pause_ms = _RECONNECT_MS
+                self._pause_ms = self._pauses_ms[0]
                 self._send_ticket(self.mailbox.lost())
             case Verdict():
                 self.mailbox.settle(message)
@@ -422,8 +423,9 @@ def _dealer(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socke
     dealer.setsockopt(zmq.LINGER, 0)
     # Without it messages would queue for a bridge that isn't there, and arrive before Hello.
     dealer.setsockopt(zmq.IMMEDIATE, 1)
-    dealer.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
-    dealer.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS[endpoint[:3]])
+    first_ms, longest_ms = _RECONNECT_MS[endpoint[:3]]
+    dealer.setsockopt(zmq.RECONNECT_IVL, first_ms)
+    dealer.setsockopt(zmq.RECONNECT_IVL_MAX, longest_ms)
     dealer.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_MS)
     dealer.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
     dealer.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)

@@ -1,6 +1,6 @@
 """A training process that calls ``update`` again and again and tells how each call went.
 
-    python trainee.py ENDPOINT [--worker NAME] [--timeout SECONDS]
+    python trainee.py ENDPOINT [--worker NAME] [--timeout SECONDS] [--keys FOLDER]
 
 prints one JSON object a call and ends with its standard input.
 """
@@ -95,12 +95,14 @@ def main() -> None:
     parser.add_argument("endpoint")
     parser.add_argument("--worker", default="trainee")
     parser.add_argument("--timeout", type=float, default=1.0)
+    parser.add_argument("--keys")
     options = parser.parse_args()
     with HotReload(
         48000,
         endpoint=options.endpoint,
         worker=options.worker,
         timeout=options.timeout,
+        keys=options.keys,
         min_interval=0,
     ) as live:
         steps = Training(live)

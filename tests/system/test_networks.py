@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from bridges import Plugin, ServedBridge, eventually, served
+from faustwire.keys import KeyRing
 from faustwire.messages import Reason
 from faustwire_publisher import HotReload, client
 from hosts import Host, Network, two_hosts
@@ -209,6 +211,7 @@ def test_a_snapshot_that_was_lost_is_sent_again(plugin: Plugin) -> None:
         assert writes(plugin) != first
 
 
+@pytest.mark.slow
 def test_what_comes_last_is_not_given_up_when_the_network_is_back(plugin: Plugin) -> None:
     """The calls before it have waited in vain, and it comes before the bridge has answered one."""
     with through_a_proxy(plugin, timeout=2 * TIMEOUT) as (training, proxy, _):
@@ -234,7 +237,7 @@ def test_a_tunnel_whose_bridge_is_away_is_not_hammered(plugin: Plugin) -> None:
         cut = time.monotonic()
         training.go_on(5.0)
         calls = [moment for moment in proxy.connects if moment > cut]
-        assert 7 <= len(calls) <= 16
+        assert 5 <= len(calls) <= 16
         assert max(later - earlier for earlier, later in pairwise(calls)) < 2.56 + SLACK
         assert training.longest < TIMEOUT + SLACK
         proxy.answers = True
@@ -268,7 +271,7 @@ def test_many_workers_come_back_to_a_bridge_that_was_restarted(plugin: Plugin) -
             bridge.process.kill()
             bridge.process.wait()
         away = time.monotonic()
-        while time.monotonic() - away < 3.0:
+        while time.monotonic() - away < 2.0:
             for training in trainings:
                 training.step()
         with served(plugin, bind=endpoint):
@@ -313,7 +316,7 @@ def test_an_audio_machine_that_slept_is_found_again(plugin: Plugin) -> None:
     with through_a_proxy(plugin) as (training, _, bridge):
         bridge.process.send_signal(signal.SIGSTOP)
         with recorded_warnings() as told:
-            training.go_on(7.0)
+            training.go_on(HEARTBEATS + 1.0)
         assert len(told) == 1
         bridge.process.send_signal(signal.SIGCONT)
         assert training.until_published("it is awake") < HEALING
@@ -341,18 +344,34 @@ class Studio:
         assert len(waited) <= 1, "after one call that waited in vain none waits"
 
 
+def acquainted(folder: Path) -> tuple[str, str]:
+    """Folders with the keys of a studio and of a worker that is enrolled there."""
+    studio, worker = KeyRing(folder / "studio-keys"), KeyRing(folder / "worker-keys")
+    studio.enrol("gpu", worker.pair()[0], frozenset({"publish"}))
+    worker.trust("tcp://studio:5555", studio.pair()[0])
+    return str(folder / "studio-keys"), str(folder / "worker-keys")
+
+
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """One for all tests on two hosts, because a training takes seconds to start."""
-    plugin = Plugin(tmp_path_factory.mktemp("studio"))
+    folder = tmp_path_factory.mktemp("studio")
+    plugin = Plugin(folder / "plugin")
+    plugin.folder.mkdir()
+    studio_keys, worker_keys = acquainted(folder)
     with two_hosts() as network:
         network.gpu_box.resolve("studio", network.studio.address)
         with (
             served(
-                plugin, "--insecure", bind="tcp://0.0.0.0:5555", within=network.studio.within
+                plugin,
+                *("--keys", studio_keys),
+                bind="tcp://0.0.0.0:5555",
+                within=network.studio.within,
             ) as bridge,
             trained(
-                "tcp://studio:5555", "--timeout", str(TIMEOUT), within=network.gpu_box.within
+                "tcp://studio:5555",
+                *("--timeout", str(TIMEOUT), "--keys", worker_keys),
+                within=network.gpu_box.within,
             ) as trainee,
         ):
             trainee.publishes_after(0.0, "the training has begun", 60.0)
@@ -376,7 +395,7 @@ def test_a_network_in_between_that_loses_everything_for_longer_than_heartbeats_w
 ) -> None:
     start = time.monotonic()
     studio.network.cable.be(loss=1.0)
-    time.sleep(HEARTBEATS + 2.0)
+    time.sleep(HEARTBEATS + 1.0)
     assert not studio.trainee.since(start + TIMEOUT + SLACK)[-1].published
     studio.network.cable.be()
     studio.resumes(start, HEALING)
@@ -407,6 +426,7 @@ def test_an_audio_machine_that_gets_another_address_is_found_by_its_name(studio:
     studio.resumes(start, HEARTBEATS + HEALING)
 
 
+@pytest.mark.slow
 def test_a_training_that_slept_is_taken_back(studio: Studio) -> None:
     studio.trainee.process.send_signal(signal.SIGSTOP)
     time.sleep(6.0)
@@ -415,6 +435,7 @@ def test_a_training_that_slept_is_taken_back(studio: Studio) -> None:
     assert studio.trainee.publishes_after(awake, "it publishes", HEALING) < HEALING
 
 
+@pytest.mark.slow
 def test_a_name_server_that_does_not_answer_stalls_neither_calls_nor_the_end() -> None:
     """A look-up takes the system ten seconds, during which ZeroMQ does nothing else."""
     with (
