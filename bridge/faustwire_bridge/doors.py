@@ -79,11 +79,15 @@ class Door:
     ) -> None:
         """Bound nowhere yet; ``close`` it."""
         self.router = context.socket(zmq.ROUTER)
+        try:
+            self.events = context.socket(zmq.XPUB)
+        except zmq.ZMQError:
+            self.router.close()
+            raise
         self.router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.router.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
         self.router.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER_MARK)
         self.router.setsockopt(zmq.SNDHWM, _SEND_HIGH_WATER_MARK)
-        self.events = context.socket(zmq.XPUB)
         # Every new subscriber is told the state at once, the second one of a topic, too.
         self.events.setsockopt(zmq.XPUB_VERBOSE, 1)
         self.events.setsockopt(zmq.SNDHWM, _STATES_HIGH_WATER_MARK)

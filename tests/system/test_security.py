@@ -11,7 +11,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,7 @@ from models import Knob
 from notices import recorded_warnings
 
 DOCS = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
-TIMEOUT = 2.0
+TIMEOUT = 1.0
 # Longer than a client's longest pause between two tries.
 BACK_SECONDS = 10.0
 NOTHING_SECONDS = 0.5
@@ -72,10 +72,40 @@ class Two:
         return HotReload(48000, endpoint=self.bridge.endpoint, min_interval=0, **options)  # type: ignore[arg-type]
 
 
+Guarded = tuple[ServedBridge, Plugin, KeyRing]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A bridge with keys for all tests; each has a training's machine of its own."""
+    plugin = Plugin(tmp_path_factory.mktemp("plugin"))
+    studio = KeyRing(tmp_path_factory.mktemp("home") / "keys")
+    with served(plugin, "--keys", str(studio.folder)) as bridge:
+        yield bridge, plugin, studio
+    plugin.end_bridge()
+
+
 @pytest.fixture
-def two(plugin: Plugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
-    studio, box = KeyRing(tmp_path / "studio"), KeyRing(tmp_path / "box")
+def two(guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
+    bridge, plugin, studio = guarded
+    plugin.dsp_path.unlink(missing_ok=True)
+    box = KeyRing(tmp_path / "box")
     monkeypatch.setenv("FAUSTWIRE_KEYS", str(box.folder))
+    yield Two(bridge, plugin, studio, box)
+    empty = bridge.log().count("nobody is enrolled yet")
+    people = studio.enrolled()
+    for person in people:
+        studio.revoke(person.name)
+    # Connections are cut then: not those of the next test.
+    eventually(
+        lambda: not people or bridge.log().count("nobody is enrolled yet") > empty, "nobody is left"
+    )
+
+
+@pytest.fixture
+def alone(plugin: Plugin, tmp_path: Path) -> Iterator[Two]:
+    """The same, with a bridge that has met nobody."""
+    studio, box = KeyRing(tmp_path / "studio"), KeyRing(tmp_path / "box")
     with served(plugin, "--keys", str(studio.folder)) as bridge:
         yield Two(bridge, plugin, studio, box)
 
@@ -104,7 +134,9 @@ def ask(client: zmq.Socket[bytes], message: ToBridge) -> Message:
 def silent(client: zmq.Socket[bytes], message: ToBridge | None = None) -> bool:
     """Whether nothing comes back, whatever was sent."""
     if message is not None:
-        client.send(codec.encode(message))
+        # libzmq may have given up altogether, and has nowhere to put it then.
+        with suppress(zmq.Again):
+            client.send(codec.encode(message), zmq.DONTWAIT)
     return not client.poll(int(1000 * NOTHING_SECONDS))
 
 
@@ -255,7 +287,7 @@ def test_a_plain_client_gets_nothing_from_a_bridge_with_keys_and_all_from_one_wi
     hello = Hello("eve", "e" * 8)
     with peer(two.bridge.endpoint) as talker, peer(two.bridge.endpoint, kind=zmq.SUB) as watcher:
         assert silent(talker, hello)
-        assert silent(talker, Follow(Choice("first")))
+        assert silent(talker, Follow(Choice("latest")))
         assert silent(watcher)
     (tmp_path / "open").mkdir()
     control = Plugin(tmp_path / "open")
@@ -265,7 +297,7 @@ def test_a_plain_client_gets_nothing_from_a_bridge_with_keys_and_all_from_one_wi
         peer(bridge.endpoint, kind=zmq.SUB) as watcher,
     ):
         assert isinstance(ask(talker, hello), Welcome)
-        assert isinstance(ask(talker, Follow(Choice("first"))), Steered)
+        assert isinstance(ask(talker, Follow(Choice("latest"))), Steered)
         assert isinstance(codec.decode(watcher.recv()), State)
     control.end_bridge()
 
@@ -291,18 +323,20 @@ def test_a_bridge_without_keys_gets_nothing_from_a_training_that_trusts_one(
 
 
 @pytest.mark.parametrize("right", [*RIGHTS, None])
-def test_a_right_is_good_for_what_it_says_and_for_nothing_else(two: Two, right: str | None) -> None:
+def test_a_right_is_good_for_what_it_says_and_for_nothing_else(
+    alone: Two, right: str | None
+) -> None:
     """None: the control, all of them."""
     rights = RIGHTS if right is None else (right,)
-    two.enrol(*rights)
-    two.trust()
-    endpoint = two.bridge.endpoint
-    with peer(endpoint, two.box) as talker, peer(endpoint, two.box, zmq.SUB) as watcher:
+    alone.enrol(*rights)
+    alone.trust()
+    endpoint = alone.bridge.endpoint
+    with peer(endpoint, alone.box) as talker, peer(endpoint, alone.box, zmq.SUB) as watcher:
         answers = [
             ask(talker, Hello("anna", "a" * 8)),
             ask(talker, Snapshot(1, 1, 48000.0, gain(0.5))),
             ask(talker, Source(2, "process = 0,0;")),
-            ask(talker, Follow(Choice("first"))),
+            ask(talker, Follow(Choice("latest"))),
         ]
         publishes = [isinstance(answer, (Welcome, Verdict)) for answer in answers[:3]]
         assert publishes == 3 * ["publish" in rights]
@@ -314,7 +348,7 @@ def test_a_right_is_good_for_what_it_says_and_for_nothing_else(two: Two, right: 
             assert isinstance(codec.decode(watcher.recv()), State)
         else:
             assert silent(watcher)
-    assert two.plugin.dsp_path.exists() is ("publish" in rights)
+    assert alone.plugin.dsp_path.exists() is ("publish" in rights)
 
 
 def test_nobody_takes_over_anothers_session_or_name(two: Two, tmp_path: Path) -> None:
@@ -343,7 +377,8 @@ def test_nobody_takes_over_anothers_session_or_name(two: Two, tmp_path: Path) ->
             return {(worker.user, worker.worker) for worker in state.workers}
 
         expected = {("box", "box/anna"), ("eve", "eve/anna")}
-        eventually(lambda: names() == expected, "both are seen under names of their own")
+        eventually(lambda: names() >= expected, "both are seen under names of their own")
+        assert not [name for user, name in names() if not name.startswith(f"{user}/")]
 
 
 def test_a_worker_chooses_no_path_on_the_bridges_machine(two: Two, tmp_path: Path) -> None:
