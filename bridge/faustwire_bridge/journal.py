@@ -31,9 +31,10 @@ def encode(event: Event) -> bytes:
     Raises:
         KeyError: one that has no place in the journal: a message is recorded as it came.
     """
-    body = {"event": _NAMES[type(event)]}
+    body: dict[str, Any] = {"event": _NAMES[type(event)]}
     if not isinstance(event, exchange.Judged):
-        body |= asdict(event)
+        # Most are flat; asdict copies what is in them, one by one.
+        body |= {k: asdict(v) if isinstance(v, Report) else v for k, v in vars(event).items()}
     # Problems name files, whose names may be no Unicode.
     data: bytes = msgpack.packb(body, unicode_errors="surrogateescape")
     return data
