@@ -14,7 +14,7 @@ import pytest
 from bridges import Plugin, ServedBridge, served
 from faustwire import codec
 from faustwire.errors import RecordingError
-from faustwire.messages import Reason, Snapshot, Verdict
+from faustwire.messages import Ping, Reason, Snapshot, Verdict
 from faustwire.recorded import exactly
 from faustwire.recording import Recording
 from faustwire_publisher import ArgumentError, Replay
@@ -22,7 +22,7 @@ from faustwire_publisher.replay import Position, ReplayError, State
 from faustwire_publisher.replay.pace import Pace
 from faustwire_publisher.replay.states import States, position
 from recordings import record
-from runs import Said, answers, channel, leaves, publishes, sends, tells
+from runs import Said, answers, channel, leaves, publishes, says, sends, tells
 
 TWO_WORKERS = [sends("ab"[n % 2], n // 2 + 1, 0.1 + n / 100, min_interval=0.0) for n in range(20)]
 
@@ -167,6 +167,20 @@ def test_time_passes_as_recorded_and_the_throttle_with_it(
     # As many as then at most; where the machine is busy the newest wins.
     assert 1 <= reasons.pop(Reason.PUBLISHED) <= 5
     assert set(reasons) <= {Reason.MIN_INTERVAL, Reason.RELOAD_COST, Reason.SUPERSEDED}
+
+
+def test_a_night_in_which_nobody_was_there_is_left_out(
+    tmp_path: Path, bridge: ServedBridge
+) -> None:
+    said = [sends("a", n, n / 10, min_interval=0.0) for n in (1, 2, 3)]
+    run = made(tmp_path, said, seconds=3600.0)
+    with Replay(run, endpoint=bridge.endpoint, workers=["a"]) as replay:
+        assert [played.state.call for played in replay] == [1, 2, 3]
+    pings = [says("a", Ping(), min_interval=0.0) for _ in range(4)]
+    said[1:1] = pings
+    states = States(Recording(record(tmp_path / "pings", said, seconds=9.0).folder))
+    silent = [state.after_silence for state in states.since(0) if isinstance(state, State)]
+    assert silent == [False, False, False]
 
 
 def test_what_was_published_is_published_again_whatever_the_clock_says(

@@ -28,6 +28,12 @@ def written(run: Path) -> list[str]:
     return [event.program for event in events if isinstance(event, Event) and event.program]
 
 
+def blessed(name: str) -> list[str]:
+    """SHA-256 of the programs of a frozen recording."""
+    files = sorted((FROZEN / name).glob("*.dsp"))
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+
+
 def test_offline_gives_the_verdicts_and_the_bytes_of_live(plugin: Plugin, tmp_path: Path) -> None:
     """A run that meets every reason, in many files; and its second half as far as it goes."""
     run = tmp_path / "run"
@@ -66,6 +72,14 @@ def test_the_same_twice_is_the_same_to_the_byte(tmp_path: Path) -> None:
         for name in ("one", "two")
     )
     assert one == two
+
+
+def test_several_recordings_are_decided_one_after_the_other(tmp_path: Path) -> None:
+    outcome = decide_again([FROZEN], tmp_path / "both")
+    assert outcome.differences == []
+    assert outcome.programs == [
+        program for name in ("every-reason", "only-published") for program in blessed(name)
+    ]
 
 
 def test_another_decision_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

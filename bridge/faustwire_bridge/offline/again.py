@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from faustwire import codec, recording
@@ -47,14 +48,22 @@ def decide_again(paths: Iterable[str | Path], folder: Path) -> Outcome:
         RecordingError: the files are no recording.
         OSError: the disk.
     """
-    found, outcome = Recording(paths), Outcome()
+    outcome = Outcome()
     with closing(Output(folder, outcome)) as output:
-        again = _Again(found, output, outcome)
-        for item in found:
-            again.take(item)
-        again.end()
-    outcome.notes += [f"damaged: {damage}" for damage in found.damage]
+        for found in _recordings(paths):
+            again = _Again(found, output, outcome)
+            for item in found:
+                again.take(item)
+            again.end()
+            outcome.notes += [f"damaged: {damage}" for damage in found.damage]
     return outcome
+
+
+def _recordings(paths: Iterable[str | Path]) -> Iterator[Recording]:
+    """Each by itself: another bridge knew nothing of the one before."""
+    files = Recording(paths).paths
+    for _, parts in groupby(files, lambda path: Recording(path).metadata.get("recording")):
+        yield Recording(parts)
 
 
 class _Again:

@@ -252,6 +252,8 @@ class Replay:
             upcoming = ahead.peek()
             if upcoming is None and not self.pace.paused and not self._moves:
                 return
+            if isinstance(upcoming, State) and upcoming.after_silence:
+                self.pace.go_to(self.states.seconds(upcoming.at_ns), time.monotonic())
             move = self._wait_for(upcoming)
             if self._stopped:
                 return

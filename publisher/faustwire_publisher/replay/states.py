@@ -18,6 +18,8 @@ from faustwire_publisher.errors import ArgumentError
 
 # How far back from an arbitrary time a state is looked for that was published after it.
 _LATE_NS = 60 * 10**9
+# Workers ping every second.
+_SILENCE_NS = 10 * 10**9
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class State:
         seq: its number then.
         call: number of the worker's call; None: a Source.
         data: its bytes.
+        after_silence: before it nobody said anything for a while, not even a ping: nobody was
+            there, or it is another recording.
     """
 
     at_ns: int
@@ -37,6 +41,7 @@ class State:
     seq: int
     call: int | None
     data: bytes = field(repr=False)
+    after_silence: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,8 +129,15 @@ class States:
     def since(self, at_ns: int) -> Iterator[State | Left]:
         """Those at and after a time, and who leaves."""
         at_ns = max(at_ns, self.first_ns)
-        found = self._as_published(at_ns) if self._published else self._as_they_came(at_ns)
-        return (state for state in found if self._is_wanted(state))
+        came = self._as_published(at_ns) if self._published else self._as_they_came(at_ns)
+        silent = False
+        for state, after_silence in came:
+            silent = silent or after_silence
+            if isinstance(state, Left):
+                yield state
+            elif state is not None and self._is_wanted(state):
+                yield replace(state, after_silence=silent)
+                silent = False
 
     def before(self, at_ns: int) -> State | None:
         """The last one before a time."""
@@ -151,39 +163,42 @@ class States:
                 return False
         return True
 
-    def _is_wanted(self, state: State | Left) -> bool:
-        if isinstance(state, Left) or state.call is None:
+    def _is_wanted(self, state: State) -> bool:
+        if state.call is None:
             return True
         first, last = self._start.call or 1, self._end.call or math.inf
         return first <= state.call <= last
 
-    def _as_they_came(self, at_ns: int) -> Iterator[State | Left]:
+    def _as_they_came(self, at_ns: int) -> Iterator[tuple[State | Left | None, bool]]:
+        """What each item is, if it is to be sent, and whether there was silence before it."""
         newest: dict[str, int] = {}
-        for item in self._items(at_ns, {recording.IN}):
+        for item, silent in self._items(at_ns, {recording.IN}):
             state = self.state(item)
             if isinstance(state, State):
                 if state.seq <= newest.get(state.hello.incarnation, -1):
-                    continue  # Sent again then, over another connection.
-                newest[state.hello.incarnation] = state.seq
-            if state is not None:
-                yield state
+                    state = None  # Sent again then, over another connection.
+                else:
+                    newest[state.hello.incarnation] = state.seq
+            yield state, silent
 
-    def _as_published(self, at_ns: int) -> Iterator[State | Left]:
-        """Each state when the bridge wrote it, which may be later than it came."""
+    def _as_published(self, at_ns: int) -> Iterator[tuple[State | Left | None, bool]]:
+        """The same, with each state when the bridge wrote it, which may be later than it came."""
         publications = Publications()
         topics = {recording.IN, recording.OUT, recording.EVENT}
-        for item in self._items(at_ns - _LATE_NS, topics):
+        for item, silent in self._items(at_ns - _LATE_NS, topics):
             published = publications.take(item)
             if item.at_ns < at_ns:
                 continue
             state = self.state(published or item)
-            if published is not None and isinstance(state, State):
-                yield replace(state, at_ns=item.at_ns)
-            elif isinstance(state, Left):
-                yield state
+            if isinstance(state, State):
+                state = None if published is None else replace(state, at_ns=item.at_ns)
+            yield state, silent
 
-    def _items(self, at_ns: int, topics: set[str]) -> Iterator[Item]:
-        return self.recording.items(start_ns=at_ns, end_ns=self.last_ns, topics=topics)
+    def _items(self, at_ns: int, topics: set[str]) -> Iterator[tuple[Item, bool]]:
+        heard_ns = None
+        for item in self.recording.items(start_ns=at_ns, end_ns=self.last_ns, topics=topics):
+            yield item, heard_ns is not None and item.at_ns - heard_ns > _SILENCE_NS
+            heard_ns = item.at_ns
 
     def state(self, item: Item) -> State | Left | None:
         """What a message is, if it is one of a worker that is meant."""
