@@ -27,7 +27,8 @@ writer = recording.RecordingWriter(folder, time.time_ns(), {})
 channel = recording.of_bridge("in")
 ticked = 0.0
 number = 0
-while True:
+ends = time.monotonic() + 20  # Should nobody come to kill it.
+while time.monotonic() < ends:
     number += 1
     now_ns = time.time_ns()
     writer.write(now_ns, channel, number.to_bytes(8, "big") + os.urandom(100))
