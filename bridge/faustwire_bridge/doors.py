@@ -91,8 +91,8 @@ class Door:
         # Every new subscriber is told the state at once, the second one of a topic, too.
         self.events.setsockopt(zmq.XPUB_VERBOSE, 1)
         self.events.setsockopt(zmq.SNDHWM, _STATES_HIGH_WATER_MARK)
-        # Subscriptions are a byte long, what CURVE needs some two hundred.
-        self.events.setsockopt(zmq.MAXMSGSIZE, 512)
+        # Subscriptions are a byte long, what CURVE needs some three hundred.
+        self.events.setsockopt(zmq.MAXMSGSIZE, 1024)
         for made in (self.router, self.events):
             made.setsockopt(zmq.LINGER, 0)
             made.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import socket
 import sys
 from collections.abc import Callable
@@ -84,10 +85,11 @@ def _show(options: argparse.Namespace) -> int:
 def _enrol(options: argparse.Namespace) -> int:
     keyring = KeyRing(options.keys)
     keyring.enrol(options.name, public_key(options.public), options.rights)
+    where = f" {shlex.quote(options.keys)}" if options.keys else ""
     _print(
         f"{options.name} may now {_spoken(options.rights)}. A bridge that runs with keys knows at "
         "once; if none does:\n\n"
-        "    faustwire serve --keys --bind 'tcp://*:5555'\n\n"
+        f"    faustwire serve --keys{where} --bind 'tcp://*:5555'\n\n"
         f"For {options.name} to know this bridge, paste this there:\n\n"
         f"    faustwire keys trust tcp://{socket.gethostname()}:5555 {keyring.pair()[0].hex()}\n"
     )
