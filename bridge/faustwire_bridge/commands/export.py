@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from pathlib import Path
 
 from faustwire.rendezvous import file_path
-from faustwire_bridge.commands import Commands
+from faustwire_bridge.commands import Commands, above_zero
 
 
 def add(commands: Commands) -> None:
@@ -42,18 +41,11 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--seconds",
-        type=_above_zero,
+        type=above_zero,
         metavar="S",
         help="for .wav: how long (default: until it has died away; with --all as long as the run)",
     )
     parser.set_defaults(run=_export)
-
-
-def _above_zero(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
-    return value
 
 
 def _export(options: argparse.Namespace) -> int:

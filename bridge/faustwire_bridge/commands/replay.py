@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
-from faustwire_bridge.commands import Commands
+from faustwire_bridge.commands import Commands, above_zero
 from faustwire_bridge.printable import printable
 
 _MOST_LINES = 50
@@ -54,7 +53,7 @@ def add(commands: Commands) -> None:
     _add_choice(parser)
     parser.add_argument(
         "--timeout",
-        type=_above_zero,
+        type=above_zero,
         default=5.0,
         metavar="SECONDS",
         help="to wait for the bridge, and for a verdict (default: %(default)s)",
@@ -69,7 +68,7 @@ def _add_pace(parser: argparse.ArgumentParser) -> None:
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument(
         "--speed",
-        type=_above_zero,
+        type=above_zero,
         default=1.0,
         metavar="X",
         help="recorded seconds a second; the workers' min_interval is divided by it, so that as "
@@ -110,13 +109,6 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         help="send just what was published then, when it was, forced; the plugin gets the same "
         "programs again",
     )
-
-
-def _above_zero(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
-    return value
 
 
 def _call(text: str) -> int:

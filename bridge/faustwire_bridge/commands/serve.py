@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 
 from faustwire.keys import KeyRing
 from faustwire.rendezvous import rendezvous
 from faustwire_bridge.choices import WORDS, choice
-from faustwire_bridge.commands import Commands
+from faustwire_bridge.commands import Commands, above_zero
 from faustwire_bridge.core import Rules
 from faustwire_bridge.gates.compiler import TIMEOUT_SECONDS
 from faustwire_bridge.gates.sound import MAX_GAIN_DB, MAX_JUMP_DB, Limits
@@ -118,14 +117,14 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
     )
     recording.add_argument(
         "--record-size",
-        type=_above_zero,
+        type=above_zero,
         default=Recording.max_bytes / 2**20,
         metavar="MIB",
         help="begin another file after so many MiB (default: %(default)g)",
     )
     recording.add_argument(
         "--record-age",
-        type=_above_zero,
+        type=above_zero,
         default=Recording.max_seconds,
         metavar="SECONDS",
         help="begin another file after so long (default: %(default)g)",
@@ -167,26 +166,19 @@ def _add_gates(parser: argparse.ArgumentParser) -> None:
     )
     gates.add_argument(
         "--compile-timeout",
-        type=_above_zero,
+        type=above_zero,
         default=TIMEOUT_SECONDS,
         metavar="SECONDS",
         help="how long libfaust may take; a worker waits 5 for its verdict (default: %(default)s)",
     )
     gates.add_argument(
         "--cost-multiple",
-        type=_above_zero,
+        type=above_zero,
         default=COST_MULTIPLE,
         metavar="N",
         help="two reloads are at least N times as long apart as the program takes to compile, "
         "because that long the plugin is silent (default: %(default)s)",
     )
-
-
-def _above_zero(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
-    return value
 
 
 def _serve(options: argparse.Namespace) -> int:
