@@ -32,7 +32,8 @@ RECEIVE_HIGH_WATER_MARK = 4
 _SEND_HIGH_WATER_MARK = 64
 # A watcher that is slow misses states; each is whole, so the next one makes good.
 _STATES_HIGH_WATER_MARK = 16
-_HANDSHAKE_MS = 2000
+# Five times here and back, with keys, over a line that may be full of data.
+_HANDSHAKE_MS = 10_000
 _HEARTBEAT_MS = 2000
 # A worker in the middle of a message answers no ping; the largest one takes a minute at 2.3
 # Mbit/s. Until then a connection that is dead costs a little memory, and is no worker for the core.

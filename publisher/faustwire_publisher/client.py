@@ -60,7 +60,8 @@ _RECONNECT_MS = {"ipc": (20, 160), "tcp": (100, 2560)}
 # The system's own would be two minutes, and its pauses between tries grow to one: after a long
 # partition nobody would notice for as long that it is over.
 _CONNECT_MS = 2000
-_HANDSHAKE_MS = 2000
+# Five times to the bridge and back, with keys: two seconds were too few for a line full of data.
+_HANDSHAKE_MS = 10_000
 # A connection over which nothing has come for so long is none: at most five seconds in all.
 _HEARTBEAT_MS = 1000
 _HEARTBEAT_TIMEOUT_MS = 4000
@@ -330,7 +331,7 @@ class Client:
 
     def _note(self, event: int, now: float) -> None:
         if event == zmq.Event.CONNECTED:
-            self._handshake_until = now + 2 * _HANDSHAKE_MS / 1000
+            self._handshake_until = now + 1.0 + _HANDSHAKE_MS / 1000
         elif event == zmq.Event.HANDSHAKE_SUCCEEDED:
             self._connected = True
             self._handshake_until = None

@@ -141,6 +141,16 @@ def test_a_bridge_that_is_too_far_away_for_the_timeout_is_waited_for_only_once(
 
 
 @pytest.mark.slow
+def test_a_bridge_that_is_far_away_from_the_beginning_is_met(plugin: Plugin) -> None:
+    with served(plugin) as bridge, Proxy(bridge.endpoint) as proxy:
+        proxy.delay_seconds = 0.8
+        with HotReload(48000, endpoint=proxy.endpoint, timeout=TIMEOUT) as live:
+            Training(live).step()
+            eventually(plugin.dsp_path.exists, "what was sent arrives", 15.0)
+            assert live.flush(5.0)
+
+
+@pytest.mark.slow
 def test_a_network_that_lets_nothing_large_through_costs_two_timeouts(
     plugin: Plugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,7 +315,7 @@ def test_a_web_server_at_the_address_does_not_keep_the_worker_for_ever(plugin: P
         assert greeted.wait(10.0)
         listener.close()
         with served(plugin, bind=endpoint):
-            assert training.until_published("the bridge is found there") < 2 * HEALING
+            assert training.until_published("the bridge is found there") < 3 * HEALING
     server.join()
 
 
