@@ -12,10 +12,14 @@ from faustwire.errors import FaustwireError, MessageError
 from faustwire.link import EVENTS, Link
 from faustwire.messages import Message, ToBridge
 
-_RECONNECT_MS = 50
-# Trying a Unix socket costs next to nothing; many watchers must not hammer a bridge over TCP.
-_RECONNECT_MAX_MS = {"ipc": 200, "tcp": 2000}
-_HANDSHAKE_MS = 2000
+# First and longest pause between two tries. Trying a Unix socket costs next to nothing; many
+# watchers must not hammer a bridge over TCP, nor one of them a tunnel whose other end is away: that
+# one takes every call, which libzmq answers with the first pause for ever.
+_RECONNECT_MS = {"ipc": (50, 200), "tcp": (500, 2000)}
+# The system's own would be two minutes.
+_CONNECT_MS = 2000
+# Five times to the bridge and back, with keys, over a line that may be full of data.
+_HANDSHAKE_MS = 10_000
 _HIGH_WATER_MARK = 16
 _HEARTBEAT_MS = 2000
 # A key that was turned down may be enrolled a moment later.
@@ -138,8 +142,10 @@ class Connection:
         made = self._context.socket(self._kind)
         made.setsockopt(zmq.LINGER, 0)
         made.setsockopt(zmq.IMMEDIATE, 1)
-        made.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
-        made.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS[self._endpoint[:3]])
+        first_ms, longest_ms = _RECONNECT_MS[self._endpoint[:3]]
+        made.setsockopt(zmq.RECONNECT_IVL, first_ms)
+        made.setsockopt(zmq.RECONNECT_IVL_MAX, longest_ms)
+        made.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_MS)
         made.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
         made.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
         made.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * _HEARTBEAT_MS)
