@@ -16,6 +16,8 @@ PUBLISHED = ("published", "settled")
 # Of one worker; the bridge has one at work, one that waits, and one that settles later.
 _MAX_PENDING = 8
 _MAX_WORKERS = 2048
+# A thousand of the largest models that were ever seen; a file from a stranger may have others.
+_MAX_BYTES = 64 * 2**20
 
 
 def is_meant(name: str, hello: Hello) -> bool:
@@ -84,6 +86,7 @@ class Publications:
 
     def __init__(self) -> None:
         self._pending: dict[str, OrderedDict[int, Item]] = {}
+        self._bytes = 0
 
     def take(self, item: Item) -> Item | None:
         """Take the next item: a worker's message, a verdict or an event.
@@ -112,11 +115,22 @@ class Publications:
         if incarnation is None or not isinstance(seq, int):
             return
         pending = self._pending.setdefault(incarnation, OrderedDict())
+        self._forget(pending, seq)
         pending[seq] = item
+        self._bytes += len(item.data)
         if len(pending) > _MAX_PENDING:
-            pending.popitem(last=False)
-        if len(self._pending) > _MAX_WORKERS:
-            del self._pending[next(iter(self._pending))]
+            self._forget(pending, next(iter(pending)))
+        while self._bytes > _MAX_BYTES or len(self._pending) > _MAX_WORKERS:
+            oldest = next(iter(self._pending))
+            for each in list(self._pending[oldest]):
+                self._forget(self._pending[oldest], each)
+            del self._pending[oldest]
+
+    def _forget(self, pending: OrderedDict[int, Item], seq: int) -> Item | None:
+        item = pending.pop(seq, None)
+        if item is not None:
+            self._bytes -= len(item.data)
+        return item
 
     def _published(self, item: Item) -> Item | None:
         event = codec.decode(item.data)
@@ -125,7 +139,7 @@ class Publications:
         pending = self._pending.get(event.incarnation, OrderedDict())
         for seq, waiting in pending.items():
             if glance(waiting.data, "call") == {"call": event.call}:
-                return pending.pop(seq)
+                return self._forget(pending, seq)
         return None
 
     def _answered(self, item: Item) -> Item | None:
@@ -137,4 +151,4 @@ class Publications:
         waiting = pending.get(seq)
         if waiting is None or glance(waiting.data, "type") != {"type": "source"}:
             return None
-        return pending.pop(seq)
+        return self._forget(pending, seq)

@@ -19,7 +19,6 @@ from faustwire_bridge.printable import printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_WORKERS = 6
 _INK, _MUTED, _MARK = "#22262e", "#7a8290", "#d1495b"
 # Bands of a third of an octave, and frequencies in each: a reverberator's peaks are narrower than
 # any grid, what is heard of its colour is their mean.
@@ -45,9 +44,11 @@ def draw(found: Survey, path: Path) -> None:
             f"a picture needs matplotlib ({error}): pip install 'faustwire[demo]'"
         ) from error
     accounts = [account for account in found.accounts.values() if account.snapshots]
-    if not accounts:
-        raise PictureError("no worker has sent a snapshot, so there is nothing to draw")
-    shown = accounts[:_MOST_WORKERS]
+    shown = [account for account in accounts if account.drawn]
+    if not shown:
+        raise PictureError(
+            "none of the first workers has sent a snapshot: there is nothing to draw"
+        )
     figure = Figure(figsize=(6.5 * len(shown), 10), layout="constrained")
     grid: Any = figure.subplots(3, len(shown), squeeze=False)
     for column, account in enumerate(shown):

@@ -16,8 +16,10 @@ from faustwire.recording import Item, Recording
 from faustwire_bridge.inspection.anatomy import anatomy
 from faustwire_bridge.inspection.curve import Curve
 
-# Of one worker; the models between them can be had by `export`.
+# Curves are kept of so many workers, as a picture has columns, and of each so many models.
+_DRAWN = 6
 _KEPT_MODELS = 12
+_MAX_MODEL_BYTES = 2**20
 _MAX_WORKERS = 4096
 
 
@@ -37,9 +39,11 @@ class Account:
         fs: sampling rate of its first snapshot, Hz; 0: there was none.
         model: ``anatomy`` of its first snapshot.
         metrics: first and last value of each.
+        drawn: whether the rest is kept.
         curve: metrics by call.
         publishes: the calls that were published.
         rt60: (call, seconds) of those for which a verdict says it.
+        decays: RT60 in seconds that the last verdict says, until its event has come.
         models: (call, message) of some of those, evenly over all.
     """
 
@@ -57,9 +61,11 @@ class Account:
     fs: float = 0.0
     model: dict[str, Any] | None = None
     metrics: dict[str, tuple[float, float]] = field(default_factory=dict)
+    drawn: bool = False
     curve: Curve[dict[str, float]] = field(default_factory=Curve)
     publishes: Curve[None] = field(default_factory=Curve)
     rt60: Curve[float] = field(default_factory=Curve)
+    decays: float | None = None
     models: Curve[bytes] = field(default_factory=lambda: Curve(_KEPT_MODELS))
 
     @property
@@ -130,7 +136,9 @@ def _account(result: Survey, item: Item) -> Account | None:
         if hello is None or len(result.accounts) >= _MAX_WORKERS:
             return None
         user = item.metadata.get("user", "")
-        account = result.accounts[incarnation] = Account(hello, user, result.seconds)
+        drawn = len(result.accounts) < _DRAWN
+        account = Account(hello, user, result.seconds, drawn=drawn)
+        result.accounts[incarnation] = account
     if item.topic == recording.IN:
         account.last = result.seconds
     return account
@@ -158,7 +166,8 @@ def _sent(account: Account, item: Item) -> None:
         account.metrics[name] = account.metrics.get(name, (value, value))[0], value
         if len(account.metrics) > codec.MAX_METRICS:
             del account.metrics[name]
-    account.curve.add(call, numbers)
+    if account.drawn:
+        account.curve.add(call, numbers)
     if account.model is None:
         message = codec.decode(item.data)
         if isinstance(message, Snapshot):
@@ -170,8 +179,8 @@ def _told(account: Account, item: Item) -> None:
     if not isinstance(message, Verdict):
         return
     account.reasons[str(message.reason)] += 1
-    if message.published and message.rt60_seconds is not None:
-        account.rt60.add(account.newest_call, message.rt60_seconds)
+    # The event that comes with it says which call it was.
+    account.decays = message.rt60_seconds if message.published else None
 
 
 def _happened(result: Survey, item: Item) -> None:
@@ -183,12 +192,17 @@ def _happened(result: Survey, item: Item) -> None:
     if account is not None:
         account.published += event.kind in PUBLISHED
         account.settled += event.kind == "settled"
+        decays, call = account.decays, event.call
+        if account.drawn and event.kind == "published" and call and decays is not None:
+            account.rt60.add(call, decays)
+        account.decays = None
 
 
 def _published(result: Survey, item: Item) -> None:
     account = result.accounts.get(item.metadata.get("incarnation", ""))
     call = glance(item.data, "call").get("call")
-    if account is not None and isinstance(call, int):
+    if account is not None and account.drawn and isinstance(call, int):
         codec.decode(item.data)  # Before anybody draws it.
         account.publishes.add(call, None)
-        account.models.add(call, item.data)
+        if len(item.data) <= _MAX_MODEL_BYTES:
+            account.models.add(call, item.data)

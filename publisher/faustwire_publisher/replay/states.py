@@ -6,13 +6,14 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError
 from faustwire.glance import glance
 from faustwire.messages import Hello
-from faustwire.recorded import Publications, is_meant
+from faustwire.recorded import Publications, incarnations, is_meant
 from faustwire.recording import Item, Recording
 from faustwire_publisher.errors import ArgumentError
 
@@ -113,10 +114,20 @@ class States:
         """Seconds since the beginning of the recording."""
         return (at_ns - self._begun_ns) * 1e-9
 
-    @property
+    @cached_property
     def first_ns(self) -> int:
         """Before this there is nothing that is wanted."""
-        return self._begun_ns + round((self._start.seconds or 0.0) * 1e9)
+        first_ns = self._begun_ns + round((self._start.seconds or 0.0) * 1e9)
+        if self._start.call is None:
+            return first_ns
+        # Found without reading what lies before.
+        names = [
+            f"{hello.worker}#{hello.incarnation}"
+            for hello in incarnations(self.recording)
+            if not self._workers or any(is_meant(name, hello) for name in self._workers)
+        ]
+        found = (self.recording.find(self._start.call, name) for name in names)
+        return min((item.at_ns for item in found if item is not None), default=self.last_ns)
 
     @property
     def last_ns(self) -> int:
