@@ -19,6 +19,7 @@ from faustwire_bridge.exchange import User
 from faustwire_bridge.guard import TALK, WATCH, Guard, GuardError
 from faustwire_bridge.memory import (
     allow_many_descriptors,
+    descriptors_left,
     give_back_large_blocks,
     resident_bytes,
 )
@@ -46,6 +47,8 @@ _REOPEN_MAX_SECONDS = 1.0
 # neither the parts of a message nor the number of connections, so above this all are cut.
 # Sixty-four workers with the largest message each stay below it.
 MAX_HELD_BYTES = 2**30
+# Descriptors that connections must leave to the plugin's files, recordings and children.
+_SPARE_DESCRIPTORS = 64
 # A gigabit network brings 30 MiB in that time.
 _LOOK_SECONDS = 0.25
 
@@ -277,13 +280,15 @@ class Doors:
 
     def _look(self, now: float) -> None:
         self._next_look = now + _LOOK_SECONDS
-        held = resident_bytes()
-        if held <= self.held_anyway + self._max_held or self._shut:
+        held, spare = resident_bytes(), descriptors_left()
+        fits = held <= self.held_anyway + self._max_held and spare >= _SPARE_DESCRIPTORS
+        if fits or self._shut:
             return
         _log.error(
-            "peers make this bridge hold %d MiB: all connections are cut, and workers that behave "
-            "are back in a moment",
-            (held - self.held_anyway) // 2**20,
+            "peers make this bridge hold %d MiB and leave it %d descriptors: all connections are "
+            "cut, and workers that behave are back in a moment",
+            max(0, held - self.held_anyway) // 2**20,
+            spare,
         )
         self._close(lambda _: True, linger_ms=0)
         # libzmq frees it on threads of its own. What is held then is not the peers'.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
+import zmq
 
 import live_fuzz
+from bridges import Plugin, eventually, served
+from faustwire_publisher import HotReload
+from models import Knob
 from soak import soak
 
 
@@ -25,3 +30,29 @@ def test_nothing_is_lost_doubled_torn_or_left_behind_when_workers_and_bridge_are
     for deed in ("kill a worker", "kill the bridge", "cut", "part or heal"):
         assert soaked.counts.deeds[deed], deed
     assert soaked.counts.unseen_events == 0
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits another process, as Linux can")
+def test_connections_leave_the_bridge_enough_descriptors_to_write_with(plugin: Plugin) -> None:
+    """Workers that behave come back, others may have the rest."""
+    knob = Knob()
+    with (
+        served(plugin) as bridge,
+        HotReload(48000, endpoint=bridge.endpoint, min_interval=0, timeout=5.0) as live,
+    ):
+        assert live.update(knob.model)
+        resource.prlimit(bridge.process.pid, resource.RLIMIT_NOFILE, (200, 200))
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        crowd = [context.socket(zmq.DEALER) for _ in range(300)]
+        for one in crowd:
+            one.connect(bridge.endpoint)
+        eventually(lambda: "connections are cut" in bridge.log(), "the bridge cuts them")
+        for one in crowd:
+            one.close(linger=0)
+        context.term()
+
+        def published() -> bool:
+            knob.step()
+            return live.update(knob.model)
+
+        eventually(published, "the worker is served again")
