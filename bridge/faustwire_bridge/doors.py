@@ -45,7 +45,7 @@ _REOPEN_SECONDS = 0.02
 _REOPEN_MAX_SECONDS = 1.0
 # What peers may make a bridge hold, all together, beside what it holds anyway. libzmq bounds
 # neither the parts of a message nor the number of connections, so above this all are cut.
-# Sixty-four workers with the largest message each stay below it.
+# Sixty-four workers with the largest graph (8 MiB) each stay below it.
 MAX_HELD_BYTES = 2**30
 # Descriptors that connections must leave to the plugin's files, recordings and children.
 _SPARE_DESCRIPTORS = 64
