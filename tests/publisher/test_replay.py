@@ -14,6 +14,7 @@ import pytest
 from bridges import Plugin, ServedBridge, served
 from faustwire import codec
 from faustwire.errors import RecordingError
+from faustwire.keys import KeyRing
 from faustwire.messages import Ping, Reason, Snapshot, Verdict
 from faustwire.recorded import exactly
 from faustwire.recording import Recording
@@ -284,6 +285,28 @@ def test_what_makes_no_sense_to_a_bridge_is_skipped_or_refused(
         Reason.PUBLISHED,
     ]
     assert replay.states.skipped == 1
+
+
+def test_a_bridge_with_keys_is_reached_with_the_right_to_publish(
+    tmp_path: Path, plugin: Plugin
+) -> None:
+    studio, box = KeyRing(tmp_path / "studio"), KeyRing(tmp_path / "box")
+    run = made(tmp_path, [sends("a", 1, 0.5)])
+    studio.enrol("box", box.pair()[0], frozenset({"publish"}))
+    with served(plugin, "--keys", str(studio.folder)) as guarded:
+        with pytest.raises(ArgumentError, match="is not known there"):
+            Replay(run, endpoint=guarded.endpoint, keys=box.folder)
+        box.trust(guarded.endpoint, studio.pair()[0])
+        with Replay(run, endpoint=guarded.endpoint, keys=box.folder) as replay:
+            assert replay.run() == 1
+        assert "0.5" in plugin.program()
+        stranger = KeyRing(tmp_path / "stranger")
+        stranger.trust(guarded.endpoint, studio.pair()[0])
+        with (
+            Replay(run, endpoint=guarded.endpoint, keys=stranger.folder, timeout=1.0) as replay,
+            pytest.raises(ReplayError, match="no bridge answers"),
+        ):
+            replay.run()
 
 
 def test_without_a_bridge_it_says_so_within_the_timeout(tmp_path: Path) -> None:

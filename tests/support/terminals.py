@@ -37,6 +37,10 @@ class Terminal:
             self.read(0.1)
         return said
 
+    def type(self, keys: str) -> None:
+        """Send what a person types."""
+        os.write(self._screen, keys.encode())
+
     def read(self, seconds: float) -> None:
         """Take what comes within so many seconds."""
         if select.select([self._screen], [], [], seconds)[0]:

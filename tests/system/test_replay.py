@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ import pytest
 from bridges import DEADLINE, Plugin, eventually, served
 from recordings import record
 from runs import sends
+from terminals import terminal
 
 
 @pytest.fixture
@@ -116,60 +114,19 @@ def test_what_is_wrong_is_said_in_a_line(
 # -- in a terminal ------------------------------------------------------------------------------
 
 
-class Terminal:
-    """What a person sees, and a way to type."""
-
-    def __init__(self, descriptor: int, process: subprocess.Popen[bytes]) -> None:
-        self._descriptor = descriptor
-        self.process = process
-        self.seen = ""
-
-    def type(self, keys: str) -> None:
-        os.write(self._descriptor, keys.encode())
-
-    def read(self) -> str:
-        os.set_blocking(self._descriptor, False)
-        with suppress(BlockingIOError, OSError):
-            while data := os.read(self._descriptor, 4096):
-                self.seen += data.decode(errors="replace")
-        return self.seen
-
-
-@contextmanager
-def terminal(arguments: list[str]) -> Iterator[Terminal]:
-    leader, follower = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
-    process = subprocess.Popen(
-        arguments,
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        env=environment,
-        start_new_session=True,
-    )
-    os.close(follower)
-    try:
-        yield Terminal(leader, process)
-    finally:
-        process.kill()
-        process.wait(DEADLINE)
-        os.close(leader)
-
-
 def test_the_keys_of_rosbag2s_player_and_the_way_back(plugin: Plugin, run: Path) -> None:
     with served(plugin) as bridge:
-        options = ["--endpoint", bridge.endpoint, "--start-paused"]
-        with terminal(command(run, *options)) as person:
+        told = ["replay", str(run), "--endpoint", bridge.endpoint, "--start-paused"]
+        with terminal(*told, columns=200) as person:
 
             def playing(value: str) -> None:
-                eventually(
-                    lambda: (
-                        person.read() and plugin.dsp_path.exists() and value in plugin.program()
-                    ),
-                    f"the plugin has {value}; {person.seen}",
-                )
+                def plays() -> bool:
+                    person.read(0.0)
+                    return plugin.dsp_path.exists() and value in plugin.program()
 
-            eventually(lambda: "space pauses" in person.read(), "the keys are told")
+                eventually(plays, f"the plugin has {value}")
+
+            person.until("space pauses")
             person.type("\x1b[C\x1b[C")
             playing("0.12")
             person.type("\x1bOC")
@@ -177,12 +134,12 @@ def test_the_keys_of_rosbag2s_player_and_the_way_back(plugin: Plugin, run: Path)
             person.type("\x1b[D\x1b[D")
             playing("0.11")
             person.type("\x1b[A\x1b[A\x1b[B\x1b[B\x1b[B")
-            eventually(lambda: "0.909×" in person.read(), "up and down change the speed")
+            person.until("paused, 0.909×")
             person.type(" ")
-            eventually(lambda: "paused, " not in person.read()[-300:], "it goes on")
+            person.until("a call 3")
             person.type(" q")
-            assert person.process.wait(DEADLINE) == 0
-            eventually(lambda: "states sent" in person.read(), "it says what became of it")
+            person.until("states sent")
+            assert person.end() == 0
         eventually(lambda: "left" in bridge.log(), "the bridge is told")
 
 
