@@ -67,7 +67,9 @@ class Plugin:
                 os.kill(pid, signal.SIGCONT)
                 os.kill(pid, signal.SIGKILL)
             eventually(lambda: not alive(pid), f"bridge {pid} ends")
-        for path in (self.place.lock_path, self.place.socket_path, self.place.log_path):
+        socket = self.place.socket_path
+        events = socket.with_name(f"{socket.name}.events")
+        for path in (self.place.lock_path, socket, events, self.place.log_path):
             path.unlink(missing_ok=True)
 
 
