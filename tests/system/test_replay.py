@@ -143,6 +143,22 @@ def test_the_keys_of_rosbag2s_player_and_the_way_back(plugin: Plugin, run: Path)
         eventually(lambda: "left" in bridge.log(), "the bridge is told")
 
 
+def test_strangers_names_can_do_nothing_to_a_terminal(plugin: Plugin, tmp_path: Path) -> None:
+    name = "\x1b]0;mine\x07[red]x[/red]"
+    run = record(tmp_path / "run", [sends(name, 1, 0.5)]).folder
+    with served(plugin) as bridge:
+        with terminal("replay", str(run), "--endpoint", bridge.endpoint, columns=200) as person:
+            person.until("[red]x[/red]")
+            assert person.end() == 0
+            assert b"]0;mine" in person.raw
+            assert b"\x1b]0;mine" not in person.raw
+        ended = subprocess.run(
+            command(run, "--worker", "zoe"), capture_output=True, timeout=DEADLINE, check=False
+        )
+        assert ended.returncode == 64
+        assert b"\x1b" not in ended.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_leaves_cleanly_when_it_is_interrupted(
     plugin: Plugin, run: Path, number: signal.Signals

@@ -23,6 +23,12 @@ _FASTER = 1.1
 KEYS = "space pauses, right and left play the next and the last one, up and down change the speed"
 
 
+def plain(text: object) -> str:
+    """Text that strangers chose, unable to do anything to a terminal."""
+    said = str(text)
+    return said if said.isprintable() else repr(said)
+
+
 class Tally:
     """How the calls ended.
 
@@ -62,7 +68,9 @@ class Screen:
         self._progress = Progress(
             TextColumn("{task.fields[mode]}"),
             BarColumn(),
-            TextColumn("{task.completed:.1f} of {task.total:.1f} s  {task.description}"),
+            TextColumn(
+                "{task.completed:.1f} of {task.total:.1f} s  {task.description}", markup=False
+            ),
             console=self.console,
             disable=not self.console.is_terminal,
         )
@@ -89,7 +97,7 @@ class Screen:
         self._progress.update(
             self._task,
             completed=played.seconds - self._first,
-            description=f"{played.state.hello.worker} {call}  {published} published",
+            description=f"{plain(played.state.hello.worker)} {call}  {published} published",
             mode=self._mode(),
         )
 
