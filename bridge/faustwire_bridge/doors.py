@@ -35,10 +35,16 @@ _SEND_HIGH_WATER_MARK = 64
 _STATES_HIGH_WATER_MARK = 16
 # Five times here and back, with keys, over a line that may be full of data.
 _HANDSHAKE_MS = 10_000
-_HEARTBEAT_MS = 2000
-# A worker in the middle of a message answers no ping; the largest one takes a minute at 2.3
-# Mbit/s. Until then a connection that is dead costs a little memory, and is no worker for the core.
-_HEARTBEAT_TIMEOUT_MS = 60_000
+# No heartbeats of ZeroMQ's: with a high-water mark for what comes in they abort the process when a
+# peer that is at the mark hangs up (libzmq 4.3.5, `!_io_error` in stream_engine_base.cpp; libzmq's
+# issue 3937 is its kin). Workers ping, and the core knows who is silent. What a dead connection
+# holds the system gives back after two minutes, however long one in use is silent.
+_KEEPALIVE = {
+    zmq.TCP_KEEPALIVE: 1,
+    zmq.TCP_KEEPALIVE_IDLE: 60,
+    zmq.TCP_KEEPALIVE_INTVL: 15,
+    zmq.TCP_KEEPALIVE_CNT: 4,
+}
 # A port whose successor is free as well is found soon, unless something is wrong.
 _PORT_TRIES = 50
 _REOPEN_SECONDS = 0.02
@@ -100,8 +106,8 @@ class Door:
         for made in (self.router, self.events):
             made.setsockopt(zmq.LINGER, 0)
             made.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
-            made.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
-            made.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
+            for option, value in _KEEPALIVE.items():
+                made.setsockopt(option, value)
             made.setsockopt(zmq.IPV6, int(ipv6))
         self.bound: list[str] = []
         self.guard = guard

@@ -43,10 +43,11 @@ _PING_SECONDS = 1.0
 _ALIVE_SECONDS = 2.5
 # A bridge that answers pings has a verdict by then, or it, or the message, was lost.
 _RESEND_SECONDS = 2.0
-# A bridge whose network still lives, but that says nothing for so long, hears nothing of us: what
-# ZeroMQ sends by itself, and each way on its own, is no proof of that. Unless we are in the middle
-# of a message; a line is no slower than a bad mobile one.
-_SILENCE_SECONDS = 8.0
+# A connection over which no answer has come for so long is none, unless we are in the middle of a
+# message; a line is no slower than a bad mobile one. ZeroMQ's own heartbeats would not do: one way
+# may be dead alone, a large message takes longer, and a bridge that reads what was sent meanwhile
+# may abort on them (see the bridge's doors.py).
+_SILENCE_SECONDS = 5.0
 _SLOWEST_BYTES_PER_SECOND = 16 * 1024
 # Longer than a compile takes that comes to its end.
 _LOST_SECONDS = 15.0
@@ -62,9 +63,6 @@ _RECONNECT_MS = {"ipc": (20, 160), "tcp": (100, 2560)}
 _CONNECT_MS = 2000
 # Five times to the bridge and back, with keys: two seconds were too few for a line full of data.
 _HANDSHAKE_MS = 10_000
-# A connection over which nothing has come for so long is none: at most five seconds in all.
-_HEARTBEAT_MS = 1000
-_HEARTBEAT_TIMEOUT_MS = 4000
 # A network that does not even let go of a socket in this time has a name server that is away.
 _FAREWELL_SECONDS = 1.0
 # While there is no connection, how often somebody may be asked to start a bridge.
@@ -429,8 +427,6 @@ def _dealer(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socke
     dealer.setsockopt(zmq.RECONNECT_IVL_MAX, longest_ms)
     dealer.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_MS)
     dealer.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
-    dealer.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
-    dealer.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
     dealer.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
     dealer.setsockopt(zmq.IPV6, int("[" in endpoint))
     return dealer

@@ -15,10 +15,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import zmq
 
 from bridges import Plugin, ServedBridge, eventually, served
+from faustwire import codec
 from faustwire.keys import KeyRing
-from faustwire.messages import Reason
+from faustwire.messages import Hello, Ping, Reason
 from faustwire_publisher import HotReload, client
 from hosts import Host, Network, two_hosts
 from notices import recorded_warnings
@@ -155,7 +157,7 @@ def test_a_network_that_lets_nothing_large_through_costs_two_timeouts(
     plugin: Plugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though each new connection begins well: its Hello and Welcome are small."""
-    monkeypatch.setattr(client, "_SILENCE_SECONDS", 3.0)
+    monkeypatch.setattr(client, "_SILENCE_SECONDS", 2.0)
     large = "process = _, _;\n//" + "x" * 2000
     with through_a_proxy(plugin) as (training, proxy, _):
         proxy.largest_bytes = 1400
@@ -331,6 +333,36 @@ def test_an_audio_machine_that_slept_is_found_again(plugin: Plugin) -> None:
         bridge.process.send_signal(signal.SIGCONT)
         assert training.until_published("it is awake") < HEALING
         assert training.longest < TIMEOUT + SLACK
+
+
+@pytest.mark.parametrize("heartbeat_ms", [0, 50])
+def test_a_peer_that_sends_too_much_and_hangs_up_does_not_end_a_bridge(
+    plugin: Plugin, heartbeat_ms: int
+) -> None:
+    """A bridge that slept finds more than it takes at a time, and nobody there any more."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    with served(plugin) as bridge:
+        for number in range(3):
+            peer = context.socket(zmq.DEALER)
+            peer.setsockopt(zmq.HEARTBEAT_IVL, heartbeat_ms)
+            peer.setsockopt(zmq.LINGER, 0)
+            peer.connect(bridge.endpoint)
+            peer.send(codec.encode(Hello("rogue", str(number))))
+            assert peer.poll(5000), "it is welcome"
+            bridge.process.send_signal(signal.SIGSTOP)
+            for _ in range(12):
+                for _ in range(4):
+                    peer.send(codec.encode(Ping()))
+                time.sleep(0.05)
+            peer.close()
+            time.sleep(0.2)
+            bridge.process.send_signal(signal.SIGCONT)
+        with HotReload(48000, endpoint=bridge.endpoint, timeout=5.0, min_interval=0) as live:
+            training = Training(live)
+            training.until_published("it lives", 5.0)
+            training.go_on(2.5)
+            assert bridge.process.poll() is None
+    context.term()
 
 
 # -- two hosts -------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ _RECONNECT_MS = {"ipc": (50, 200), "tcp": (500, 2000)}
 _CONNECT_MS = 2000
 # Five times to the bridge and back, with keys, over a line that may be full of data.
 _HANDSHAKE_MS = 10_000
-_HIGH_WATER_MARK = 16
 _HEARTBEAT_MS = 2000
 # A key that was turned down may be enrolled a moment later.
 _AGAIN_SECONDS = 2.0
@@ -151,8 +150,9 @@ class Connection:
         made.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * _HEARTBEAT_MS)
         made.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
         made.setsockopt(zmq.IPV6, int("[" in self._endpoint))
-        # A watcher that was suspended has nothing of a hundred old states.
-        made.setsockopt(zmq.RCVHWM, _HIGH_WATER_MARK)
+        # With a mark and heartbeats a watcher that was suspended aborts when it goes on (libzmq's
+        # issue 3937); the bridge keeps but a few states for one that does not read.
+        made.setsockopt(zmq.RCVHWM, 0)
         if self.watches:
             made.setsockopt(zmq.SUBSCRIBE, b"")
         self._link = Link(self._endpoint, right="watch" if self.watches else "steer")
