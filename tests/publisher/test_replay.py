@@ -84,18 +84,19 @@ def test_the_state_before_a_time_is_found_however_far_back(tmp_path: Path) -> No
 
 
 def test_what_was_published_comes_when_it_was(tmp_path: Path) -> None:
-    """By the event for snapshots, also for those that settled; by the verdict for sources."""
+    """By its event; also what settled, and what is published again for another choice."""
     said = [
         sends("a", 1, 0.1),
         tells(1, "published", "a", 1),
         sends("a", 2, 0.2),
         answers("a", 2, Reason.MIN_INTERVAL),
         publishes("b", 1, "process = _,_;"),
-        answers("b", 1, Reason.PUBLISHED),
+        tells(3, "published", "b", None, "process = _,_;"),
         sends("a", 3, 0.3),
         answers("a", 3, Reason.MIN_INTERVAL),
         leaves("b"),
         tells(2, "settled", "a", 3),
+        tells(4, "published", "a", 3),
     ]
     states = States(Recording(made(tmp_path, said)), published=True)
     found = [state for state in states.since(states.first_ns) if isinstance(state, State)]
@@ -103,10 +104,11 @@ def test_what_was_published_comes_when_it_was(tmp_path: Path) -> None:
         ("a", 1),
         ("b", None),
         ("a", 3),
+        ("a", 3),
     ]
-    assert [round(states.seconds(state.at_ns), 3) for state in found] == [0.1, 0.5, 0.9]
+    assert [round(states.seconds(state.at_ns), 3) for state in found] == [0.1, 0.5, 0.9, 1.0]
     later = [state for state in states.since(found[1].at_ns + 1) if isinstance(state, State)]
-    assert [state.call for state in later] == [3], "its snapshot came before that time"
+    assert [state.call for state in later] == [3, 3], "its snapshot came before that time"
 
 
 # -- when -------------------------------------------------------------------------------------

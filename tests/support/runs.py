@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from faustwire import codec, recording
@@ -46,7 +47,9 @@ def answers(name: str, seq: int, reason: Reason) -> Said:
     return channel(name, recording.OUT), codec.encode(verdict)
 
 
-def tells(number: int, kind: str, name: str, call: int) -> Said:
-    """The bridge's event about a call."""
-    event = Event(number, float(number), kind, worker=name, incarnation=f"{name}-1", call=call)
+def tells(number: int, kind: str, name: str, call: int | None, code: str = "") -> Said:
+    """The bridge's event about a call, or about text of a worker's own."""
+    whom = name, f"{name}-1", call
+    program = hashlib.sha256(code.encode()).hexdigest() if code else ""
+    event = Event(number, float(number), kind, "", *whom, program=program)
     return recording.of_bridge(recording.EVENT), codec.encode(event)

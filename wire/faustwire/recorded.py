@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError, RecordingError
 from faustwire.glance import glance
-from faustwire.messages import Event, Hello
+from faustwire.messages import Event, Hello, Source
 from faustwire.recording import Item, Recording
 
 # Kinds of events that say so.
@@ -89,13 +90,11 @@ class Publications:
         self._bytes = 0
 
     def take(self, item: Item) -> Item | None:
-        """Take the next item: a worker's message, a verdict or an event.
-
-        Snapshots are published by the event, which names a call and may come later than the
-        verdict; a Source has no call, so its verdict tells.
+        """Take the next item: a worker's message or an event.
 
         Returns:
-            The Snapshot or Source, as it came, that is published by this item; None: none is.
+            The Snapshot or Source, as it came, that is published by this event. A Snapshot may be
+            so more than once: when somebody chooses its worker again.
         """
         try:
             match item.topic:
@@ -103,8 +102,6 @@ class Publications:
                     self._await(item)
                 case recording.EVENT:
                     return self._published(item)
-                case recording.OUT:
-                    return self._answered(item)
         except MessageError:
             pass  # Whoever decodes it tells.
         return None
@@ -115,7 +112,7 @@ class Publications:
         if incarnation is None or not isinstance(seq, int):
             return
         pending = self._pending.setdefault(incarnation, OrderedDict())
-        self._forget(pending, seq)
+        self._forget(pending, seq)  # Sent again.
         pending[seq] = item
         self._bytes += len(item.data)
         if len(pending) > _MAX_PENDING:
@@ -126,29 +123,28 @@ class Publications:
                 self._forget(self._pending[oldest], each)
             del self._pending[oldest]
 
-    def _forget(self, pending: OrderedDict[int, Item], seq: int) -> Item | None:
+    def _forget(self, pending: OrderedDict[int, Item], seq: int) -> None:
         item = pending.pop(seq, None)
         if item is not None:
             self._bytes -= len(item.data)
-        return item
 
     def _published(self, item: Item) -> Item | None:
         event = codec.decode(item.data)
-        if not isinstance(event, Event) or event.call is None or event.kind not in PUBLISHED:
+        if not isinstance(event, Event) or event.kind not in PUBLISHED:
             return None
-        pending = self._pending.get(event.incarnation, OrderedDict())
-        for seq, waiting in pending.items():
-            if glance(waiting.data, "call") == {"call": event.call}:
-                return self._forget(pending, seq)
+        for waiting in reversed(self._pending.get(event.incarnation, OrderedDict()).values()):
+            if event.call is None and _is_source_of(waiting, event.program):
+                return waiting
+            if event.call is not None and glance(waiting.data, "call") == {"call": event.call}:
+                return waiting
         return None
 
-    def _answered(self, item: Item) -> Item | None:
-        seen = glance(item.data, "seq", "published")
-        seq = seen.get("seq")
-        if seen.get("published") is not True or not isinstance(seq, int):
-            return None
-        pending = self._pending.get(item.metadata.get("incarnation", ""), OrderedDict())
-        waiting = pending.get(seq)
-        if waiting is None or glance(waiting.data, "type") != {"type": "source"}:
-            return None
-        return self._forget(pending, seq)
+
+def _is_source_of(item: Item, program: str) -> bool:
+    """Whether a message is the Source with that hash; an event about one names no call."""
+    if glance(item.data, "type") != {"type": "source"}:
+        return False
+    source = codec.decode(item.data)
+    return isinstance(source, Source) and (
+        hashlib.sha256(source.code.encode()).hexdigest() == program
+    )

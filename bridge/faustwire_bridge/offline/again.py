@@ -11,7 +11,8 @@ from pathlib import Path
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError
-from faustwire.messages import Choice, Event, Follow, Hello, Snapshot, Verdict, Welcome
+from faustwire.messages import Choice, Event, Hello, Snapshot, Source, Verdict, Welcome
+from faustwire.recorded import Publications
 from faustwire.recording import Item, Recording
 from faustwire_bridge import exchange, journal
 from faustwire_bridge.core import Core, Rules
@@ -83,7 +84,6 @@ class _Again:
             )
         self._only_published = said.get("kept") == "published"
         if self._only_published:
-            # It stands there behind what came of it, and forced it is published again.
             self._rules = replace(self._rules, follow=Choice())
             outcome.notes.append(
                 "only what was published is in it: the programs are compared, not the verdicts"
@@ -96,23 +96,56 @@ class _Again:
         # The core asks for one thing at a time.
         self._asked: exchange.Instruction | None = None
         self._compiled: exchange.Event = Unchecked("the recording does not say")
+        self._publications, self._numbers = Publications(), 0
+        # Connections on which somebody has said Hello; a file has a bounded number of channels.
+        self._met: set[bytes] = set()
         self._calls: OrderedDict[tuple[bytes, int], int] = OrderedDict()
 
     def take(self, item: Item) -> None:
         """Take one item of the recording."""
         try:
-            if item.topic == recording.IN:
+            if self._only_published:
+                self._publish_again(item)
+            elif item.topic == recording.IN:
                 self._arrived(item)
             elif item.topic == recording.CORE:
                 self._told(journal.decode(item.data), self._seconds(item.at_ns))
             elif item.topic == recording.OUT:
                 self._sent(item)
             elif item.topic == recording.EVENT:
-                event = codec.decode(item.data)
-                if isinstance(event, Event):
-                    self._comparison.happened_then(event)
+                self._happened_then(item)
         except MessageError as problem:
             self._note(f"{item.topic} at {self._at(self._seconds(item.at_ns))} s: {problem}")
+
+    def _happened_then(self, item: Item) -> None:
+        event = codec.decode(item.data)
+        if isinstance(event, Event):
+            self._comparison.happened_then(event)
+
+    def _publish_again(self, item: Item) -> None:
+        """Only what was published is there, and behind what came of it: forced, it is again."""
+        now = self._seconds(item.at_ns)
+        if item.topic == recording.CORE:
+            event = journal.decode(item.data)
+            if isinstance(event, _COMPILED):
+                self._compiled = event
+        published = self._publications.take(item)
+        if published is not None:
+            peer, message = _peer(published), codec.decode(published.data)
+            self._introduce(published, None, now)
+            # It was written then, though the plugin may have had it: a write had failed, say.
+            self._handle(exchange.DspChanged(), now)
+            self._numbers += 1
+            if isinstance(message, Snapshot):
+                self._calls[peer, self._numbers] = message.call
+                message = replace(message, seq=self._numbers, force=True)
+            elif isinstance(message, Source):
+                message = replace(message, seq=self._numbers)
+            self._handle(exchange.Arrived(peer, message, None, len(published.data)), now)
+            while self._asked is not None:
+                self._help_out(now)
+        if item.topic == recording.EVENT:
+            self._happened_then(item)
 
     def end(self) -> None:
         """Nothing more was recorded."""
@@ -134,38 +167,24 @@ class _Again:
                 self._calls[peer, message.seq] = message.call
                 if len(self._calls) > _MAX_CALLS:
                     self._calls.popitem(last=False)
-            if not isinstance(message, Hello):
+            if isinstance(message, Hello):
+                self._met.add(peer)
+            else:
                 self._introduce(item, user, now)
-        if not self._only_published:
-            self._handle(event, now)
-        elif isinstance(event, exchange.Arrived):
-            self._publish_again(event, now)
-
-    def _publish_again(self, event: exchange.Arrived, now: float) -> None:
-        """One of a recording that holds only what was published, behind what came of it."""
-        if isinstance(event.message, Snapshot):
-            event = replace(event, message=replace(event.message, force=True))
-            self._handle(event, now)
-            while self._asked is not None:
-                self._help_out(now)
-        elif not isinstance(event.message, Follow):
-            self._handle(event, now)
+        self._handle(event, now)
 
     def _introduce(self, item: Item, user: User | None, now: float) -> None:
         """Somebody who had said Hello before the recording began, or in what is damaged."""
         hello = recording.hello(item.metadata)
         peer = _peer(item)
-        if hello is not None and self._core.sessions.at(peer) is None:
+        if hello is not None and peer not in self._met:
+            self._met.add(peer)
             self._core.handle(exchange.Arrived(peer, hello, user), now)
 
     def _told(self, event: exchange.Event, now: float) -> None:
         """Something that the core was told beside messages."""
         if not isinstance(event, _OUTCOMES):
             self._handle(event, now)
-            return
-        if self._only_published and self._asked is None:
-            if isinstance(event, _COMPILED):
-                self._compiled = event
             return
         # What the recorded bridge had no need to ask for, or knew already.
         while self._asked is not None and not isinstance(event, _ANSWERS[type(self._asked)]):

@@ -195,7 +195,7 @@ class States:
     def _as_published(self, at_ns: int) -> Iterator[tuple[State | Left | None, bool]]:
         """The same, with each state when the bridge wrote it, which may be later than it came."""
         publications = Publications()
-        topics = {recording.IN, recording.OUT, recording.EVENT}
+        topics = {recording.IN, recording.EVENT}
         for item, silent in self._items(at_ns - _LATE_NS, topics):
             published = publications.take(item)
             if item.at_ns < at_ns:
