@@ -63,7 +63,8 @@ def started(**options: Any) -> Iterator[Compiler]:
 
 @pytest.fixture(scope="module")
 def libfaust() -> Iterator[Compiler]:
-    with started() as made:
+    # What overflows a stack takes its time, and longer beside other work.
+    with started(timeout=60.0) as made:
         yield made
 
 
