@@ -109,7 +109,7 @@ def _draw_response(axes: Axes, account: Account) -> None:
         hz, gain_db = response_db(snapshot.graph, snapshot.fs)
         axes.semilogx(hz, gain_db, color=shade, lw=1.3, label=f"call {call}")
     if snapshots:
-        axes.legend(loc="lower left", frameon=False, fontsize=7, ncols=3)
+        axes.legend(loc="upper right", framealpha=0.7, fontsize=7, ncols=3)
     axes.set_ylabel("gain in thirds of an octave, dB")
     _tidy(axes, "Hz")
 
