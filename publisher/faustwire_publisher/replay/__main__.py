@@ -26,6 +26,9 @@ _MOST_DAMAGES = 20
 
 def main() -> int:
     """Replay what ``faustwire replay`` was told to."""
+    if len(sys.argv) != 2:
+        print("this is the inside of `faustwire replay`; run that", file=sys.stderr)
+        return _EXIT_USAGE
     told: dict[str, Any] = json.loads(sys.argv[1])
     # SIGTERM leaves as cleanly as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
