@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from faustwire import codec, recording
 from faustwire.errors import FaustwireError
-from faustwire.messages import Event, Hello, Message, Verdict
+from faustwire.messages import Event, Hello, Message, Reason, Verdict
 from faustwire_bridge import exchange, journal
 from faustwire_bridge.exchange import User
 
@@ -117,8 +117,12 @@ class Recorder:
         """A message was sent to a peer."""
         self._place_hello()
         hello = self._peers.get(peer, _STRANGER).hello
-        if hello is not None and isinstance(message, Verdict) and message.published:
-            self._release(now_ns, hello.incarnation, seq=message.seq)
+        if hello is not None and isinstance(message, Verdict):
+            if message.published:
+                self._release(now_ns, hello.incarnation, seq=message.seq)
+            elif message.reason is Reason.SUPERSEDED and self._held is not None:
+                # A newer one goes in its stead, and must not push the one being judged out.
+                self._held.take(hello.incarnation, seq=message.seq)
         self._write(now_ns, self._channel(recording.OUT, peer), data)
 
     def happened(self, now_ns: int, event: Event) -> None:

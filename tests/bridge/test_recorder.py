@@ -198,6 +198,19 @@ def test_only_published_snapshots_are_kept_if_so_told(tmp_path: Path) -> None:
     assert [item.at_ns for item in items] == sorted(item.at_ns for item in items)
 
 
+def test_what_a_worker_supersedes_does_not_push_out_what_is_being_judged(tmp_path: Path) -> None:
+    session = Session(tmp_path / "run", published_only=True)
+    session.hello()
+    session.arrives(snapshot(1))
+    for call in range(2, 10):
+        session.arrives(snapshot(call))
+        if call > 2:
+            session.send(Verdict(call - 1, False, Reason.SUPERSEDED))
+    session.send(Verdict(1, True, Reason.PUBLISHED))
+    kept = [item.data for item in session.items() if item.topic == "in" and len(item.data) > 300]
+    assert kept == [codec.encode(snapshot(1))]
+
+
 def test_snapshots_of_unknown_fate_are_held_within_a_bound(tmp_path: Path) -> None:
     held = recorder._HeldBack()
     channel = recording.of_bridge("in")
