@@ -43,6 +43,31 @@ def add(commands: Commands) -> None:
         help="the plugin's config file; its first line is kept naming the .dsp "
         "(default: %(default)s, which the plugin has hard-wired)",
     )
+    _add_doors(parser)
+    _add_sharing(parser)
+    parser.add_argument(
+        "--leave-when-idle",
+        action="store_true",
+        help="end when the last worker has gone (how HotReload starts a bridge of its own)",
+    )
+    parser.add_argument(
+        "--print-ready",
+        action="store_true",
+        help='print {"endpoints": […]} on stdout once workers can connect',
+    )
+    parser.add_argument(
+        "--log-level",
+        default="info",
+        choices=["debug", "info", "warning", "error"],
+        help="debug tells every verdict (default: %(default)s)",
+    )
+    parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
+    _add_recording(parser)
+    _add_gates(parser)
+    parser.set_defaults(run=_serve)
+
+
+def _add_doors(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bind",
         action="append",
@@ -65,6 +90,9 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="allow --bind beyond this machine without keys: whoever reaches it can publish",
     )
+
+
+def _add_sharing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--follow",
         nargs="+",
@@ -79,26 +107,6 @@ def add(commands: Commands) -> None:
         help="write a worker's newest snapshot, if only time turned it down, when its time has "
         "come: the plugin always ends on the newest state",
     )
-    parser.add_argument(
-        "--leave-when-idle",
-        action="store_true",
-        help="end when the last worker has gone (how HotReload starts a bridge of its own)",
-    )
-    parser.add_argument(
-        "--print-ready",
-        action="store_true",
-        help='print {"endpoints": […]} on stdout once workers can connect',
-    )
-    parser.add_argument(
-        "--log-level",
-        default="info",
-        choices=["debug", "info", "warning", "error"],
-        help="debug tells every verdict (default: %(default)s)",
-    )
-    parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
-    _add_recording(parser)
-    _add_gates(parser)
-    parser.set_defaults(run=_serve)
 
 
 def _add_recording(parser: argparse.ArgumentParser) -> None:
