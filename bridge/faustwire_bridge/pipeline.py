@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from faustwire.fingerprint import fingerprint
 from faustwire.messages import Reason, Snapshot
 from faustwire_bridge.exchange import (
     Compile,
@@ -26,7 +27,7 @@ from faustwire_bridge.gates.fits import misfit, remarks
 from faustwire_bridge.gates.known import Known
 from faustwire_bridge.gates.report import Control, Report
 from faustwire_bridge.gates.sound import Limits, Sound, heard
-from faustwire_bridge.gates.structure import fingerprint, structure
+from faustwire_bridge.gates.structure import structure
 from faustwire_bridge.sessions import Session
 from faustwire_bridge.throttle import LastReload
 

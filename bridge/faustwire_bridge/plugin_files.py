@@ -9,10 +9,6 @@ from pathlib import Path
 from faustwire.rendezvous import Rendezvous, file_path
 from faustwire_bridge.replaced_file import ReplacedFile
 
-# The reference's default, and what the plugin has hard-wired.
-DSP_PATH = "/tmp/adac-live.dsp"  # noqa: S108
-CONFIG_PATH = "/tmp/faust-current-dsp.txt"  # noqa: S108
-
 
 class PluginFiles:
     """The ``.dsp`` and the plugin's config file.

@@ -20,7 +20,7 @@ from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import Node
 from faustwire.keys import KeyRing
 from faustwire.messages import Hello, Reason, Snapshot, Source, Verdict
-from faustwire.rendezvous import file_path, rendezvous
+from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, file_path, rendezvous
 from faustwire_publisher.arguments import (
     knows,
     metric_values,
@@ -102,8 +102,8 @@ class HotReload:
         fs: float,
         *,
         name: str = "FDN",
-        dsp_path: str | Path = "/tmp/adac-live.dsp",  # noqa: S108 - the reference's default
-        config_path: str | Path = "/tmp/faust-current-dsp.txt",  # noqa: S108 - the plugin's
+        dsp_path: str | Path = DSP_PATH,
+        config_path: str | Path = CONFIG_PATH,
         every: int = 1,
         min_interval: float = 0.5,
         controls: Mapping[str, Any] | None = None,

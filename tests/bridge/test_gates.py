@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 
 from faustwire.controls import sliders
+from faustwire.fingerprint import fingerprint
 from faustwire_bridge.codegen import generate
 from faustwire_bridge.gates.fits import misfit, remarks
 from faustwire_bridge.gates.known import MAX_KNOWN, Known
 from faustwire_bridge.gates.report import Control, Report
-from faustwire_bridge.gates.structure import fingerprint, structure
+from faustwire_bridge.gates.structure import structure
 from faustwire_bridge.libfaust import compile_program
 from random_graphs import graphs
 

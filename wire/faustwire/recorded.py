@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError, RecordingError
+from faustwire.fingerprint import fingerprint
 from faustwire.glance import glance
 from faustwire.messages import Event, Hello, Source
 from faustwire.recording import Item, Recording
@@ -145,6 +145,4 @@ def _is_source_of(item: Item, program: str) -> bool:
     if glance(item.data, "type") != {"type": "source"}:
         return False
     source = codec.decode(item.data)
-    return isinstance(source, Source) and (
-        hashlib.sha256(source.code.encode()).hexdigest() == program
-    )
+    return isinstance(source, Source) and fingerprint(source.code) == program

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from faustwire.errors import FaustwireError
 
+# The reference's default, and what the plugin has hard-wired.
+DSP_PATH = "/tmp/adac-live.dsp"  # noqa: S108
+CONFIG_PATH = "/tmp/faust-current-dsp.txt"  # noqa: S108
 # Not $TMPDIR: two shells may differ in it and must still meet. The plugin's own config file is
 # hard-wired to /tmp, too. Short, because a socket's path has at most 104 bytes on macOS.
 _ROOT = Path("/tmp")  # noqa: S108 - made private in `prepare`

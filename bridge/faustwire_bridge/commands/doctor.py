@@ -11,10 +11,10 @@ from dataclasses import asdict
 
 from faustwire.errors import FaustwireError
 from faustwire.keys import KeyRing
+from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire_bridge.commands import Commands
 from faustwire_bridge.doctor import bridge, keys, machine, plugin
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Subject
-from faustwire_bridge.plugin_files import CONFIG_PATH, DSP_PATH
 from faustwire_bridge.printable import printable
 from faustwire_bridge.watching.target import add_keys_and_timeout
 

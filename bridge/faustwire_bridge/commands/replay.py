@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
+from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire_bridge.commands import Commands, above_zero
 from faustwire_bridge.printable import printable
 
@@ -38,13 +39,13 @@ def add(commands: Commands) -> None:
     parser.add_argument("--endpoint", metavar="ENDPOINT", help="of the bridge, tcp://host:port")
     parser.add_argument(
         "--dsp-path",
-        default="/tmp/adac-live.dsp",  # noqa: S108 - the reference's default
+        default=DSP_PATH,
         metavar="FILE",
         help="the .dsp of a bridge on this machine (default: %(default)s)",
     )
     parser.add_argument(
         "--config-path",
-        default="/tmp/faust-current-dsp.txt",  # noqa: S108 - hard-wired in the plugin
+        default=CONFIG_PATH,
         metavar="FILE",
         help="the plugin's config file, for a bridge that is started (default: %(default)s)",
     )

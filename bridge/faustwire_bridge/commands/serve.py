@@ -7,13 +7,12 @@ import json
 import sys
 
 from faustwire.keys import KeyRing
-from faustwire.rendezvous import rendezvous
+from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, rendezvous
 from faustwire_bridge.choices import WORDS, choice
 from faustwire_bridge.commands import Commands, above_zero
 from faustwire_bridge.core import Rules
 from faustwire_bridge.gates.compiler import TIMEOUT_SECONDS
 from faustwire_bridge.gates.sound import MAX_GAIN_DB, MAX_JUMP_DB, Limits
-from faustwire_bridge.plugin_files import CONFIG_PATH, DSP_PATH
 from faustwire_bridge.server import Recording, Settings, serve
 from faustwire_bridge.throttle import COST_MULTIPLE
 

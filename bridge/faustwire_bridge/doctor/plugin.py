@@ -9,9 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from faustwire.rendezvous import file_path, rendezvous
+from faustwire.rendezvous import CONFIG_PATH, file_path, rendezvous
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subject
-from faustwire_bridge.plugin_files import CONFIG_PATH
 
 # Of disk: a program of ours is 50 KiB, and the old one is there while the new one is written.
 _ROOM_BYTES = 2**20

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from faustwire.codec import MAX_CODE
 from faustwire.errors import FaustwireError
+from faustwire.fingerprint import fingerprint
 from faustwire.messages import Snapshot
 from faustwire_bridge.codegen import generate
 from faustwire_bridge.exchange import Judged
 from faustwire_bridge.gates.sound import Limits, listen
-from faustwire_bridge.gates.structure import fingerprint
 
 
 def judge(

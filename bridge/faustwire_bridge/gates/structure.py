@@ -30,11 +30,6 @@ def structure(program: str) -> bytes:
     return digest.digest()
 
 
-def fingerprint(text: str) -> str:
-    """SHA-256 of a text, in hex: names a program for people and in recordings."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _masked(text: str) -> bytes:
     return _CONSTANT.sub(_mask, text).encode()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from faustwire.errors import FaustwireError
+from faustwire.fingerprint import fingerprint
 from faustwire.messages import Verdict
 
 INDEX = "verdicts.jsonl"
@@ -80,11 +80,10 @@ class Output:
 
     def program(self, text: str, **about: Any) -> None:
         """Write a program."""
-        content = text.encode()
-        digest = hashlib.sha256(content).hexdigest()
+        digest = fingerprint(text)
         self._outcome.programs.append(digest)
         name = f"{len(self._outcome.programs):06}.dsp"
-        (self._folder / name).write_bytes(content)
+        (self._folder / name).write_bytes(text.encode())
         self._line({**about, "file": name, "program": digest})
 
     def verdict(self, verdict: Verdict, **about: Any) -> None:

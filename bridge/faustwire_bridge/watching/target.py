@@ -16,8 +16,7 @@ import zmq
 from faustwire.errors import FaustwireError
 from faustwire.keys import KeyRing, secure
 from faustwire.messages import Message, State, ToBridge
-from faustwire.rendezvous import events_endpoint, rendezvous
-from faustwire_bridge.plugin_files import DSP_PATH
+from faustwire.rendezvous import DSP_PATH, events_endpoint, rendezvous
 from faustwire_bridge.watching.connection import Connection, UnreachableError
 
 _SLICE_SECONDS = 0.1

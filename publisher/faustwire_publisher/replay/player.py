@@ -20,7 +20,7 @@ from faustwire.keys import KeyRing
 from faustwire.messages import Hello, Verdict
 from faustwire.recorded import check_names, exactly
 from faustwire.recording import Damage, Recording
-from faustwire.rendezvous import rendezvous
+from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, rendezvous
 from faustwire_publisher.arguments import knows, number, remote_endpoint
 from faustwire_publisher.client import Client
 from faustwire_publisher.embedded import EmbeddedBridge
@@ -106,8 +106,8 @@ class Replay:
         paths: str | Path | Iterable[str | Path],
         *,
         endpoint: str | None = None,
-        dsp_path: str | Path = "/tmp/adac-live.dsp",  # noqa: S108 - as in HotReload
-        config_path: str | Path = "/tmp/faust-current-dsp.txt",  # noqa: S108
+        dsp_path: str | Path = DSP_PATH,
+        config_path: str | Path = CONFIG_PATH,
         speed: float = 1.0,
         start: str | float | Position | None = None,
         end: str | float | Position | None = None,
