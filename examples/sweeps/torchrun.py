@@ -50,6 +50,8 @@ def main() -> None:
                 live.update(model, force=last, metrics={"loss": error, "rate": options.rate})
         if live is not None:
             print(f"rank {rank}: loss {error.item():.4f}, {live.last.reason}", flush=True)
+    # Rank 0 takes leave of the bridge first: whoever ends alone may be aborted by gloo.
+    dist.barrier()
     dist.destroy_process_group()
 
 

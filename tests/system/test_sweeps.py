@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,14 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "sweeps.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 STEPS = 5
+
+
+# torch's own threads end a process so now and then, at its very end.
+ABORTED = "terminate called without an active exception"
+
+
+class TorchAbortedError(Exception):
+    """An example was done, and then torch aborted."""
 
 
 def run(*arguments: str, endpoint: str, seconds: float) -> str:
@@ -39,6 +48,8 @@ def run(*arguments: str, endpoint: str, seconds: float) -> str:
         timeout=seconds,
         check=False,
     )
+    if ABORTED in ended.stdout:
+        raise TorchAbortedError(ended.stdout)
     assert ended.returncode == 0, ended.stdout
     return ended.stdout
 
@@ -48,6 +59,14 @@ def joined(log: str) -> list[str]:
 
 
 def test_of_the_processes_that_torchrun_starts_rank_0_alone_is_heard(plugin: Plugin) -> None:
+    for _ in range(3):
+        with suppress(TorchAbortedError):
+            rank_0_alone_is_heard(plugin)
+            return
+    pytest.fail("torch aborted three times")
+
+
+def rank_0_alone_is_heard(plugin: Plugin) -> None:
     with served(plugin) as bridge:
         told = run(
             *("torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
