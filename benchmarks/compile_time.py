@@ -27,8 +27,8 @@ import numpy as np
 import torch
 from flamo.processor import dsp, system
 
+from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import generate
-from faustwire_bridge.libfaust import compile_program
 from faustwire_publisher.lowering import lower
 
 FS = 48_000
@@ -42,7 +42,7 @@ RUN_GOALS = {"dense": 0.9, "structured": 0.4}
 # Prints the seconds of one compile, after a first one that loads what libfaust needs.
 _COMPILE = """
 import sys, time
-from faustwire_bridge.libfaust import compile_program
+from faustwire_bridge.children.libfaust import compile_program
 text = sys.stdin.read()
 compile_program("process = _,_;")
 start = time.perf_counter()

@@ -28,7 +28,7 @@ import zmq
 
 from bridges import Plugin, ServedBridge, served
 from faustwire import codec
-from faustwire.keys import KeyRing, secure
+from faustwire.key_ring import KeyRing, secure
 from faustwire.messages import Hello, Ping
 from processes import cpu_seconds, rss_mib
 

@@ -19,12 +19,13 @@ import numpy as np
 
 from faustwire.graph import Delay, Gain, Node, Recursion, Series
 from faustwire.messages import Hello, Snapshot, Welcome
-from faustwire_bridge import core, exchange
+from faustwire_bridge.analysis.assessment import listen
+from faustwire_bridge.analysis.judgement import judge
+from faustwire_bridge.children.compiler import Compiler
 from faustwire_bridge.codegen import generate
-from faustwire_bridge.gates.compiler import Compiler
-from faustwire_bridge.gates.judging import judge
-from faustwire_bridge.gates.report import Report
-from faustwire_bridge.gates.sound import Limits, listen
+from faustwire_bridge.core import events, instructions, state_machine
+from faustwire_bridge.core.compile_report import Report
+from faustwire_bridge.core.sound_limits import Limits
 
 FS = 48_000
 
@@ -46,10 +47,10 @@ def timed(what: Callable[[], object]) -> float:
     return 1e3 * (time.perf_counter() - begun)
 
 
-def decided(bridge: core.Core, arrived: exchange.Arrived) -> None:
+def decided(bridge: state_machine.Core, arrived: events.Arrived) -> None:
     """A call's way through the core and its judge, up to libfaust or the disk."""
     [asked] = bridge.handle(arrived, 0.0)
-    assert isinstance(asked, exchange.Judge)  # noqa: S101
+    assert isinstance(asked, instructions.Judge)  # noqa: S101
     playing, playing_db = asked.playing, asked.playing_db
     judged = judge(asked.snapshot, limits=Limits(), playing=playing, playing_db=playing_db)
     bridge.handle(judged, 0.0)
@@ -74,14 +75,14 @@ def main() -> None:
     print("lines  core, known [ms]  of it codegen  of it the sound  compile, new structure [ms]")
     for size in options.sizes:
         rng = np.random.default_rng(size)
-        bridge = core.Core(Welcome(1, "here", "/live.dsp"), 0.0)
-        bridge.handle(exchange.Arrived(b"anna", Hello("anna", "1", min_interval=0)), 0.0)
+        bridge = state_machine.Core(Welcome(1, "here", "/live.dsp"), 0.0)
+        bridge.handle(events.Arrived(b"anna", Hello("anna", "1", min_interval=0)), 0.0)
         rows = []
         with closing(Compiler("live")) as compiler:
             compiled(compiler, "process = _,_;")
             for number in range(1, options.repeats + 2):
                 graph = network(size, rng)
-                snapshot = exchange.Arrived(b"anna", Snapshot(number, number, float(FS), graph))
+                snapshot = events.Arrived(b"anna", Snapshot(number, number, float(FS), graph))
                 row = [
                     timed(lambda: decided(bridge, snapshot)),  # noqa: B023 - called at once
                     timed(lambda: generate(graph, fs=FS)),  # noqa: B023
@@ -89,10 +90,10 @@ def main() -> None:
                     timed(lambda: compiled(compiler, generate(graph, fs=FS).text)),  # noqa: B023
                 ]
                 if number == 1:  # the structure is new to the core
-                    bridge.handle(exchange.Compiled(Report()), 0.0)
+                    bridge.handle(events.Compiled(Report()), 0.0)
                 else:
                     rows.append(row)
-                bridge.handle(exchange.Written(), 0.0)
+                bridge.handle(events.Written(), 0.0)
         known, code, sound, new = (statistics.median(column) for column in zip(*rows, strict=True))
         print(f"{size:5}{known:18.2f}{code:15.2f}{sound:17.2f}{new:29.1f}", flush=True)
 

@@ -20,8 +20,8 @@ from functools import partial
 import numpy as np
 
 from faustwire.graph import SOS, Array, Delay, Gain, Node, Recursion, Series
-from faustwire_bridge.gates.loudness import measure
-from faustwire_bridge.gates.stability import judge
+from faustwire_bridge.analysis.peak_gain import measure
+from faustwire_bridge.analysis.stability import judge
 
 FS = 48_000
 # The common case at 16 lines should take no longer.

@@ -36,7 +36,7 @@ from bridges import Plugin, served  # noqa: E402
 from faustwire import codec, recording  # noqa: E402
 from faustwire.graph import Gain  # noqa: E402
 from faustwire.messages import Hello, Reason, Snapshot, Verdict  # noqa: E402
-from faustwire_bridge import recorder  # noqa: E402
+from faustwire_bridge.recordings import recorder  # noqa: E402
 from faustwire_publisher.lowering import lower  # noqa: E402
 from load import Plan, Template, begin, processes, tallies  # noqa: E402
 from models import fdn  # noqa: E402

@@ -38,7 +38,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
-from faustwire_bridge.libfaust import CompiledProgram, CompileError, compile_program
+from faustwire_bridge.children.libfaust import CompiledProgram, CompileError, compile_program
 
 DEFAULT_CONFIG_PATH = "/tmp/faust-current-dsp.txt"  # noqa: S108  (hard-wired in the plugin)
 DEFAULT_BLOCK_FRAMES = 128

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from faustwire.errors import FaustwireError
-from faustwire_bridge import logs
+from faustwire.terminal import printable
 from faustwire_bridge.commands import compile as compile_
 from faustwire_bridge.commands import (
     doctor,
@@ -22,9 +22,9 @@ from faustwire_bridge.commands import (
     status,
     watch,
 )
-from faustwire_bridge.lock import LockedError
-from faustwire_bridge.printable import printable
-from faustwire_bridge.watching.connection import UnreachableError
+from faustwire_bridge.monitor.connection import UnreachableError
+from faustwire_bridge.service import logs
+from faustwire_bridge.service.lock import LockedError
 
 # sysexits.h: what a worker that started us, or a service manager, can tell apart.
 EXIT_USAGE = 64

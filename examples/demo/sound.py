@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import signal  # type: ignore[import-untyped]
 
 from demo.rooms import FS
-from faustwire_bridge.libfaust import compile_program
+from faustwire_bridge.children.libfaust import compile_program
 
 Response = NDArray[np.float64]
 _PEAK = 10 ** (-3 / 20)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from faustwire.codec import MAX_METRICS
-from faustwire.keys import KeyRing
+from faustwire.key_ring import KeyRing
 from faustwire.validation import MAX_NAME
 from faustwire_publisher.errors import ArgumentError
 

@@ -19,9 +19,9 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from faustwire import codec
+from faustwire.client_socket import EVENTS, Link
 from faustwire.errors import FaustwireError, MessageError, NonFiniteError
-from faustwire.keys import KeyFileError, KeyRing, secure
-from faustwire.link import EVENTS, Link
+from faustwire.key_ring import KeyFileError, KeyRing, secure
 from faustwire.messages import (
     Bye,
     Hello,
@@ -46,7 +46,7 @@ _RESEND_SECONDS = 2.0
 # A connection over which no answer has come for so long is none, unless we are in the middle of a
 # message; a line is no slower than a bad mobile one. ZeroMQ's own heartbeats would not do: one way
 # may be dead alone, a large message takes longer, and a bridge that reads what was sent meanwhile
-# may abort on them (see the bridge's doors.py).
+# may abort on them (see the bridge's listeners.py).
 _SILENCE_SECONDS = 5.0
 _SLOWEST_BYTES_PER_SECOND = 16 * 1024
 # Longer than a compile takes that comes to its end.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from faustwire.controls import sliders
 from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import Node
-from faustwire.keys import KeyRing
+from faustwire.key_ring import KeyRing
 from faustwire.messages import Hello, Reason, Snapshot, Source, Verdict
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, file_path, rendezvous
 from faustwire_publisher.arguments import (
@@ -30,13 +30,13 @@ from faustwire_publisher.arguments import (
     remote_endpoint,
     text,
 )
+from faustwire_publisher.bridge_process import EmbeddedBridge
 from faustwire_publisher.client import Client
-from faustwire_publisher.embedded import EmbeddedBridge
+from faustwire_publisher.due_hint import DueHint
 from faustwire_publisher.errors import ArgumentError, ForkError, ModelError
-from faustwire_publisher.hint import Hint
 from faustwire_publisher.lowering import lower, take
 from faustwire_publisher.mailbox import Ticket
-from faustwire_publisher.notices import Notices
+from faustwire_publisher.warn_once import WarnOnce
 
 if TYPE_CHECKING:
     import torch
@@ -140,12 +140,12 @@ class HotReload:
         self._client: Client | None = None
         self._calls = 0
         self._seq = 0
-        self._hint: Hint | None = None
+        self._due_hint: DueHint | None = None
         self._digested: Ticket | None = None
         self._handed_over: Ticket | None = None
         self._last: Verdict | None = None
         self._proven = False
-        self._notices = Notices()
+        self._warn_once = WarnOnce()
         self._farewell: weakref.finalize[..., Any] | None = None
 
     # -- the three calls -----------------------------------------------------------------------
@@ -337,9 +337,9 @@ class HotReload:
 
     def _turned_down_anyway(self, client: Client) -> Reason | None:
         """Why the bridge would certainly turn this call down; spares the work on it."""
-        if self._hint is None or client.bridge is None:
+        if self._due_hint is None or client.bridge is None:
             return None
-        return self._hint.turns_down(self._calls, client.connections)
+        return self._due_hint.turns_down(self._calls, client.connections)
 
     def _lowered(self, model: torch.nn.Module) -> Callable[[], Node]:
         """The model's graph; lowered at once, or on the client's thread if nobody waits for it.
@@ -350,7 +350,7 @@ class HotReload:
         if taken is not None:
             return lambda: lower(model, taken)
         graph = lower(model)
-        self._notices.over(Reason.NON_FINITE)
+        self._warn_once.over(Reason.NON_FINITE)
         return lambda: graph
 
     def _hand_over(self, client: Client, ticket: Ticket) -> bool:
@@ -373,17 +373,17 @@ class HotReload:
         if ticket is None or ticket is self._digested or ticket.verdict is None:
             return
         self._digested = ticket
-        self._hint = Hint(ticket, client.connections)
+        self._due_hint = DueHint(ticket, client.connections)
         self._proven = self._proven or ticket.verdict.published
         if self._record is not None and client.bridge is not None:
-            self._notices.of_recording(client.bridge, self._record)
-        self._notices.take(ticket.verdict, prompt=ticket.took <= self._timeout)
+            self._warn_once.of_recording(client.bridge, self._record)
+        self._warn_once.take(ticket.verdict, prompt=ticket.took <= self._timeout)
 
     def _tell_of_silence(self, client: Client) -> None:
         """With ``wait=False`` nobody waits for the timeout, but people must hear of it."""
         since = client.mailbox.unanswered_since
         if since is not None and time.monotonic() - since >= self._timeout:
-            self._notices.take(self._no_bridge(client, self._seq))
+            self._warn_once.take(self._no_bridge(client, self._seq))
 
     def _no_bridge(self, client: Client, seq: int) -> Verdict:
         trouble = client.trouble
@@ -401,7 +401,7 @@ class HotReload:
     def _end(self, verdict: Verdict) -> bool:
         """The verdict of this side, without the bridge."""
         self._last = verdict
-        self._notices.take(verdict)
+        self._warn_once.take(verdict)
         return verdict.published
 
 

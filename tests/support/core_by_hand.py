@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from faustwire.messages import Event, Hello, Snapshot, Source, Verdict, Welcome
-from faustwire_bridge import core, exchange
-from faustwire_bridge.gates.judging import judge
-from faustwire_bridge.gates.report import Report
+from faustwire_bridge.analysis.judgement import judge
+from faustwire_bridge.core import events, instructions, state_machine
+from faustwire_bridge.core.compile_report import Report
 from graphs import gain
 
 WELCOME = Welcome(1, "studio", "/plugins/live.dsp")
@@ -14,49 +14,47 @@ WELCOME = Welcome(1, "studio", "/plugins/live.dsp")
 class Bridge:
     """A core with a clock that a test moves; the disk and libfaust work unless told otherwise."""
 
-    def __init__(self, rules: core.Rules | None = None) -> None:
+    def __init__(self, rules: state_machine.Rules | None = None) -> None:
         self.now = 100.0
-        self.rules = rules or core.Rules()
-        self.core = core.Core(WELCOME, self.now, self.rules)
+        self.rules = rules or state_machine.Rules()
+        self.core = state_machine.Core(WELCOME, self.now, self.rules)
         self.events: list[Event] = []
         # Whether snapshots are judged at once; else the test says when.
         self.judges = True
-        self.judging: list[exchange.Judge] = []
-        self.writes: list[exchange.Write] = []
-        self.compiles: list[exchange.Compile] = []
+        self.judging: list[instructions.Judge] = []
+        self.writes: list[instructions.Write] = []
+        self.compiles: list[instructions.Compile] = []
         # What libfaust says; None: it takes its time.
-        self.compiled: exchange.Outcome | None = exchange.Compiled(Report())
+        self.compiled: events.Outcome | None = events.Compiled(Report())
         self.disk_problem: str | None = None
         self.stopped = False
 
-    def take(self, event: exchange.Event) -> list[exchange.Send]:
+    def take(self, event: events.Event) -> list[instructions.Send]:
         sends = []
         for instruction in self.core.handle(event, self.now):
-            if isinstance(instruction, exchange.Write):
+            if isinstance(instruction, instructions.Write):
                 self.writes.append(instruction)
                 outcome = (
-                    exchange.WriteFailed(self.disk_problem)
-                    if self.disk_problem
-                    else exchange.Written()
+                    events.WriteFailed(self.disk_problem) if self.disk_problem else events.Written()
                 )
                 sends += self.take(outcome)
-            elif isinstance(instruction, exchange.Compile):
+            elif isinstance(instruction, instructions.Compile):
                 self.compiles.append(instruction)
                 if self.compiled is not None:
                     sends += self.take(self.compiled)
-            elif isinstance(instruction, exchange.Judge):
+            elif isinstance(instruction, instructions.Judge):
                 self.judging.append(instruction)
                 if self.judges:
                     sends += self.take(self.judged())
-            elif isinstance(instruction, exchange.Happened):
+            elif isinstance(instruction, instructions.Happened):
                 self.events.append(instruction.event)
-            elif isinstance(instruction, exchange.Stop):
+            elif isinstance(instruction, instructions.Stop):
                 self.stopped = True
             else:
                 sends.append(instruction)
         return sends
 
-    def judged(self) -> exchange.Judged:
+    def judged(self) -> events.Judged:
         """What comes of the oldest snapshot that waits for its judgement."""
         asked = self.judging.pop(0)
         return judge(
@@ -66,7 +64,7 @@ class Bridge:
             playing_db=asked.playing_db,
         )
 
-    def until(self, now: float) -> list[exchange.Send]:
+    def until(self, now: float) -> list[instructions.Send]:
         """Let time pass, with the ticks that the core asks for."""
         sends = []
         while not self.stopped:
@@ -74,7 +72,7 @@ class Bridge:
             if deadline is None or deadline > now:
                 break
             self.now = max(self.now, deadline)
-            sends += self.take(exchange.Tick())
+            sends += self.take(events.Tick())
         self.now = now
         return sends
 
@@ -88,10 +86,10 @@ class Worker:
     def __init__(self, bridge: Bridge, name: str, hello: Hello) -> None:
         self.bridge, self.hello, self.peer = bridge, hello, name.encode()
         self.call, self.seq = 0, 0
-        assert self.take(hello) == [exchange.Send(self.peer, WELCOME)]
+        assert self.take(hello) == [instructions.Send(self.peer, WELCOME)]
 
-    def take(self, message: object) -> list[exchange.Send]:
-        return self.bridge.take(exchange.Arrived(self.peer, message))  # type: ignore[arg-type]
+    def take(self, message: object) -> list[instructions.Send]:
+        return self.bridge.take(events.Arrived(self.peer, message))  # type: ignore[arg-type]
 
     def verdict(self, message: Snapshot | Source) -> Verdict:
         [send] = self.take(message)

@@ -20,9 +20,9 @@ from faustwire.messages import (
     Source,
     Verdict,
 )
-from faustwire_bridge import core, exchange
-from faustwire_bridge.gates.judging import judge
-from faustwire_bridge.gates.report import Report
+from faustwire_bridge.analysis.judgement import judge
+from faustwire_bridge.core import events, instructions, state_machine
+from faustwire_bridge.core.compile_report import Report
 from graphs import gain
 
 BEGUN_NS = 100 * 10**9
@@ -33,7 +33,7 @@ CHOICES = (
     Choice("best", "loss", larger=True),
     Choice("worker", "w1"),
 )
-REPORT = exchange.Compiled(Report(seconds=0.01))
+REPORT = events.Compiled(Report(seconds=0.01))
 
 
 @dataclass
@@ -52,13 +52,13 @@ class World:
     """A core, its shell, and all that was seen of it."""
 
     dice: random.Random
-    rules: core.Rules
+    rules: state_machine.Rules
     now_ns: int = BEGUN_NS
-    log: list[tuple[float, exchange.Event]] = field(default_factory=list)
-    outcomes: list[exchange.Outcome] = field(default_factory=list)
+    log: list[tuple[float, events.Event]] = field(default_factory=list)
+    outcomes: list[events.Outcome] = field(default_factory=list)
     verdicts: Counter[tuple[bytes, int]] = field(default_factory=Counter)
     reloads: list[tuple[float, str]] = field(default_factory=list)
-    told: list[exchange.Instruction] = field(default_factory=list)
+    told: list[instructions.Instruction] = field(default_factory=list)
 
     @property
     def now(self) -> float:
@@ -66,27 +66,27 @@ class World:
         return self.now_ns * 1e-9
 
     def __post_init__(self) -> None:
-        self.core = core.Core(WELCOME, self.now, self.rules)
+        self.core = state_machine.Core(WELCOME, self.now, self.rules)
 
-    def take(self, event: exchange.Event) -> None:
+    def take(self, event: events.Event) -> None:
         self.log.append((self.now, event))
         for instruction in self.core.handle(event, self.now):
             self.told.append(instruction)
             self._follow(instruction)
 
-    def _follow(self, instruction: exchange.Instruction) -> None:
+    def _follow(self, instruction: instructions.Instruction) -> None:
         match instruction:
-            case exchange.Judge(snapshot, playing, playing_db):
+            case instructions.Judge(snapshot, playing, playing_db):
                 limits = self.rules.limits
                 judged = judge(snapshot, limits=limits, playing=playing, playing_db=playing_db)
                 self.outcomes.append(judged if self.dice.random() < 0.9 else _failed())
-            case exchange.Compile():
+            case instructions.Compile():
                 self.outcomes.append(REPORT)
-            case exchange.Write(program):
+            case instructions.Write(program):
                 self.reloads.append((self.now, program))
                 bad = self.dice.random() < 0.1
-                self.take(exchange.WriteFailed("full") if bad else exchange.Written())
-            case exchange.Send(peer, Verdict(seq=seq), again):
+                self.take(events.WriteFailed("full") if bad else events.Written())
+            case instructions.Send(peer, Verdict(seq=seq), again):
                 self.verdicts[peer, seq] += not again
 
     def finish(self) -> None:
@@ -94,13 +94,15 @@ class World:
             self.take(self.outcomes.pop(0))
 
 
-def _failed() -> exchange.Outcome:
-    return exchange.JudgeFailed("took too long")
+def _failed() -> events.Outcome:
+    return events.JudgeFailed("took too long")
 
 
 def play(seed: int, steps: int = 120) -> World:
     dice = random.Random(seed)  # noqa: S311
-    world = World(dice, core.Rules(follow=dice.choice(CHOICES), settle=dice.random() < 0.5))
+    world = World(
+        dice, state_machine.Rules(follow=dice.choice(CHOICES), settle=dice.random() < 0.5)
+    )
     people = [
         Person(Hello(f"w{i}", f"{i}", every=dice.choice([1, 2]), min_interval=dice.choice([0, 1])))
         for i in range(3)
@@ -110,7 +112,7 @@ def play(seed: int, steps: int = 120) -> World:
         _step(world, dice.choice(people), number)
         deadline = world.core.deadline()
         if deadline is not None and deadline <= world.now:
-            world.take(exchange.Tick())
+            world.take(events.Tick())
     world.finish()
     return world
 
@@ -123,20 +125,20 @@ def _step(world: World, who: Person, number: int) -> None:
     elif not who.peer or chance < 0.45:
         # A new connection; what had no verdict is sent again, with its number.
         who.peer = f"{who.hello.worker}@{number}".encode()
-        world.take(exchange.Arrived(who.peer, who.hello))
+        world.take(events.Arrived(who.peer, who.hello))
         if who.sent is not None and dice.random() < 0.7:
-            world.take(exchange.Arrived(who.peer, who.sent))
+            world.take(events.Arrived(who.peer, who.sent))
     elif chance < 0.5:
-        world.take(exchange.Arrived(b"hand", Follow(dice.choice(CHOICES))))
+        world.take(events.Arrived(b"hand", Follow(dice.choice(CHOICES))))
     elif chance < 0.53:
-        world.take(exchange.Arrived(who.peer, Bye()))
+        world.take(events.Arrived(who.peer, Bye()))
         who.peer = b""
     elif chance < 0.58:
-        world.take(exchange.Arrived(who.peer, Ping()))
+        world.take(events.Arrived(who.peer, Ping()))
     else:
         who.call += 1
         who.sent = _message(dice, who.call)
-        world.take(exchange.Arrived(who.peer, who.sent))
+        world.take(events.Arrived(who.peer, who.sent))
 
 
 def _message(dice: random.Random, number: int) -> Snapshot | Source:

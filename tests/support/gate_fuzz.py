@@ -27,12 +27,12 @@ from faustwire.controls import Slider, sliders
 from faustwire.errors import FaustwireError
 from faustwire.graph import DiagonalGain, Gain, Node, Recursion, Series, channels
 from faustwire.messages import Hello, Reason, Snapshot, Source, Verdict, Welcome
-from faustwire_bridge import core, exchange, pipeline
+from faustwire_bridge.analysis.judgement import judge
+from faustwire_bridge.children.compiler import Compiler, Failed, Missing
+from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import generate
-from faustwire_bridge.gates.compiler import Compiler, Failed, Missing
-from faustwire_bridge.gates.judging import judge
-from faustwire_bridge.gates.sound import Limits
-from faustwire_bridge.libfaust import compile_program
+from faustwire_bridge.core import events, instructions, pipeline, state_machine
+from faustwire_bridge.core.sound_limits import Limits
 from random_graphs import thrown_graph
 
 _FS = 48_000
@@ -51,8 +51,8 @@ class Fuzz:
         self.reasons: Counter[str] = Counter()
         self._rng = np.random.default_rng(seed)
         self._compiler = Compiler("live")
-        self._core = core.Core(Welcome(1, "here", "/live.dsp"), 0.0)
-        self._core.handle(exchange.Arrived(b"fuzz", Hello("fuzz", "1", min_interval=0)), 0.0)
+        self._core = state_machine.Core(Welcome(1, "here", "/live.dsp"), 0.0)
+        self._core.handle(events.Arrived(b"fuzz", Hello("fuzz", "1", min_interval=0)), 0.0)
         self._seq = 0
 
     def close(self) -> None:
@@ -76,27 +76,27 @@ class Fuzz:
             return None
         # So much time that whatever failed may be tried again.
         now = self._seq * pipeline.RETRY_SECONDS
-        reason = self._handle(exchange.Arrived(b"fuzz", message), now)
+        reason = self._handle(events.Arrived(b"fuzz", message), now)
         self.reasons[str(reason)] += 1
         return reason
 
-    def _handle(self, event: exchange.Event, now: float) -> Reason:
-        instructions = self._core.handle(event, now)
-        [instruction] = [one for one in instructions if not isinstance(one, exchange.Happened)]
+    def _handle(self, event: events.Event, now: float) -> Reason:
+        made = self._core.handle(event, now)
+        [instruction] = [one for one in made if not isinstance(one, instructions.Happened)]
         match instruction:
-            case exchange.Judge(snapshot, playing, playing_db):
+            case instructions.Judge(snapshot, playing, playing_db):
                 judged = judge(snapshot, limits=Limits(), playing=playing, playing_db=playing_db)
                 return self._handle(judged, now)
-            case exchange.Compile(program, play):
+            case instructions.Compile(program, play):
                 return self._handle(self._compile(program, play=play), now)
-            case exchange.Write(program):
+            case instructions.Write(program):
                 check(program, self._rng)
-                return self._handle(exchange.Written(), now)
-            case exchange.Send(message=Verdict(reason=reason)):
+                return self._handle(events.Written(), now)
+            case instructions.Send(message=Verdict(reason=reason)):
                 return reason
         raise AssertionError(f"unexpected: {instruction}")
 
-    def _compile(self, program: str, *, play: bool) -> exchange.Event:
+    def _compile(self, program: str, *, play: bool) -> events.Event:
         self._compiler.ask(program, play=play)
         while (answer := self._compiler.receive()) is None:
             descriptor = self._compiler.fileno()
@@ -104,9 +104,9 @@ class Fuzz:
             select.select([descriptor], [], [], 0.1)
         assert not isinstance(answer, Missing)
         return (
-            exchange.CompileFailed(answer.problem)
+            events.CompileFailed(answer.problem)
             if isinstance(answer, Failed)
-            else exchange.Compiled(answer)
+            else events.Compiled(answer)
         )
 
     # -- what is sent ------------------------------------------------------------------------

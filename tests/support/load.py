@@ -27,7 +27,7 @@ from typing import Any
 import msgpack
 import zmq
 
-from faustwire import codec, plain
+from faustwire import codec, graph_codec
 from faustwire.messages import Bye, Hello, Snapshot
 
 # Long ones, so that any number has room in their place; each stands for what differs.
@@ -89,12 +89,12 @@ class Template:
     def __init__(self, data: bytes) -> None:
         message = codec.decode(data)
         assert isinstance(message, Snapshot)
-        body = plain.to_plain(message.graph)
+        body = graph_codec.to_plain(message.graph)
         gain = next(_gains(body))
         matrix = gain["matrix"].copy()
         matrix[0, 0] = _GAIN
         gain["matrix"] = matrix
-        graph = plain.from_plain(body)
+        graph = graph_codec.from_plain(body)
         rest = codec.encode(replace(message, seq=_SEQ, call=_CALL, graph=graph))
         self._pieces = []
         for mark in (struct.pack(">Q", _SEQ), struct.pack(">Q", _CALL), struct.pack("<d", _GAIN)):

@@ -13,7 +13,7 @@ import select
 import sys
 from pathlib import Path
 
-from faustwire_bridge.libfaust import CompileError, compile_program
+from faustwire_bridge.children.libfaust import CompileError, compile_program
 
 
 def main(path: Path) -> None:

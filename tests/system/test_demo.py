@@ -16,7 +16,7 @@ for _needed in ("cyfaust", "flamo", "matplotlib", "rich", "watchdog"):
 import soundfile  # type: ignore[import-untyped]  # noqa: E402
 from matplotlib import image  # noqa: E402
 
-from faustwire_bridge.libfaust import compile_program  # noqa: E402
+from faustwire_bridge.children.libfaust import compile_program  # noqa: E402
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ROOMS = ("hall", "chamber")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bridges import Plugin, served
-from faustwire.keys import KeyRing
+from faustwire.key_ring import KeyRing
 from faustwire_bridge.cli import main
 from peers import peer
 

@@ -18,7 +18,7 @@ from graph_response import relative_db
 
 pytest.importorskip("cyfaust")
 
-from faustwire_bridge.libfaust import compile_program
+from faustwire_bridge.children.libfaust import compile_program
 
 torch.set_num_threads(1)
 

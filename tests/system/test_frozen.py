@@ -8,7 +8,7 @@ import pytest
 
 from faustwire.codec import VERSION
 from faustwire.messages import Reason
-from faustwire_bridge.offline import decide_again
+from faustwire_bridge.recordings.offline import decide_again
 
 FROZEN = sorted((Path(__file__).parents[1] / "recordings").glob("*/*.mcap"))
 # Reasons that the bridge never gives.

@@ -13,7 +13,7 @@ import pytest
 
 from bridges import Plugin, alive, eventually, served
 from faustwire.messages import Reason
-from faustwire_bridge.libfaust import compile_program
+from faustwire_bridge.children.libfaust import compile_program
 from faustwire_publisher import HotReload
 from models import Knob
 from notices import recorded_warnings

@@ -19,7 +19,7 @@ import zmq
 
 from bridges import Plugin, ServedBridge, eventually, served
 from faustwire import codec
-from faustwire.keys import KeyRing
+from faustwire.key_ring import KeyRing
 from faustwire.messages import Hello, Ping, Reason
 from faustwire_publisher import HotReload, client
 from hosts import Host, Network, two_hosts

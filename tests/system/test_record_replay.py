@@ -19,7 +19,7 @@ from bridges import DEADLINE, Plugin
 from faustwire import codec
 from faustwire.messages import Event
 from faustwire.recording import Recording
-from faustwire_bridge.offline import decide_again
+from faustwire_bridge.recordings.offline import decide_again
 from scripted_run import perform, recorded
 
 

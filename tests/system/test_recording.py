@@ -16,8 +16,9 @@ from bridges import Plugin, eventually, served
 from faustwire import codec, recording
 from faustwire.messages import Choice, Event, Follow, Hello, Reason, Snapshot, Steered, Verdict
 from faustwire.recording import layout, part, writer
-from faustwire_bridge import exchange, journal
-from faustwire_bridge.offline import decide_again
+from faustwire_bridge.core import events
+from faustwire_bridge.recordings import journal
+from faustwire_bridge.recordings.offline import decide_again
 from faustwire_publisher import HotReload
 from models import Knob
 from mutations import Mutations
@@ -52,7 +53,7 @@ def verdicts(items: list[recording.Item], worker: str) -> list[Verdict]:
     return [message for message in messages if isinstance(message, Verdict)]
 
 
-def events(items: list[recording.Item]) -> list[Event]:
+def recorded_events(items: list[recording.Item]) -> list[Event]:
     messages = [codec.decode(item.data) for item in items if item.topic == "event"]
     return [message for message in messages if isinstance(message, Event)]
 
@@ -81,7 +82,7 @@ def test_every_call_of_every_worker_is_recorded_with_its_verdict(
         hello = recording.hello(found.metadata)
         assert hello is not None
         assert codec.decode(items[0].data) == hello or worker == "bob"
-    kinds = Counter(event.kind for event in events(items))
+    kinds = Counter(event.kind for event in recorded_events(items))
     assert kinds["joined"] == kinds["left"] == 2
     published = sum(run.reasons.count(Reason.PUBLISHED) for run in runs)
     assert kinds["published"] == published > 0
@@ -213,7 +214,7 @@ def test_the_page_on_recordings_names_all_that_is_in_one(
     names = {*read.metadata, "crc32"} | {name for item in read for name in item.metadata}
     names |= {"user", "rights", *recording.channels.TOPICS}
     for name, event in journal._TYPES.items():
-        kept = () if event is exchange.Judged else fields(event)
+        kept = () if event is events.Judged else fields(event)
         names |= {name, *(field.name for field in kept)}
     assert {name for name in names if f"`{name}`" not in page} == set()
     for option in ("--record", "--record-published", "--record-size", "--record-age"):

@@ -19,8 +19,8 @@ from bridges import Plugin, eventually
 from core_by_hand import Bridge
 from faustwire import codec
 from faustwire.messages import Hello, Snapshot, Source, Verdict
-from faustwire_bridge import exchange
-from faustwire_bridge.server import Settings, serve
+from faustwire_bridge.core import events
+from faustwire_bridge.service.server import Settings, serve
 from faustwire_publisher import HotReload
 from faustwire_publisher.lowering import lower
 from models import Knob
@@ -76,7 +76,7 @@ class ByHand:
         self.send(Hello("anna", "1", every=every, min_interval=min_interval))
 
     def send(self, message: Hello | Snapshot | Source) -> Any:
-        arrived = exchange.Arrived(b"anna", codec.decode(codec.encode(message)))
+        arrived = events.Arrived(b"anna", codec.decode(codec.encode(message)))
         self.bridge.now = self.clock.now
         [send] = self.bridge.take(arrived)
         return codec.decode(codec.encode(send.message))
@@ -121,7 +121,7 @@ def test_the_rules_agree_with_adacs_on_a_clock_moved_by_hand(
 
 SPAWN = multiprocessing.get_context("forkserver")
 # A bridge of its own for each of 200 scripts, without importing numpy 200 times.
-SPAWN.set_forkserver_preload(["faustwire_bridge.server", "faustwire_bridge.codegen"])
+SPAWN.set_forkserver_preload(["faustwire_bridge.service.server", "faustwire_bridge.codegen"])
 
 
 @contextmanager

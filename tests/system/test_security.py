@@ -22,7 +22,7 @@ import zmq
 from bridges import Plugin, ServedBridge, eventually, served
 from faustwire import codec
 from faustwire.errors import MessageError
-from faustwire.keys import RIGHTS, KeyRing, secure
+from faustwire.key_ring import RIGHTS, KeyRing, secure
 from faustwire.messages import (
     Choice,
     Follow,
@@ -38,8 +38,9 @@ from faustwire.messages import (
     Welcome,
 )
 from faustwire.rendezvous import events_endpoint
-from faustwire_bridge import doors, sessions, waiting
 from faustwire_bridge.cli import main
+from faustwire_bridge.core import sessions, waiting
+from faustwire_bridge.service import listeners
 from faustwire_publisher import HotReload
 from faustwire_publisher.errors import ArgumentError
 from graphs import gain
@@ -208,8 +209,10 @@ def test_the_page_has_the_case(case: str) -> None:
 def test_the_page_states_the_bounds_that_hold() -> None:
     rows = dict(re.findall(r"^\| \**([^|]+?)\** \| ([^|]+?) \|", DOCS, re.MULTILINE))
     assert rows["a frame"].startswith(f"{codec.MAX_BYTES // 2**20} MiB")
-    assert rows["messages of a peer that wait to be read"][0] == str(doors.RECEIVE_HIGH_WATER_MARK)
-    assert rows["all peers together"].startswith(f"{doors.MAX_HELD_BYTES // 2**30} GiB")
+    assert rows["messages of a peer that wait to be read"][0] == str(
+        listeners.RECEIVE_HIGH_WATER_MARK
+    )
+    assert rows["all peers together"].startswith(f"{listeners.MAX_HELD_BYTES // 2**30} GiB")
     assert rows["what the bridge remembers of workers"] == (
         f"{sessions.MAX_HELD_BYTES // 2**20} MiB of newest snapshots, "
         f"{waiting.MAX_WAITING_BYTES // 2**20} MiB of waiting ones, "

@@ -7,7 +7,7 @@ import torch
 
 import flamo_truth
 from bridges import Plugin
-from faustwire_bridge.libfaust import compile_program
+from faustwire_bridge.children.libfaust import compile_program
 from faustwire_publisher import HotReload
 from flamo_models import make, shell
 from graph_response import relative_db

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faustwire import codec, messages, plain
+from faustwire import codec, graph_codec, messages
 from faustwire.controls import sliders
 from faustwire.errors import MessageError
 from faustwire.messages import Due, Hello, Message, Reason, Snapshot, Source, Verdict, Welcome
@@ -113,7 +113,9 @@ def same(one: Message, other: Message) -> None:
     for field in fields(one):
         a, b = getattr(one, field.name), getattr(other, field.name)
         if field.name == "graph":
-            one_by_one = zip(arrays(plain.to_plain(a)), arrays(plain.to_plain(b)), strict=True)
+            one_by_one = zip(
+                arrays(graph_codec.to_plain(a)), arrays(graph_codec.to_plain(b)), strict=True
+            )
             for x, y in one_by_one:
                 # The example's orthogonal matrix comes from LAPACK, whose last digit is the
                 # machine's; the fixture came from another one.

@@ -1,1 +1,85 @@
-"""What crosses between a training process and the audio machine: graphs, messages, their bytes."""
+"""Hear a FLAMO model while it trains: the front door, and what crosses between the machines.
+
+The names below are imported when they are first used (PEP 562), so that ``import faustwire`` costs
+milliseconds and the audio machine needs neither torch nor flamo::
+
+    from faustwire import HotReload
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from faustwire_bridge import json_to_faust
+    from faustwire_publisher import HotReload, Replay, flamo_to_json, lowers
+
+__all__ = [
+    "HotReload",
+    "Replay",
+    "flamo_to_faust",
+    "flamo_to_json",
+    "json_to_faust",
+    "lowers",
+]
+
+_HOMES = {
+    "HotReload": "faustwire_publisher",
+    "Replay": "faustwire_publisher",
+    "flamo_to_json": "faustwire_publisher",
+    "json_to_faust": "faustwire_bridge",
+    "lowers": "faustwire_publisher",
+}
+_EXTRA = "train"
+_IN_EXTRA = frozenset({"torch", "flamo"})
+
+
+def flamo_to_faust(
+    model: Any, fs: float, *, name: str = "FDN", controls: Mapping[str, Any] | None = None
+) -> str:
+    """Write a FLAMO model as a Faust program, in one step.
+
+    Args:
+        model: a FLAMO module (``torch.nn.Module``).
+        fs: sampling rate in Hz of the signal that the program will process.
+        name: of the program; stands in its header.
+        controls: macro controls by name ("rt60", "dry_wet", "pre_delay"): True, or a dict that
+            overrides init, min, max, step or label.
+
+    Returns:
+        The text of a ``.dsp`` file.
+
+    Raises:
+        ModelError: the model can't be expressed; names the module.
+        NonFiniteError: a parameter is NaN or infinite.
+        ControlError: the controls make no sense.
+        ModuleNotFoundError: torch or flamo is not installed.
+    """
+    faustwire = import_module(__name__)  # its other names are imported when asked for
+    config = faustwire.flamo_to_json(model, fs, name=name)
+    return str(faustwire.json_to_faust(config, controls=controls))
+
+
+if not TYPE_CHECKING:  # so that an unknown name stays an error to type checkers
+
+    def __getattr__(name):
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            return getattr(import_module(home), name)
+        except ModuleNotFoundError as problem:
+            package = (problem.name or "").partition(".")[0]
+            if package not in _IN_EXTRA:
+                raise
+            raise ModuleNotFoundError(
+                f"faustwire.{name} needs {package}, which is not installed: "
+                f"pip install 'faustwire[{_EXTRA}]'",
+                name=problem.name,
+            ) from problem
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

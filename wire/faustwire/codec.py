@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import msgpack
 import numpy as np
 
-from faustwire import controls, messages, plain, validation
+from faustwire import controls, graph_codec, messages, validation
 from faustwire.errors import FaustwireError, MessageError, shown
 from faustwire.messages import Message
 
@@ -173,7 +173,7 @@ def _plain(value: Any) -> Any:
         return _plain_fields(value)
     if isinstance(value, Mapping):
         return controls.to_plain(value) if _are_sliders(value) else dict(value)
-    return plain.to_plain(value)
+    return graph_codec.to_plain(value)
 
 
 def _are_sliders(mapping: Mapping[str, object]) -> bool:
@@ -270,7 +270,7 @@ def _metrics(value: Any) -> dict[str, float]:
 def _graph(value: Any) -> Any:
     # Making numbers of a stranger's signalling NaN warns; validation finds it.
     with np.errstate(invalid="ignore"):
-        graph = plain.from_plain(value)
+        graph = graph_codec.from_plain(value)
     validation.check(graph)
     return graph
 

@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 from faustwire.graph import Delay
+from faustwire_bridge.codegen.builder import (
+    ZERO,
+    Place,
+    ProgramBuilder,
+    Value,
+    attenuated,
+    delayed,
+    whole,
+)
 from faustwire_bridge.codegen.fractional import write_fractional
-from faustwire_bridge.codegen.sheet import ZERO, Place, Sheet, Value, attenuated, delayed, whole
 
 
-def write_delay(node: Delay, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
+def write_delay(
+    node: Delay, inputs: list[Value], builder: ProgramBuilder, place: Place
+) -> list[Value]:
     """y[i] = gains[i] · x[i] delayed, or the sum over the inputs where there is one per entry."""
     samples = node.samples.tolist()
     if node.samples.ndim == 1:
         lines = [
-            _write_line(m, value, sheet, place) for m, value in zip(samples, inputs, strict=True)
+            _write_line(m, value, builder, place) for m, value in zip(samples, inputs, strict=True)
         ]
         if node.gains is None:
             return lines
         return [
-            sheet.scaled(gain, value)
+            builder.scaled(gain, value)
             for gain, value in zip(node.gains.tolist(), lines, strict=True)
         ]
     gains = [[1.0] * len(inputs)] * len(samples) if node.gains is None else node.gains.tolist()
     return [
-        sheet.total(
+        builder.total(
             "e",
             [
-                sheet.scaled(gain, _write_line(m, value, sheet, place))
+                builder.scaled(gain, _write_line(m, value, builder, place))
                 for m, gain, value in zip(row, row_gains, inputs, strict=True)
                 if gain != 0.0
             ],
@@ -34,14 +44,14 @@ def write_delay(node: Delay, inputs: list[Value], sheet: Sheet, place: Place) ->
     ]
 
 
-def _write_line(samples: float, value: Value, sheet: Sheet, place: Place) -> Value:
+def _write_line(samples: float, value: Value, builder: ProgramBuilder, place: Place) -> Value:
     factor, operand = value
     if factor == 0.0:
         return ZERO
     steps = whole(samples)
     if steps is None:
-        operand = write_fractional(samples, operand, sheet, place)
+        operand = write_fractional(samples, operand, builder, place)
     else:
-        operand = delayed(operand, steps, sheet, in_loop=place.in_loop)
+        operand = delayed(operand, steps, builder, in_loop=place.in_loop)
     value = (factor, operand)
-    return attenuated(value, samples, sheet) if place.in_loop else value
+    return attenuated(value, samples, builder) if place.in_loop else value

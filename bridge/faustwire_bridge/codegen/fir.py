@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from faustwire.graph import FIR, Array
-from faustwire_bridge.codegen.sheet import Place, Sheet, Value, delayed
+from faustwire_bridge.codegen.builder import Place, ProgramBuilder, Value, delayed
 
 
-def write_fir(node: FIR, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
+def write_fir(node: FIR, inputs: list[Value], builder: ProgramBuilder, place: Place) -> list[Value]:
     """y[i] = taps[:, i] ∗ x[i], or the sum over the inputs where there are taps per entry."""
-    operands = [value if value[0] == 0.0 else (1.0, sheet.operand(value)) for value in inputs]
+    operands = [value if value[0] == 0.0 else (1.0, builder.operand(value)) for value in inputs]
     if node.taps.ndim == 2:
         return [
-            sheet.total("f", _tapped(node.taps[:, i], value, sheet, place))
+            builder.total("f", _tapped(node.taps[:, i], value, builder, place))
             for i, value in enumerate(operands)
         ]
     return [
-        sheet.total(
+        builder.total(
             "f",
             [
                 tap
                 for i, value in enumerate(operands)
-                for tap in _tapped(node.taps[:, o, i], value, sheet, place)
+                for tap in _tapped(node.taps[:, o, i], value, builder, place)
             ],
         )
         for o in range(node.taps.shape[1])
     ]
 
 
-def _tapped(taps: Array, value: Value, sheet: Sheet, place: Place) -> list[Value]:
+def _tapped(taps: Array, value: Value, builder: ProgramBuilder, place: Place) -> list[Value]:
     factor, operand = value
     if factor == 0.0:
         return []
     return [
-        (taps.item(steps), delayed(operand, steps, sheet, in_loop=place.in_loop))
+        (taps.item(steps), delayed(operand, steps, builder, in_loop=place.in_loop))
         for steps in taps.nonzero()[0].tolist()
     ]

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from faustwire.errors import FaustwireError
-from faustwire_bridge.codegen.sheet import ZERO, Sheet, Value
+from faustwire_bridge.codegen.builder import ZERO, ProgramBuilder, Value
 
 PLUGIN_CHANNELS = 2
 
@@ -82,7 +82,7 @@ def fit_inputs(n_in: int, choice: ChannelChoice, warnings: list[str]) -> list[in
 
 
 def fit_outputs(
-    outputs: Sequence[Value], choice: ChannelChoice, sheet: Sheet, warnings: list[str]
+    outputs: Sequence[Value], choice: ChannelChoice, builder: ProgramBuilder, warnings: list[str]
 ) -> list[Value]:
     """The program's outputs, made of the model's; arguments as for ``fit_inputs``."""
     if isinstance(choice, Channels) and choice.outputs is not None:
@@ -96,9 +96,9 @@ def fit_outputs(
         f"{len(outputs)} outputs: the plugin has 2; even ones are summed left, odd ones right, "
         "divided by the square root of how many"
     )
-    sheet.comment("fitted to the plugin's two outputs")
+    builder.comment("fitted to the plugin's two outputs")
     sides = [outputs[0::2], outputs[1::2]]
     return [
-        sheet.scaled(1 / math.sqrt(len(side)), sheet.total("g", side)) if side else ZERO
+        builder.scaled(1 / math.sqrt(len(side)), builder.total("g", side)) if side else ZERO
         for side in sides
     ]

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faustwire_bridge.codegen.sheet import Place, Sheet, balanced, delayed
+from faustwire_bridge.codegen.builder import Place, ProgramBuilder, balanced, delayed
 
 _TAPS = 24
 # A longer history lets the interpolator sit around the point it interpolates.
@@ -39,26 +39,26 @@ _GRID = (np.arange(48) + 0.5) * np.pi / 48
 _GRID_WEIGHTS = np.where(0.55 * np.pi > _GRID, 1.0, 1e-7)
 
 
-def write_fractional(samples: float, operand: str, sheet: Sheet, place: Place) -> str:
+def write_fractional(samples: float, operand: str, builder: ProgramBuilder, place: Place) -> str:
     """An operand some samples ago, not a whole number of them."""
     if place.in_loop:
-        return _write_allpass(samples, operand, sheet)
+        return _write_allpass(samples, operand, builder)
     first, taps = interpolator(samples)
-    terms = [f"{tap!r}*{delayed(operand, first + k, sheet)}" for k, tap in enumerate(taps)]
-    return sheet.define("q", balanced(terms))
+    terms = [f"{tap!r}*{delayed(operand, first + k, builder)}" for k, tap in enumerate(taps)]
+    return builder.define("q", balanced(terms))
 
 
-def _write_allpass(samples: float, operand: str, sheet: Sheet) -> str:
+def _write_allpass(samples: float, operand: str, builder: ProgramBuilder) -> str:
     """Solve y = x@(M+N) + Σ a_k (x@(M+N−k) − y@k), with x and y read from loop variables."""
     steps, coefficients = allpass(samples)
     order = len(coefficients)
-    name = sheet.name("q")
-    past = sheet.previous(name)
-    terms = [delayed(operand, steps + order, sheet, in_loop=True)]
+    name = builder.name("q")
+    past = builder.previous(name)
+    terms = [delayed(operand, steps + order, builder, in_loop=True)]
     for k, coefficient in enumerate(coefficients, start=1):
-        source = delayed(operand, steps + order - k, sheet, in_loop=True)
+        source = delayed(operand, steps + order - k, builder, in_loop=True)
         terms.append(f"{coefficient!r}*({source}-{past}{f'@{k - 1}' if k > 1 else ''})")
-    sheet.definitions.append(f"{name} = {balanced(terms)};")
+    builder.definitions.append(f"{name} = {balanced(terms)};")
     return name
 
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from faustwire.graph import Array, DiagonalGain, Gain, Householder
-from faustwire_bridge.codegen.sheet import Place, Sheet, Value, balanced
-from faustwire_bridge.codegen.structure import (
+from faustwire_bridge.codegen.builder import Place, ProgramBuilder, Value, balanced
+from faustwire_bridge.codegen.matrix_structure import (
     Kronecker,
     RankOne,
     SharedSums,
@@ -24,41 +24,48 @@ _OPAQUE = "attach(%s,0)"
 
 
 def write_diagonal_gain(
-    node: DiagonalGain, inputs: list[Value], sheet: Sheet, place: Place
+    node: DiagonalGain, inputs: list[Value], builder: ProgramBuilder, place: Place
 ) -> list[Value]:
     """y[i] = gains[i] · x[i]."""
     del place
     return [
-        sheet.scaled(gain, value) for gain, value in zip(node.gains.tolist(), inputs, strict=True)
+        builder.scaled(gain, value) for gain, value in zip(node.gains.tolist(), inputs, strict=True)
     ]
 
 
-def write_gain(node: Gain, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
+def write_gain(
+    node: Gain, inputs: list[Value], builder: ProgramBuilder, place: Place
+) -> list[Value]:
     """Multiply by a matrix."""
     # A cheap form lets every output depend on every input, needed or not.
-    return write_matrix(node.matrix, inputs, sheet, structured=not place.exact)
+    return write_matrix(node.matrix, inputs, builder, structured=not place.exact)
 
 
 def write_householder(
-    node: Householder, inputs: list[Value], sheet: Sheet, place: Place
+    node: Householder, inputs: list[Value], builder: ProgramBuilder, place: Place
 ) -> list[Value]:
     """Reflect, x − v(v·x) with v = √2·u: N + N multiplications instead of N²."""
     if place.exact or np.count_nonzero(node.vector) < 3:
         matrix = np.eye(len(node.vector)) - 2.0 * np.outer(node.vector, node.vector)
-        return write_matrix(matrix, inputs, sheet, structured=False)
+        return write_matrix(matrix, inputs, builder, structured=False)
     scaled = math.sqrt(2) * node.vector
-    return _write_rank_one(RankOne(np.ones(len(scaled)), -scaled, scaled), inputs, sheet)
+    return _write_rank_one(RankOne(np.ones(len(scaled)), -scaled, scaled), inputs, builder)
 
 
 def write_matrix(
-    matrix: Array, inputs: list[Value], sheet: Sheet, *, structured: bool, form: str = "%s"
+    matrix: Array,
+    inputs: list[Value],
+    builder: ProgramBuilder,
+    *,
+    structured: bool,
+    form: str = "%s",
 ) -> list[Value]:
     """Multiply by a matrix.
 
     Args:
         matrix: [n_out, n_in].
         inputs: [n_in].
-        sheet: gets the definitions.
+        builder: gets the definitions.
         structured: whether products of cheap matrices may stand for this one.
         form: of the sums that are the outputs.
 
@@ -67,11 +74,11 @@ def write_matrix(
     """
     if structured and len(inputs) > 3:
         if split := kronecker(matrix):
-            return _write_kronecker(split, inputs, sheet, form)
+            return _write_kronecker(split, inputs, builder, form)
         if sum_of := rank_one(matrix):
-            return _write_rank_one(sum_of, inputs, sheet, form)
+            return _write_rank_one(sum_of, inputs, builder, form)
         if shared := shared_sums(matrix):
-            return _write_shared(shared, float(abs(matrix).max()), inputs, sheet, form)
+            return _write_shared(shared, float(abs(matrix).max()), inputs, builder, form)
     factors = [factor for factor, _ in inputs]
     magnitudes = abs(matrix)
     if (
@@ -79,65 +86,70 @@ def write_matrix(
         or magnitudes.min() == 0.0
         or (magnitudes == magnitudes[0, 0]).any(axis=1).all()
     ):
-        return _write_rows(matrix, inputs, sheet, form)
+        return _write_rows(matrix, inputs, builder, form)
     if not all(factors) or not np.isfinite(matrix * factors).all():
-        return _write_rows(matrix, inputs, sheet, form)
+        return _write_rows(matrix, inputs, builder, form)
     if any(factor != 1.0 for factor in factors):
         matrix = matrix * factors
     row_form = form % balanced([f"%r*{operand}" for _, operand in inputs])
-    return [(1.0, sheet.define("m", row_form % tuple(row))) for row in matrix.tolist()]
+    return [(1.0, builder.define("m", row_form % tuple(row))) for row in matrix.tolist()]
 
 
-def _write_rows(matrix: Array, inputs: list[Value], sheet: Sheet, form: str) -> list[Value]:
+def _write_rows(
+    matrix: Array, inputs: list[Value], builder: ProgramBuilder, form: str
+) -> list[Value]:
     """Row by row, without zeros; equal rows once."""
     written: dict[tuple[float, ...], Value] = {}
     rows = [tuple(row) for row in matrix.tolist()]
     for row in rows:
         if row not in written:
             pairs = zip(row, inputs, strict=True)
-            terms = [sheet.scaled(gain, value) for gain, value in pairs if gain != 0.0]
-            written[row] = sheet.total("m", terms, form)
+            terms = [builder.scaled(gain, value) for gain, value in pairs if gain != 0.0]
+            written[row] = builder.total("m", terms, form)
     return [written[row] for row in rows]
 
 
-def _write_kronecker(split: Kronecker, inputs: list[Value], sheet: Sheet, form: str) -> list[Value]:
+def _write_kronecker(
+    split: Kronecker, inputs: list[Value], builder: ProgramBuilder, form: str
+) -> list[Value]:
     half = len(split.inner)
     blocks = [
-        write_matrix(split.inner, half_of_them, sheet, structured=True, form=_OPAQUE)
+        write_matrix(split.inner, half_of_them, builder, structured=True, form=_OPAQUE)
         for half_of_them in (inputs[:half], inputs[half:])
     ]
     return [
-        sheet.total("m", (sheet.scaled(g, value), sheet.scaled(h, other)), form)
+        builder.total("m", (builder.scaled(g, value), builder.scaled(h, other)), form)
         for g, h in split.outer.tolist()
         for value, other in zip(*blocks, strict=True)
     ]
 
 
 def _write_shared(
-    shared: SharedSums, magnitude: float, inputs: list[Value], sheet: Sheet, form: str
+    shared: SharedSums, magnitude: float, inputs: list[Value], builder: ProgramBuilder, form: str
 ) -> list[Value]:
     operands = list(inputs)
     for first, second, sign in shared.pairs:
-        pair = (operands[first], sheet.scaled(sign, operands[second]))
-        operands.append(sheet.total("m", pair, _OPAQUE))
+        pair = (operands[first], builder.scaled(sign, operands[second]))
+        operands.append(builder.total("m", pair, _OPAQUE))
     return [
-        sheet.scaled(
-            magnitude, sheet.total("m", [sheet.scaled(sign, operands[c]) for c, sign in row], form)
+        builder.scaled(
+            magnitude,
+            builder.total("m", [builder.scaled(sign, operands[c]) for c, sign in row], form),
         )
         for row in shared.rows
     ]
 
 
 def _write_rank_one(
-    parts: RankOne, inputs: list[Value], sheet: Sheet, form: str = "%s"
+    parts: RankOne, inputs: list[Value], builder: ProgramBuilder, form: str = "%s"
 ) -> list[Value]:
     row, column, diagonal = (
         values.tolist() for values in (parts.row, parts.column, parts.diagonal)
     )
-    projected = sheet.total(
-        "p", [sheet.scaled(gain, value) for gain, value in zip(row, inputs, strict=True)]
+    projected = builder.total(
+        "p", [builder.scaled(gain, value) for gain, value in zip(row, inputs, strict=True)]
     )
     return [
-        sheet.total("h", (sheet.scaled(own, value), sheet.scaled(gain, projected)), form)
+        builder.total("h", (builder.scaled(own, value), builder.scaled(gain, projected)), form)
         for own, gain, value in zip(diagonal, column, inputs, strict=True)
     ]

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 
 from faustwire.controls import ControlError, Slider
-from faustwire_bridge.codegen.sheet import ZERO, Sheet, Value, term
+from faustwire_bridge.codegen.builder import ZERO, ProgramBuilder, Value, term
 
 # libfaust makes an address of a label by replacing these with an underscore.
 _REPLACED = re.compile(r"[\s#*,/\\?\[\]{}()]")
@@ -70,23 +70,23 @@ class Knobs:
         """Whether loops are to be attenuated."""
         return "rt60" in self._sliders
 
-    def delay_input(self, inputs: list[Value], sheet: Sheet) -> list[Value]:
+    def delay_input(self, inputs: list[Value], builder: ProgramBuilder) -> list[Value]:
         """The inputs of the wet path."""
         if "pre_delay" not in self._sliders:
             return inputs
         self._used.add("pre_delay")
-        sheet.comment("pre-delay")
+        builder.comment("pre-delay")
         return [
-            (factor, sheet.define("i", f"{operand}@pre_delay")) if factor else ZERO
+            (factor, builder.define("i", f"{operand}@pre_delay")) if factor else ZERO
             for factor, operand in inputs
         ]
 
-    def mix(self, wet: list[Value], n_in: int, sheet: Sheet) -> list[Value]:
+    def mix(self, wet: list[Value], n_in: int, builder: ProgramBuilder) -> list[Value]:
         """The outputs, faded towards the inputs."""
         if "dry_wet" not in self._sliders:
             return wet
         self._used.add("dry_wet")
-        sheet.comment("dry/wet")
+        builder.comment("dry/wet")
         dry = _dry(len(wet), n_in)
         if None in dry:
             self.warnings.append(
@@ -95,7 +95,9 @@ class Knobs:
         return [
             (
                 1.0,
-                sheet.define("o", f"wet*{_operand(value)}" + (f"+dry*{source}" if source else "")),
+                builder.define(
+                    "o", f"wet*{_operand(value)}" + (f"+dry*{source}" if source else "")
+                ),
             )
             for value, source in zip(wet, dry, strict=True)
         ]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from faustwire.controls import Slider
 from faustwire.graph import Node, Parallel, Recursion, Series, channels
+from faustwire_bridge.codegen.builder import ZERO, Place, ProgramBuilder, Value, term
 from faustwire_bridge.codegen.fitting import ChannelChoice, Channels, fit_inputs, fit_outputs
 from faustwire_bridge.codegen.knobs import Knobs
 from faustwire_bridge.codegen.names import printable
-from faustwire_bridge.codegen.sheet import ZERO, Place, Sheet, Value, term
 from faustwire_bridge.codegen.wiring import write_node
 
 # libfaust finds the range of every signal in a loop by going round it until no range grows, which
@@ -76,7 +76,7 @@ class _Composition:
         self._graph, self._fs, self._name = graph, fs, name
         self._knobs, self._choice = knobs, choice
         self._model_channels = channels(graph)
-        self._sheet = Sheet(knobs.attenuation if knobs.has_rt60 else None)
+        self._sheet = ProgramBuilder(knobs.attenuation if knobs.has_rt60 else None)
         self._warnings: list[str] = []
 
     def program(self) -> Program:

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeGuard
 
 from faustwire.graph import SOS, Delay
-from faustwire_bridge.codegen.sheet import (
+from faustwire_bridge.codegen.builder import (
     ZERO,
     Place,
-    Sheet,
+    ProgramBuilder,
     Value,
     attenuated,
     balanced,
@@ -40,27 +40,29 @@ class _Section(NamedTuple):
     a2: float
 
 
-def write_sections(node: SOS, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
+def write_sections(
+    node: SOS, inputs: list[Value], builder: ProgramBuilder, place: Place
+) -> list[Value]:
     """Cascades of sections: one per channel, or one per entry and their sum over the inputs."""
     del place
     # Now [n, 6, sections] or [n_in, n_out, 6, sections].
     cascades = node.sections.T.tolist()
     if node.sections.ndim == 3:
         return [
-            _write_cascade(_sections(cascade), value, sheet)
+            _write_cascade(_sections(cascade), value, builder)
             for cascade, value in zip(cascades, inputs, strict=True)
         ]
     return [
-        sheet.total(
+        builder.total(
             "c",
-            [_write_cascade(_sections(cascades[i][o]), v, sheet) for i, v in enumerate(inputs)],
+            [_write_cascade(_sections(cascades[i][o]), v, builder) for i, v in enumerate(inputs)],
         )
         for o in range(node.sections.shape[2])
     ]
 
 
 def write_delayed_sections(
-    lines: Delay, sections: SOS, inputs: list[Value], sheet: Sheet
+    lines: Delay, sections: SOS, inputs: list[Value], builder: ProgramBuilder
 ) -> list[Value]:
     """Delay lines in a loop, each followed by its cascade.
 
@@ -71,7 +73,7 @@ def write_delayed_sections(
         lines: whole delays of at least one sample, per channel.
         sections: per channel.
         inputs: [n].
-        sheet: gets the definitions and loop variables.
+        builder: gets the definitions and loop variables.
 
     Returns:
         [n].
@@ -80,7 +82,7 @@ def write_delayed_sections(
     gains = [1.0] * len(samples) if lines.gains is None else lines.gains.tolist()
     cascades = sections.sections.T.tolist()
     return [
-        _write_line(m, cascade, sheet.scaled(gain, value), sheet)
+        _write_line(m, cascade, builder.scaled(gain, value), builder)
         for m, gain, cascade, value in zip(samples, gains, cascades, inputs, strict=True)
     ]
 
@@ -95,7 +97,7 @@ def is_delay_line(node: object) -> TypeGuard[Delay]:
 
 
 def _write_line(
-    samples: float, coefficients: list[list[float]], value: Value, sheet: Sheet
+    samples: float, coefficients: list[list[float]], value: Value, builder: ProgramBuilder
 ) -> Value:
     factor, operand = value
     steps = whole(samples)
@@ -103,11 +105,11 @@ def _write_line(
     if factor == 0.0 or not steps:
         return ZERO
     if _form(first) is _write_direct_form:
-        value = sheet.scaled(factor, _write_direct_form(first, operand, sheet, steps))
+        value = builder.scaled(factor, _write_direct_form(first, operand, builder, steps))
     else:
         rest = [first, *rest]
-        value = (factor, delayed(operand, steps, sheet, in_loop=True))
-    return _write_cascade(rest, attenuated(value, samples, sheet), sheet)
+        value = (factor, delayed(operand, steps, builder, in_loop=True))
+    return _write_cascade(rest, attenuated(value, samples, builder), builder)
 
 
 def _sections(coefficients: list[list[float]]) -> list[_Section]:
@@ -117,15 +119,15 @@ def _sections(coefficients: list[list[float]]) -> list[_Section]:
     ]
 
 
-def _write_cascade(sections: list[_Section], value: Value, sheet: Sheet) -> Value:
+def _write_cascade(sections: list[_Section], value: Value, builder: ProgramBuilder) -> Value:
     for section in sections:
         if value[0] == 0.0:
             return ZERO
-        value = sheet.scaled(value[0], _form(section)(section, value[1], sheet))
+        value = builder.scaled(value[0], _form(section)(section, value[1], builder))
     return value
 
 
-def _form(section: _Section) -> Callable[[_Section, str, Sheet], Value]:
+def _form(section: _Section) -> Callable[[_Section, str, ProgramBuilder], Value]:
     if _suits_direct_form(section):
         return _write_direct_form
     return _write_state_variables if section.b2 or section.a2 else _write_first_order
@@ -143,23 +145,25 @@ def _suits_direct_form(section: _Section) -> bool:
     return lowest > _DIRECT_FORM_ABOVE
 
 
-def _write_direct_form(section: _Section, operand: str, sheet: Sheet, steps: int = 0) -> Value:
+def _write_direct_form(
+    section: _Section, operand: str, builder: ProgramBuilder, steps: int = 0
+) -> Value:
     """Direct form II: one loop variable a section; with steps, its output so much later."""
     b0, b1, b2, a1, a2 = section
     if not (b0 or b1 or b2):
         return ZERO
-    state, previous = sheet.name("w"), sheet.name("z")
+    state, previous = builder.name("w"), builder.name("z")
     terms = [(1.0, operand), (-a1, previous), (-a2, f"{previous}@1")]
-    sheet.definitions.append(f"{state} = {balanced([term(v) for v in terms if v[0]])};")
-    sheet.equations.append((previous, state))
+    builder.definitions.append(f"{state} = {balanced([term(v) for v in terms if v[0]])};")
+    builder.equations.append((previous, state))
     if not steps:
         taps = [(b0, state), (b1, previous), (b2, f"{previous}@1")]
-        return _weighted(taps, sheet)
+        return _weighted(taps, builder)
     taps = [(b0, previous), (b1, f"{previous}@1"), (b2, f"{previous}@2")]
-    return _weighted(taps, sheet, steps - 1)
+    return _weighted(taps, builder, steps - 1)
 
 
-def _write_state_variables(section: _Section, operand: str, sheet: Sheet) -> Value:
+def _write_state_variables(section: _Section, operand: str, builder: ProgramBuilder) -> Value:
     """Trapezoidal state variables: bandpass s1 and lowpass s2, each moved by small steps.
 
     With p = 1 + a1 + a2, m = 1 − a1 + a2: g = √(p/m), k = 2(1 − a2)/√(pm), as in A. Simper,
@@ -180,36 +184,36 @@ def _write_state_variables(section: _Section, operand: str, sheet: Sheet) -> Val
     highpass = (b0 - b1 + b2) / at_nyquist
     lowpass = (b0 + b1 + b2) / at_dc - highpass
     bandpass = (2 * (b0 - b2) / root - k * highpass + g * lowpass) / 2
-    s1, s2, moved = sheet.name("z"), sheet.name("z"), sheet.name("w")
-    sheet.definitions.append(f"{moved} = {s1}+{beta!r}*(({operand}-{s2})-{g + k!r}*{s1});")
+    s1, s2, moved = builder.name("z"), builder.name("z"), builder.name("w")
+    builder.definitions.append(f"{moved} = {s1}+{beta!r}*(({operand}-{s2})-{g + k!r}*{s1});")
     next_s2 = f"{s2}+{g!r}*({s1}+{moved})"
     if mirrored:
-        sheet.equations += [(s1, f"-1.0*{moved}"), (s2, f"-1.0*({next_s2})")]
+        builder.equations += [(s1, f"-1.0*{moved}"), (s2, f"-1.0*({next_s2})")]
     else:
-        sheet.equations += [(s1, moved), (s2, next_s2)]
+        builder.equations += [(s1, moved), (s2, next_s2)]
     weights = [
         (b0, operand),
         (2 * bandpass / (1 + g * (g + k)), s1),
         (lowpass - bandpass * beta, s2),
     ]
-    return _weighted(weights, sheet)
+    return _weighted(weights, builder)
 
 
-def _write_first_order(section: _Section, operand: str, sheet: Sheet) -> Value:
+def _write_first_order(section: _Section, operand: str, builder: ProgramBuilder) -> Value:
     """A lowpass s += p(x − s) with p = 1 + a1 = 1 − pole, and y = b0·x + c·s; mirrored as above."""
     b0, b1, _, a1, _ = section
     sign = -1.0 if a1 > 0 else 1.0
     step = 1 - abs(a1)
-    s = sheet.name("z")
+    s = builder.name("z")
     moved = f"{s}+{step!r}*({operand}-{s})"
-    sheet.equations.append((s, f"-1.0*({moved})" if sign < 0 else moved))
-    return _weighted([(b0, operand), (sign * (b1 - b0 * a1) / step, s)], sheet)
+    builder.equations.append((s, f"-1.0*({moved})" if sign < 0 else moved))
+    return _weighted([(b0, operand), (sign * (b1 - b0 * a1) / step, s)], builder)
 
 
-def _weighted(weights: list[Value], sheet: Sheet, steps: int = 0) -> Value:
+def _weighted(weights: list[Value], builder: ProgramBuilder, steps: int = 0) -> Value:
     """A sum, some steps ago, whose largest weight waits as a factor for whatever comes next."""
     largest = max((weight for weight, _ in weights), key=abs)
     if largest == 0.0:
         return ZERO
     terms = [(weight / largest, operand) for weight, operand in weights]
-    return sheet.scaled(largest, sheet.total("b", terms, f"(%s)@{steps}" if steps else "%s"))
+    return builder.scaled(largest, builder.total("b", terms, f"(%s)@{steps}" if steps else "%s"))

@@ -1,4 +1,4 @@
-"""From a graph to scalar signals on a sheet: containers here, leaves each in a function."""
+"""From a graph to scalar signals on a builder: containers here, leaves each in a function."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from faustwire.graph import (
     Series,
     channels,
 )
+from faustwire_bridge.codegen.builder import Place, ProgramBuilder, Value, term
 from faustwire_bridge.codegen.delays import write_delay
 from faustwire_bridge.codegen.fir import write_fir
 from faustwire_bridge.codegen.gains import write_diagonal_gain, write_gain, write_householder
@@ -29,9 +30,8 @@ from faustwire_bridge.codegen.sections import (
     write_delayed_sections,
     write_sections,
 )
-from faustwire_bridge.codegen.sheet import Place, Sheet, Value, term
 
-LeafWriter = Callable[[Any, list[Value], Sheet, Place], list[Value]]
+LeafWriter = Callable[[Any, list[Value], ProgramBuilder, Place], list[Value]]
 
 _LEAF_WRITERS: dict[type[Leaf], LeafWriter] = {
     Gain: write_gain,
@@ -43,13 +43,15 @@ _LEAF_WRITERS: dict[type[Leaf], LeafWriter] = {
 }
 
 
-def write_node(node: Node, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
+def write_node(
+    node: Node, inputs: list[Value], builder: ProgramBuilder, place: Place
+) -> list[Value]:
     """Write what a node does to some signals.
 
     Args:
         node: of a valid graph.
         inputs: [n_in], its input signals.
-        sheet: gets the definitions and loop variables.
+        builder: gets the definitions and loop variables.
         place: where the node stands.
 
     Returns:
@@ -57,22 +59,24 @@ def write_node(node: Node, inputs: list[Value], sheet: Sheet, place: Place) -> l
     """
     match node:
         case Series():
-            return _write_series(node, inputs, sheet, place)
+            return _write_series(node, inputs, builder, place)
         case Parallel():
-            return _write_parallel(node, inputs, sheet, place)
+            return _write_parallel(node, inputs, builder, place)
         case Recursion():
-            return _write_recursion(node, inputs, sheet, place)
+            return _write_recursion(node, inputs, builder, place)
         case _:
-            _title(node, sheet, place)
-            return _LEAF_WRITERS[type(node)](node, inputs, sheet, place)
+            _title(node, builder, place)
+            return _LEAF_WRITERS[type(node)](node, inputs, builder, place)
 
 
-def _title(leaf: Node, sheet: Sheet, place: Place) -> None:
+def _title(leaf: Node, builder: ProgramBuilder, place: Place) -> None:
     n_in, n_out = channels(leaf)
-    sheet.comment(f"{printable(place.path)}: {leaf.type}, {n_in} in, {n_out} out")
+    builder.comment(f"{printable(place.path)}: {leaf.type}, {n_in} in, {n_out} out")
 
 
-def _write_series(node: Series, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
+def _write_series(
+    node: Series, inputs: list[Value], builder: ProgramBuilder, place: Place
+) -> list[Value]:
     signals = inputs
     nodes = list(node.nodes)
     while nodes:
@@ -80,10 +84,10 @@ def _write_series(node: Series, inputs: list[Value], sheet: Sheet, place: Place)
         after = nodes[0] if nodes else None
         if place.in_loop and is_delay_line(child) and _is_per_channel(after):
             for leaf in (child, nodes.pop(0)):
-                _title(leaf, sheet, place.below(leaf))
-            signals = write_delayed_sections(child, after, signals, sheet)
+                _title(leaf, builder, place.below(leaf))
+            signals = write_delayed_sections(child, after, signals, builder)
         else:
-            signals = write_node(child, signals, sheet, place.below(child))
+            signals = write_node(child, signals, builder, place.below(child))
     return signals
 
 
@@ -91,28 +95,30 @@ def _is_per_channel(node: Node | None) -> TypeGuard[SOS]:
     return isinstance(node, SOS) and node.sections.ndim == 3
 
 
-def _write_parallel(node: Parallel, inputs: list[Value], sheet: Sheet, place: Place) -> list[Value]:
-    branches = [write_node(child, inputs, sheet, place.below(child)) for child in node.nodes]
+def _write_parallel(
+    node: Parallel, inputs: list[Value], builder: ProgramBuilder, place: Place
+) -> list[Value]:
+    branches = [write_node(child, inputs, builder, place.below(child)) for child in node.nodes]
     if node.join == "concatenate":
         return [signal for branch in branches for signal in branch]
-    sheet.comment(f"{printable(place.path)}: sum of {len(branches)} branches")
-    return [sheet.total("s", signals) for signals in zip(*branches, strict=True)]
+    builder.comment(f"{printable(place.path)}: sum of {len(branches)} branches")
+    return [builder.total("s", signals) for signals in zip(*branches, strict=True)]
 
 
 def _write_recursion(
-    node: Recursion, inputs: list[Value], sheet: Sheet, place: Place
+    node: Recursion, inputs: list[Value], builder: ProgramBuilder, place: Place
 ) -> list[Value]:
     """Solve y = F(x + B·y): the sums are named before they are known, and defined when B·y is."""
     inside = place.looped(every_path_delayed=_delays_every_path(node))
-    sums = [sheet.name("u") for _ in inputs]
+    sums = [builder.name("u") for _ in inputs]
     outputs = write_node(
-        node.forward, [(1.0, name) for name in sums], sheet, inside.below(node.forward)
+        node.forward, [(1.0, name) for name in sums], builder, inside.below(node.forward)
     )
-    returned = write_node(node.feedback, outputs, sheet, inside.below(node.feedback))
-    sheet.comment(f"{printable(place.path)}: what enters the loop, its input and its feedback")
+    returned = write_node(node.feedback, outputs, builder, inside.below(node.feedback))
+    builder.comment(f"{printable(place.path)}: what enters the loop, its input and its feedback")
     for name, pair in zip(sums, zip(inputs, returned, strict=True), strict=True):
         terms = [term(value) for value in pair if value[0] != 0.0]
-        sheet.definitions.append(f"{name} = {'+'.join(terms) or '0.0'};")
+        builder.definitions.append(f"{name} = {'+'.join(terms) or '0.0'};")
     return outputs
 
 

@@ -8,12 +8,12 @@ import os
 import sys
 from pathlib import Path
 
+from faustwire.atomic_file import ReplacedFile
 from faustwire.controls import DEFAULTS
 from faustwire.errors import GraphError
 from faustwire.rendezvous import file_path
+from faustwire_bridge.codegen.from_config import json_to_faust
 from faustwire_bridge.commands import Commands
-from faustwire_bridge.json_form import json_to_faust
-from faustwire_bridge.replaced_file import ReplacedFile
 
 
 def add(commands: Commands) -> None:

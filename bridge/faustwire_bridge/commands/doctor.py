@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from faustwire.errors import FaustwireError
-from faustwire.keys import KeyRing
+from faustwire.key_ring import KeyRing
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
+from faustwire.terminal import printable
 from faustwire_bridge.commands import Commands
 from faustwire_bridge.doctor import bridge, keys, machine, plugin
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Subject
-from faustwire_bridge.printable import printable
-from faustwire_bridge.watching.target import add_keys_and_timeout
+from faustwire_bridge.monitor.target import add_keys_and_timeout
 
 _MACHINE: dict[str, Check] = {"packages": machine.packages, "libfaust": machine.libfaust}
 # Of no concern where a model trains and the bridge is elsewhere.

@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
 def _export(options: argparse.Namespace) -> int:
     # What reads recordings takes a tenth of a second to import; no other command shall wait for it.
     from faustwire.recording import Recording  # noqa: PLC0415
-    from faustwire_bridge.inspection.export import (  # noqa: PLC0415
+    from faustwire_bridge.recordings.export import (  # noqa: PLC0415
         Sound,
         export,
         export_run,

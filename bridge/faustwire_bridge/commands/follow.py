@@ -7,10 +7,10 @@ import sys
 
 from faustwire.errors import FaustwireError
 from faustwire.messages import Follow, Rejection, Steered
-from faustwire_bridge.choices import choice
+from faustwire.terminal import printable
 from faustwire_bridge.commands import Commands
-from faustwire_bridge.printable import printable
-from faustwire_bridge.watching.target import add_options, target
+from faustwire_bridge.core.choices import choice
+from faustwire_bridge.monitor.target import add_options, target
 
 
 class NotSteeredError(FaustwireError):

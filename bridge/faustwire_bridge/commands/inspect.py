@@ -33,9 +33,9 @@ def _inspect(options: argparse.Namespace) -> int:
     from rich.console import Console  # noqa: PLC0415
 
     from faustwire.recording import Recording  # noqa: PLC0415
-    from faustwire_bridge.inspection.picture import draw  # noqa: PLC0415
-    from faustwire_bridge.inspection.survey import survey  # noqa: PLC0415
-    from faustwire_bridge.inspection.table import as_plain, show  # noqa: PLC0415
+    from faustwire_bridge.recordings.plot import draw  # noqa: PLC0415
+    from faustwire_bridge.recordings.summary import survey  # noqa: PLC0415
+    from faustwire_bridge.recordings.table import as_plain, show  # noqa: PLC0415
 
     found = survey(Recording(options.files))
     if options.json:

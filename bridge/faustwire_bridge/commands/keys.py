@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 from faustwire.errors import FaustwireError
-from faustwire.keys import RIGHTS, KeyRing, own_name, public_key
+from faustwire.key_ring import RIGHTS, KeyRing, own_name, public_key
 from faustwire_bridge.commands import Commands
 
 

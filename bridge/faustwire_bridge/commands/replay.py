@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
+from faustwire.terminal import printable
 from faustwire_bridge.commands import Commands, above_zero
-from faustwire_bridge.printable import printable
 
 _MOST_LINES = 50
 
@@ -151,7 +151,7 @@ def _push(options: argparse.Namespace) -> NoReturn:
 
 def _decide_again(options: argparse.Namespace) -> int:
     # What reads recordings takes a tenth of a second to import; no other command shall wait for it.
-    from faustwire_bridge.offline import decide_again  # noqa: PLC0415
+    from faustwire_bridge.recordings.offline import decide_again  # noqa: PLC0415
 
     outcome = decide_again(options.files, Path(options.offline))
     if options.json:

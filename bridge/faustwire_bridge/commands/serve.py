@@ -6,15 +6,15 @@ import argparse
 import json
 import sys
 
-from faustwire.keys import KeyRing
+from faustwire.key_ring import KeyRing
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, rendezvous
-from faustwire_bridge.choices import WORDS, choice
+from faustwire_bridge.children.compiler import TIMEOUT_SECONDS
 from faustwire_bridge.commands import Commands, above_zero
-from faustwire_bridge.core import Rules
-from faustwire_bridge.gates.compiler import TIMEOUT_SECONDS
-from faustwire_bridge.gates.sound import MAX_GAIN_DB, MAX_JUMP_DB, Limits
-from faustwire_bridge.server import Recording, Settings, serve
-from faustwire_bridge.throttle import COST_MULTIPLE
+from faustwire_bridge.core.choices import WORDS, choice
+from faustwire_bridge.core.sound_limits import MAX_GAIN_DB, MAX_JUMP_DB, Limits
+from faustwire_bridge.core.state_machine import Rules
+from faustwire_bridge.core.throttle import COST_MULTIPLE
+from faustwire_bridge.service.server import Recording, Settings, serve
 
 
 def add(commands: Commands) -> None:

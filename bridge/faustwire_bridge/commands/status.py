@@ -12,7 +12,7 @@ from typing import Any
 
 from faustwire.messages import State
 from faustwire_bridge.commands import Commands
-from faustwire_bridge.watching.target import add_options, target
+from faustwire_bridge.monitor.target import add_options, target
 
 # Columns; enough for every column of the table.
 _PIPE_WIDTH = 200
@@ -47,11 +47,11 @@ def _status(options: argparse.Namespace) -> int:
 def _print(state: State) -> None:
     from rich.console import Console  # noqa: PLC0415 - `serve` shall not pay for it
 
-    from faustwire_bridge.watching.screen import screen  # noqa: PLC0415
-    from faustwire_bridge.watching.sight import Sight  # noqa: PLC0415
+    from faustwire_bridge.monitor.screen import screen  # noqa: PLC0415
+    from faustwire_bridge.monitor.view_model import ViewModel  # noqa: PLC0415
 
     now = time.monotonic()
-    sight = Sight()
+    sight = ViewModel()
     sight.take(state, now, time.time())
     # In a pipe nobody's terminal is too narrow.
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)

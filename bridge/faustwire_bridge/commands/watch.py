@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from faustwire.messages import State
 from faustwire_bridge.commands import Commands
-from faustwire_bridge.watching.connection import Connection
-from faustwire_bridge.watching.sight import Entry, Sight
-from faustwire_bridge.watching.target import Target, add_options, target
+from faustwire_bridge.monitor.connection import Connection
+from faustwire_bridge.monitor.target import Target, add_options, target
+from faustwire_bridge.monitor.view_model import Entry, ViewModel
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,13 +64,13 @@ def _watch(options: argparse.Namespace) -> int:
 
 def _seen(
     connection: Connection, bridge: Target, *, wait: bool
-) -> Iterator[tuple[Sight, list[Entry]]]:
+) -> Iterator[tuple[ViewModel, list[Entry]]]:
     """What is known each time that something may have changed, and what is new; without end.
 
     Raises:
         UnreachableError: no bridge was heard in time, and it is not to be waited for.
     """
-    sight = Sight()
+    sight = ViewModel()
     begun = time.monotonic()
     while True:
         fresh, patience = [], _REDRAW_SECONDS
@@ -87,10 +87,10 @@ def _seen(
         yield sight, fresh
 
 
-def _draw(console: Console, watched: Iterator[tuple[Sight, list[Entry]]]) -> None:
+def _draw(console: Console, watched: Iterator[tuple[ViewModel, list[Entry]]]) -> None:
     from rich.live import Live  # noqa: PLC0415
 
-    from faustwire_bridge.watching.screen import screen  # noqa: PLC0415
+    from faustwire_bridge.monitor.screen import screen  # noqa: PLC0415
 
     drawn_at = 0.0
     with Live(console=console, screen=True, auto_refresh=False) as live:
@@ -103,8 +103,8 @@ def _draw(console: Console, watched: Iterator[tuple[Sight, list[Entry]]]) -> Non
                 live.update(drawn, refresh=True)
 
 
-def _print(console: Console, watched: Iterator[tuple[Sight, list[Entry]]]) -> None:
-    from faustwire_bridge.watching.happenings import line  # noqa: PLC0415
+def _print(console: Console, watched: Iterator[tuple[ViewModel, list[Entry]]]) -> None:
+    from faustwire_bridge.monitor.event_lines import line  # noqa: PLC0415
 
     # A pipe that is closed, as by `head`, ends this with code 1 and no words: rich sees to it.
     for _, fresh in watched:

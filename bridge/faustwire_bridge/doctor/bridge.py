@@ -14,10 +14,10 @@ from statistics import median
 from faustwire.errors import FaustwireError
 from faustwire.messages import Ping, Pong, Rejection, State
 from faustwire.rendezvous import Rendezvous, events_endpoint, file_path, rendezvous
+from faustwire.terminal import printable
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subject
-from faustwire_bridge.printable import printable
-from faustwire_bridge.watching.connection import UnreachableError
-from faustwire_bridge.watching.target import Target, checked_endpoint
+from faustwire_bridge.monitor.connection import UnreachableError
+from faustwire_bridge.monitor.target import Target, checked_endpoint
 
 _PINGS = 5
 

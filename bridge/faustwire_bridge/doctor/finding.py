@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from faustwire.keys import KeyRing
+from faustwire.key_ring import KeyRing
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 

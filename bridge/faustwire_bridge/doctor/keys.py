@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from faustwire.keys import KeyFileError
+from faustwire.key_ring import KeyFileError
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Subject
 
 

@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import zmq
 
+from faustwire_bridge.children.compiler import INSTALL, Answer, Compiler, Failed, Missing, missing
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subject
-from faustwire_bridge.gates.compiler import INSTALL, Answer, Compiler, Failed, Missing, missing
 
 _PACKAGES = ("pyzmq", "msgpack", "numpy", "mcap", "rich")
 _TRAINING = ("torch", "flamo")

@@ -30,9 +30,9 @@ from faustwire_publisher.lowering import (
     reverb,
     sections,
 )
+from faustwire_publisher.lowering.deferred import take
 from faustwire_publisher.lowering.entry import flamo_to_json, lower
 from faustwire_publisher.lowering.registry import lower_child, lowers, rule_of
-from faustwire_publisher.lowering.taking import take
 from faustwire_publisher.lowering.tensors import values
 
 __all__ = [

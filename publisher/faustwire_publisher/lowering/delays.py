@@ -10,8 +10,8 @@ from flamo.processor import dsp
 from numpy.typing import NDArray
 
 from faustwire import graph
+from faustwire_publisher.lowering.deferred import parameter
 from faustwire_publisher.lowering.registry import lowers
-from faustwire_publisher.lowering.taking import parameter
 from faustwire_publisher.lowering.tensors import values
 
 

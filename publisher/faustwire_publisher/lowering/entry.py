@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
+from faustwire.config_file import to_json
 from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import Node
-from faustwire.json_form import to_json
 from faustwire.validation import check
 from faustwire_publisher.errors import ModelError
+from faustwire_publisher.lowering.deferred import Taken, using
 from faustwire_publisher.lowering.registry import lower_child
-from faustwire_publisher.lowering.taking import Taken, using
 
 ROOT = "model"
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from faustwire import graph
 from faustwire_publisher.errors import RefusalError
+from faustwire_publisher.lowering.deferred import parameter
 from faustwire_publisher.lowering.registry import lowers
-from faustwire_publisher.lowering.taking import parameter
 from faustwire_publisher.lowering.tensors import values
 
 # FLAMO computes most coefficients in single precision; a section that would cancel exactly in

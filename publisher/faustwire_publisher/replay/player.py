@@ -16,14 +16,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from faustwire.errors import FaustwireError
-from faustwire.keys import KeyRing
+from faustwire.key_ring import KeyRing
 from faustwire.messages import Hello, Verdict
-from faustwire.recorded import check_names, exactly
 from faustwire.recording import Damage, Recording
+from faustwire.recording.publications import check_names, exactly
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, rendezvous
 from faustwire_publisher.arguments import knows, number, remote_endpoint
+from faustwire_publisher.bridge_process import EmbeddedBridge
 from faustwire_publisher.client import Client
-from faustwire_publisher.embedded import EmbeddedBridge
 from faustwire_publisher.errors import ArgumentError
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.replay.pace import Pace

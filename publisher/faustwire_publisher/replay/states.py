@@ -11,10 +11,10 @@ from typing import Any
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError
-from faustwire.glance import glance
+from faustwire.header import glance
 from faustwire.messages import Hello
-from faustwire.recorded import Publications, incarnations, is_meant
 from faustwire.recording import Item, Recording
+from faustwire.recording.publications import Publications, incarnations, is_meant
 from faustwire_publisher.errors import ArgumentError
 
 # How far back from an arbitrary time a state is looked for that was published after it.

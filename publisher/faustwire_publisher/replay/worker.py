@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from faustwire.glance import retouched
+from faustwire.header import retouched
 from faustwire_publisher.client import Client
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.replay.states import State

@@ -1,0 +1,151 @@
+"""How loud a graph can get: the largest gain from its inputs to its outputs, at any frequency."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series
+from faustwire_bridge.analysis.transfer import (
+    Spectrum,
+    batches,
+    circle,
+    full,
+    product,
+    section_poles,
+    solved,
+    transfer,
+)
+
+# A grid of this many frequencies, and this many of its peaks climbed.
+_POINTS = 384
+_PEAKS = 12
+_CLIMBS = 12
+# At most so many resonances of filters are looked at besides, the sharpest.
+_RESONANCES = 128
+_LOWEST = 1e-7
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """The highest peak that was found.
+
+    Attributes:
+        peak_db: the largest singular value of the transfer matrix, in dB; −inf for silence.
+        frequency_hz: where.
+    """
+
+    peak_db: float
+    frequency_hz: float
+
+
+@np.errstate(all="ignore")  # what overflows counts as infinitely loud
+def measure(graph: Node, *, fs: float, points: int = _POINTS) -> Loudness:
+    """Find the peak of |H|.
+
+    A long reverb has thousands of narrow peaks, of which the grid meets some; the highest of those
+    are climbed. The rest are of the same kind, so the highest of all is a few dB above at most,
+    unless a mode stands alone.
+
+    Args:
+        graph: a valid, stable one.
+        fs: sampling rate in Hz.
+        points: of the grid.
+
+    Returns:
+        The peak.
+    """
+    angles = np.concatenate([_grid(points), _resonances(graph)])
+    # An integrator in a loop is infinite at 0 Hz, the closed loop is not.
+    angles = np.unique(np.maximum(angles, _LOWEST))
+    gains = _gains(graph, angles)
+    peak, where = _climbed(graph, angles, gains)
+    peak_db = 20 * math.log10(peak) if peak > 0 else -math.inf
+    return Loudness(peak_db, where * fs / (2 * math.pi))
+
+
+def _grid(points: int) -> Array:
+    """Half of them by octaves, radians a sample."""
+    octaves = np.geomspace(1e-4, np.pi, points // 2, endpoint=False)
+    # Evenly but for a drift: equal steps would meet a comb always at the same place.
+    index = np.arange(points - points // 2) / (points - points // 2 - 1)
+    return np.unique(np.concatenate([octaves, np.pi * (index + 0.02 * np.sin(np.pi * index))]))
+
+
+def _resonances(graph: Node) -> Array:
+    """Where filters resonate, in radians a sample: a grid would miss the sharp ones."""
+    poles = np.concatenate([np.zeros(0, np.complex128), *map(section_poles, _filters(graph))])
+    sharpest = np.argsort(abs(abs(poles) - 1))[:_RESONANCES]
+    return abs(np.angle(poles[sharpest]))
+
+
+def _filters(node: Node) -> Iterator[SOS]:
+    match node:
+        case SOS():
+            yield node
+        case Series() | Parallel():
+            for child in node.nodes:
+                yield from _filters(child)
+        case Recursion():
+            yield from _filters(node.forward)
+            yield from _filters(node.feedback)
+
+
+def _gains(graph: Node, angles: Array) -> Array:
+    """The largest singular value at each frequency: [points]; enormous on a mode."""
+    parts = [_gains_of(graph, s) for s in batches(circle(0.0, angles), graph)]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _gains_of(graph: Node, s: Spectrum) -> Array:
+    response = full(_response(graph, s))
+    gains = np.full(len(response), np.inf)
+    finite = np.isfinite(response).all(axis=(1, 2))
+    # The norm of one row or column needs no singular values.
+    order = None if min(response.shape[1:]) == 1 else 2
+    gains[finite] = np.linalg.norm(response[finite], order, axis=(1, 2))
+    return np.broadcast_to(gains, len(s))
+
+
+def _response(graph: Node, s: Spectrum) -> Spectrum:
+    """The transfer matrix, from the inputs on: loops are solved for as many as there are."""
+    if not isinstance(graph, Series):
+        return transfer(graph, s, trace=None)
+    total: Spectrum | None = None
+    for node in graph.nodes:
+        if total is not None and isinstance(node, Recursion):
+            total = _through_loop(node, total, s)
+        else:
+            through = _response(node, s)
+            total = through if total is None else product(through, total)
+    assert total is not None  # noqa: S101
+    return total
+
+
+def _through_loop(loop: Recursion, before: Spectrum, s: Spectrum) -> Spectrum:
+    forward = transfer(loop.forward, s, in_loop=True, trace=None)
+    around = product(forward, transfer(loop.feedback, s, in_loop=True, trace=None))
+    return solved(around, product(forward, before))
+
+
+def _climbed(graph: Node, angles: Array, gains: Array) -> tuple[float, float]:
+    """(gain, angle) of the highest peak, after a climb from the highest local maxima."""
+    padded = np.concatenate([[-np.inf], gains, [-np.inf]])
+    tops = np.flatnonzero((gains >= padded[:-2]) & (gains >= padded[2:]))
+    tops = tops[np.argsort(-gains[tops])[:_PEAKS]]
+    middle, best = angles[tops], gains[tops]
+    left, right = angles[np.maximum(tops - 1, 0)], angles[np.minimum(tops + 1, len(angles) - 1)]
+    for _ in range(_CLIMBS):
+        # Three looks into each bracket; the highest point stays, its neighbours close in.
+        tries = np.stack([(left + middle) / 2, middle, (middle + right) / 2])
+        values = np.stack([_gains(graph, tries[0]), best, _gains(graph, tries[2])])
+        highest = values.argmax(axis=0)
+        columns = np.arange(len(tops))
+        left = np.where(highest == 0, left, np.where(highest == 1, tries[0], middle))
+        right = np.where(highest == 2, right, np.where(highest == 1, tries[2], middle))
+        middle, best = tries[highest, columns], values[highest, columns]
+    top = int(best.argmax())
+    return float(best[top]), float(middle[top])

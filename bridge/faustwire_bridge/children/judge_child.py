@@ -1,0 +1,62 @@
+"""The process in which snapshots are judged: a large one takes seconds, and others wait elsewhere.
+
+    python -m faustwire_bridge.children.judge_child CONTROL_FD REQUEST_FD ANSWER_FD MEMORY_BYTES
+
+Started by ``judge``; the protocol is ``servant``'s. A request's body is an encoded Snapshot, an
+answer's body the program's text. It ends when the bridge's end of its socket closes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from faustwire import codec
+from faustwire.messages import Snapshot
+from faustwire_bridge.analysis.judgement import judge
+from faustwire_bridge.core.events import Judged
+from faustwire_bridge.core.sound_limits import Limits
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    control_fd, request_fd, answer_fd, memory_bytes = map(int, sys.argv[1:])
+    # Ctrl-C in the bridge's terminal is for the bridge.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(ValueError, OSError):  # macOS knows no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    control = socket.socket(fileno=control_fd)
+    control.sendall(b'{"ready": true}\n')
+    with control.makefile("r") as requests:
+        for line in requests:
+            request = json.loads(line)
+            # Should the bridge be killed meanwhile, nobody else ends a judgement that takes ages.
+            signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 1)
+            judged = _judged(os.pread(request_fd, request["size"], 0), request)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            text = judged.program.encode()
+            os.pwrite(answer_fd, text, 0)
+            answer = {**asdict(judged), "program": None, "size": len(text)}
+            control.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def _judged(body: bytes, request: dict[str, Any]) -> Judged:
+    snapshot = codec.decode(body)
+    assert isinstance(snapshot, Snapshot), "the bridge sends nothing else"  # noqa: S101
+    return judge(
+        snapshot,
+        limits=Limits(**request["limits"]),
+        playing=request["playing"],
+        playing_db=request["playing_db"],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""Who is there: one session for each incarnation of a worker, connected or lately gone."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from faustwire.messages import Hello, Reason, Snapshot, Verdict
+from faustwire.validation import MAX_NAME
+from faustwire_bridge.core.events import User
+
+# Workers ping every second; five lost ones are no accident, but for one in the middle of a message
+# that takes longer to send. It costs nobody anything to be thought gone: whoever says something
+# over the same connection is taken back.
+SILENCE_SECONDS = 5.0
+# Incarnations remembered after they left, for resends over a lost connection.
+MAX_SESSIONS = 256
+# Four times the largest sweep that was asked for; each costs a few kilobytes and its newest
+# snapshot.
+MAX_WORKERS = 1024
+# Of newest snapshots, in bytes as they came; in memory they take twice as much at most.
+MAX_HELD_BYTES = 128 * 2**20
+# For the rate that people see.
+_RECENT = 32
+
+
+@dataclass
+class Session:
+    """One incarnation of a worker.
+
+    Attributes:
+        hello, user: who it says it is, and whose key it came with.
+        peer: its connection; None: it has left.
+        silent_peer: the connection over which nothing came for too long.
+        joined: the how manieth session it is.
+        since, heard, left: when it came, last sent anything, and left.
+        answered: the last verdict, for a resend.
+        newest: its newest snapshot, while it is there.
+        newest_size: of that, bytes on the wire.
+        newest_call, metrics: of that, kept after it has left.
+        arrived: the how manieth snapshot of all that was.
+        unsettled: its newest snapshot that time alone has turned down, if that is to be written
+            later, and the how manieth that was.
+        extremes: the smallest and the largest value of each metric so far.
+        reason, detail, counts: of the verdicts on its calls.
+        recent: when its last snapshots came.
+    """
+
+    hello: Hello
+    user: User | None
+    peer: bytes | None
+    joined: int
+    since: float
+    heard: float
+    left: float = 0.0
+    silent_peer: bytes | None = None
+    answered: Verdict | None = None
+    newest: Snapshot | None = None
+    newest_size: int = 0
+    newest_call: int | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    arrived: int = 0
+    unsettled: tuple[Snapshot, int] | None = None
+    extremes: dict[str, tuple[float, float]] = field(default_factory=dict)
+    reason: Reason | None = None
+    detail: str = ""
+    counts: Counter[str] = field(default_factory=Counter)
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
+
+    @property
+    def name(self) -> str:
+        """What people know it by; what its key was enrolled under can't be chosen by a worker."""
+        if self.user is None:
+            return self.hello.worker
+        return f"{self.user.name}/{self.hello.worker}"[:MAX_NAME]
+
+    @property
+    def present(self) -> bool:
+        """Whether it takes part in the choice of who is heard."""
+        return self.peer is not None or self.unsettled is not None
+
+    def newest_seq(self) -> int:
+        """The number of its newest snapshot; 0 where that was let go."""
+        return 0 if self.newest is None else self.newest.seq
+
+    def silent_at(self) -> float:
+        """When it counts as gone unless it is heard of before."""
+        return self.heard + SILENCE_SECONDS
+
+    def best(self, metric: str, *, larger: bool) -> float | None:
+        """Its best value of a metric so far."""
+        return self.extremes[metric][larger] if metric in self.extremes else None
+
+    def rate(self, now: float) -> float:
+        """Snapshots a second, lately; falls towards 0 when they stop."""
+        if len(self.recent) < 2 or now <= self.recent[0]:
+            return 0.0
+        return (len(self.recent) - 1) / (now - self.recent[0])
+
+    def take(self, snapshot: Snapshot, size: int, arrived: int, now: float) -> None:
+        """A snapshot has come."""
+        self.newest, self.newest_size, self.newest_call = snapshot, size, snapshot.call
+        self.arrived = arrived
+        self.recent.append(now)
+        if snapshot.metrics:
+            self.metrics = dict(snapshot.metrics)
+        for metric, value in snapshot.metrics.items():
+            if math.isfinite(value):
+                low, high = self.extremes.get(metric, (value, value))
+                self.extremes[metric] = min(low, value), max(high, value)
+
+    def count(self, verdict: Verdict) -> None:
+        """A call of it has ended."""
+        self.reason, self.detail = verdict.reason, verdict.detail
+        self.counts[verdict.reason.value] += 1
+        if self.answered is None or self.answered.seq < verdict.seq:
+            self.answered = verdict
+
+
+class Sessions:
+    """The sessions, by connection and by incarnation.
+
+    Attributes:
+        arrived: how many snapshots have come.
+    """
+
+    def __init__(self) -> None:
+        self._by_incarnation: OrderedDict[str, Session] = OrderedDict()
+        self._by_peer: dict[bytes, Session] = {}
+        self._joined = 0
+        self.arrived = 0
+
+    def __iter__(self) -> Iterator[Session]:
+        """All that are remembered, in the order in which they came."""
+        return iter(sorted(self._by_incarnation.values(), key=lambda session: session.joined))
+
+    def __len__(self) -> int:
+        """How many are connected."""
+        return len(self._by_peer)
+
+    def at(self, peer: bytes) -> Session | None:
+        """Who is at the other end of a connection."""
+        return self._by_peer.get(peer)
+
+    def of(self, incarnation: str) -> Session | None:
+        """Who has that incarnation."""
+        return self._by_incarnation.get(incarnation)
+
+    def connected(self) -> list[Session]:
+        """Those that are there."""
+        return list(self._by_peer.values())
+
+    def meet(self, peer: bytes, hello: Hello, user: User | None, now: float) -> Session:
+        """Somebody says Hello, perhaps over a new connection."""
+        session = self.of(hello.incarnation)
+        if session is None:
+            self._joined += 1
+            session = Session(hello, user, peer, self._joined, now, now)
+        elif session.peer is not None:
+            self._by_peer.pop(session.peer, None)
+        before = self.at(peer)
+        if before is not None and before is not session:
+            # One connection is one worker; who it was before has left.
+            self.part(peer, now)
+        session.hello, session.peer, session.heard = hello, peer, now
+        session.silent_peer = None
+        self._by_incarnation[hello.incarnation] = session
+        self._by_incarnation.move_to_end(hello.incarnation)
+        self._by_peer[peer] = session
+        return session
+
+    def part(self, peer: bytes, now: float, *, silent: bool = False) -> Session | None:
+        """A connection is no more, or nothing came over it for too long."""
+        session = self._by_peer.pop(peer, None)
+        if session is not None:
+            session.peer, session.left = None, now
+            session.silent_peer = peer if silent else None
+            session.newest, session.newest_size = None, 0
+        return session
+
+    def gone(self, peer: bytes) -> Session | None:
+        """Who was at the other end of a connection before nothing came over it for too long."""
+        silent = (s for s in self._by_incarnation.values() if s.silent_peer == peer)
+        return next(silent, None)
+
+    def take(self, session: Session, snapshot: Snapshot, size: int, now: float) -> None:
+        """A snapshot has come; the newest of each is kept as long as there is room."""
+        self.arrived += 1
+        session.take(snapshot, size, self.arrived, now)
+        held = sum(other.newest_size for other in self._by_peer.values())
+        if held > MAX_HELD_BYTES:
+            for other in sorted(self._by_peer.values(), key=lambda other: other.arrived):
+                if held <= MAX_HELD_BYTES:
+                    break
+                held -= other.newest_size
+                other.newest, other.newest_size = None, 0
+
+    def settled(self, arrived: int) -> None:
+        """The plugin has something newer than what arrived until then."""
+        for session in self._by_incarnation.values():
+            if session.unsettled is not None and session.unsettled[1] <= arrived:
+                session.unsettled = None
+
+    def forget(self, still_needed: Iterable[str]) -> None:
+        """Drop those that left longest ago, beyond ``MAX_SESSIONS``."""
+        excess = len(self._by_incarnation) - MAX_SESSIONS
+        if excess <= 0:
+            return
+        needed = set(still_needed)
+        away = [
+            key
+            for key, session in self._by_incarnation.items()
+            if not session.present and key not in needed
+        ]
+        for incarnation in away[:excess]:
+            del self._by_incarnation[incarnation]

@@ -1,1 +1,0 @@
-"""Nothing that harms the plugin or the ears is ever written; see ``docs/gates.md``."""

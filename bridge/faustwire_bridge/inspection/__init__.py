@@ -1,1 +1,0 @@
-"""What is in a recording: counted, drawn, taken out of it."""

@@ -1,0 +1,171 @@
+"""A watcher's or steerer's socket, and why it hears nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import zmq
+
+from faustwire import codec
+from faustwire.client_socket import EVENTS, Link
+from faustwire.errors import FaustwireError, MessageError
+from faustwire.messages import Message, ToBridge
+
+# First and longest pause between two tries. Trying a Unix socket costs next to nothing; many
+# watchers must not hammer a bridge over TCP, nor one of them a tunnel whose other end is away: that
+# one takes every call, which libzmq answers with the first pause for ever.
+_RECONNECT_MS = {"ipc": (50, 200), "tcp": (500, 2000)}
+# The system's own would be two minutes.
+_CONNECT_MS = 2000
+# Five times to the bridge and back, with keys, over a line that may be full of data.
+_HANDSHAKE_MS = 10_000
+_HEARTBEAT_MS = 2000
+# A key that was turned down may be enrolled a moment later.
+_AGAIN_SECONDS = 2.0
+
+
+class UnreachableError(FaustwireError, ConnectionError):
+    """No bridge answers; the text says why and what to do."""
+
+
+class Connection:
+    """One socket to one endpoint of a bridge, opened again where libzmq gives up.
+
+    Attributes:
+        watches: whether it is one for events.
+    """
+
+    def __init__(
+        self, kind: int, endpoint: str, secure: Callable[[zmq.Socket[bytes]], bytes | None]
+    ) -> None:
+        """Connect; nobody has to be there.
+
+        Args:
+            kind: zmq.SUB, for all that is told, or zmq.DEALER.
+            endpoint: of the bridge's events or of the bridge itself.
+            secure: has a socket use keys, where there are any, and returns this machine's own.
+
+        Raises:
+            KeyFileError: a file of keys can't be used.
+        """
+        self._secure = secure
+        self.watches = kind == zmq.SUB
+        self._kind = kind
+        self._endpoint = endpoint
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._misunderstood: str | None = None
+        self._open()
+
+    def close(self) -> None:
+        """Give up the connection."""
+        self._shut()
+        self._context.term()
+
+    @property
+    def refused(self) -> bool:
+        """Whether nobody listens there."""
+        return self._link.refused
+
+    @property
+    def up(self) -> bool:
+        """Whether the connection stands."""
+        return self._link.up
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether another try, a moment later, will hardly do better."""
+        return self._link.hopeless
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was turned away and only another try, a little later, may do better."""
+        return self._link.ended
+
+    @property
+    def secured(self) -> bool:
+        """Whether it uses keys."""
+        return self._link.secured
+
+    @property
+    def trouble(self) -> str | None:
+        """One line about why nothing is heard and what to do; None: it is not known."""
+        return self._link.trouble or self._misunderstood
+
+    def send(self, message: ToBridge) -> bool:
+        """Send; False: there is nobody there."""
+        try:
+            self._socket.send(codec.encode(message), zmq.DONTWAIT)
+        except zmq.Again:
+            return False
+        return True
+
+    def receive(self, seconds: float) -> Message | None:
+        """The next message; None: none came within so many seconds."""
+        end = time.monotonic() + seconds
+        while True:
+            message = self._next()
+            left = end - time.monotonic()
+            if message is not None or left <= 0:
+                return message
+            self._listen(left)
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until the connection stands, or for so many seconds; whether it does."""
+        end = time.monotonic() + seconds
+        while not self.up and (left := end - time.monotonic()) > 0:
+            self._listen(left)
+        return self.up
+
+    def _listen(self, seconds: float) -> None:
+        if self._link.ended and time.monotonic() >= self._opened + _AGAIN_SECONDS:
+            self._shut()
+            self._open()
+        self._poller.poll(int(1000 * min(seconds, _AGAIN_SECONDS)) + 1)
+        self._link.read(self._monitor)
+
+    def _next(self) -> Message | None:
+        try:
+            data = self._socket.recv(zmq.DONTWAIT)
+        except zmq.Again:
+            return None
+        try:
+            message = codec.decode(data)
+        except MessageError as problem:
+            self._misunderstood = f"{self._endpoint} speaks another language: {problem}"
+            return None
+        self._misunderstood = None
+        return message
+
+    def _open(self) -> None:
+        made = self._context.socket(self._kind)
+        made.setsockopt(zmq.LINGER, 0)
+        made.setsockopt(zmq.IMMEDIATE, 1)
+        first_ms, longest_ms = _RECONNECT_MS[self._endpoint[:3]]
+        made.setsockopt(zmq.RECONNECT_IVL, first_ms)
+        made.setsockopt(zmq.RECONNECT_IVL_MAX, longest_ms)
+        made.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_MS)
+        made.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
+        made.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+        made.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * _HEARTBEAT_MS)
+        made.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
+        made.setsockopt(zmq.IPV6, int("[" in self._endpoint))
+        # With a mark and heartbeats a watcher that was suspended aborts when it goes on (libzmq's
+        # issue 3937); the bridge keeps but a few states for one that does not read.
+        made.setsockopt(zmq.RCVHWM, 0)
+        if self.watches:
+            made.setsockopt(zmq.SUBSCRIBE, b"")
+        self._link = Link(self._endpoint, right="watch" if self.watches else "steer")
+        self._link.dial(self._secure(made))
+        self._monitor = made.get_monitor_socket(EVENTS)
+        made.connect(self._endpoint)
+        self._socket = made
+        self._poller = zmq.Poller()
+        self._poller.register(made, zmq.POLLIN)
+        self._poller.register(self._monitor, zmq.POLLIN)
+        self._opened = time.monotonic()
+
+    def _shut(self) -> None:
+        self._socket.disable_monitor()
+        self._monitor.close(linger=0)
+        self._socket.close()

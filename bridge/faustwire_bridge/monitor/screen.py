@@ -1,0 +1,114 @@
+"""A bridge's state as people see it: what plays, who is there, what happened."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from itertools import accumulate
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from faustwire.messages import HOLDS_BACK, Choice, State, WorkerState
+from faustwire.terminal import printable
+from faustwire_bridge.monitor import words
+from faustwire_bridge.monitor.event_lines import condensed
+from faustwire_bridge.monitor.table import legend, workers
+from faustwire_bridge.monitor.view_model import ViewModel
+
+_MOST_TROUBLES = 12
+
+
+def screen(
+    sight: ViewModel, now: float, *, width: int, height: int | None = None
+) -> RenderableType:
+    """All of it.
+
+    Args:
+        sight: what is known.
+        now: seconds, on the clock that the sight was told.
+        width: of the terminal, in columns.
+        height: in lines; None: as many as it takes.
+    """
+    state = sight.state
+    if state is None:
+        return words.line(("waiting  ", "yellow"), printable(sight.trouble or "for the bridge"))
+    head = [*_head(state, state.now + sight.age(now)), *_trouble(sight, now), Text()]
+    troubles = _held_back(state.workers, width, _MOST_TROUBLES if height is None else height // 4)
+    # The table's head, the legend, and a line before the entries.
+    others = 3 + sum(_height(text, width) for text in (*head, *troubles))
+    room = None if height is None else max(0, height - others)
+    past = condensed(sight.entries)
+    rows, kept = _budget(room, len(state.workers), len(past))
+    foot = legend(state, len(state.workers) - rows)
+    # What a worker did after the last that was heard of it is not known.
+    at = state.now + (sight.age(now) if sight.trouble is None else 0.0)
+    return Group(
+        *head, workers(state, at, width, rows), foot, *troubles, Text(), *past[len(past) - kept :]
+    )
+
+
+def _height(text: Text, width: int) -> int:
+    return 1 if text.no_wrap else max(1, len(textwrap.wrap(text.plain, width)))
+
+
+def _budget(room: int | None, workers: int, entries: int) -> tuple[int, int]:
+    """How many workers and how many entries fit into so many lines; None: as many as wanted."""
+    if room is None:
+        return workers, min(entries, 10)
+    # A third of it for what happened, and what the workers leave.
+    rows = min(workers, max(1, room - min(entries, room // 3)))
+    return rows, max(0, min(entries, room - rows))
+
+
+def _head(state: State, at: float) -> list[Text]:
+    where = f"{printable(state.host)}:{printable(state.dsp_path)}"
+    title = words.line(("faustwire  ", "bold"), (where, "bold"), (f"   pid {state.pid}", "dim"))
+    if state.recording:
+        title.append("   ● ", "red").append(f"records to {printable(state.recording)}")
+    plays = words.line(("plays      ", "dim"), *_playing(state, at))
+    return [title, plays, words.line(("follows    ", "dim"), _choice(state.follow))]
+
+
+def _playing(state: State, at: float) -> list[str | tuple[str, str]]:
+    if state.reloaded_at is None:
+        return [("nothing of this bridge yet", "yellow")]
+    who = "text of somebody's own"
+    if state.playing_worker:
+        who = printable(state.playing_worker)
+        who += "" if state.playing_call is None else f", call {state.playing_call}"
+    cost = ""
+    if state.compile_seconds is not None:
+        cost = f", {1000 * state.compile_seconds:.0f} ms of silence each"
+    reloads = "1 reload" if state.reloads == 1 else f"{state.reloads} reloads"
+    since = f"   loaded {words.ago(at - state.reloaded_at)}, {reloads}{cost}"
+    return [(who, "bold green"), since]
+
+
+def _choice(choice: Choice) -> tuple[str, str]:
+    name = printable(choice.name)
+    told = {
+        "latest": "latest: whoever has something new",
+        "first": "first: who came first, until it leaves",
+        "worker": f"worker {name}",
+        "best": f"best {name}: whose is {'largest' if choice.larger else 'smallest'} so far",
+    }
+    return told.get(choice.kind, printable(choice)), "magenta"
+
+
+def _trouble(sight: ViewModel, now: float) -> list[Text]:
+    if sight.trouble is None:
+        return []
+    seen = f"as it was {words.ago(sight.age(now))}; "
+    return [Text.assemble(("no bridge  ", "bold red"), seen, (printable(sight.trouble), "red"))]
+
+
+def _held_back(workers: Sequence[WorkerState], width: int, most: int) -> list[Text]:
+    """What a person should do something about, told in full, on so many lines at most."""
+    told = [
+        Text(f"{words.shortened(each.worker)}: {each.reason}: {printable(each.detail)}", "red")
+        for each in workers
+        if each.connected and each.detail and each.reason in HOLDS_BACK
+    ]
+    used = list(accumulate(_height(text, width) for text in told))
+    return [text for text, lines in zip(told, used, strict=True) if lines <= most]

@@ -1,0 +1,204 @@
+"""Which bridge a command is about, and the first word with it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+
+from faustwire.errors import FaustwireError
+from faustwire.key_ring import KeyRing, secure
+from faustwire.messages import Message, State, ToBridge
+from faustwire.rendezvous import DSP_PATH, events_endpoint, rendezvous
+from faustwire_bridge.monitor.connection import Connection, UnreachableError
+
+_SLICE_SECONDS = 0.1
+# Somebody may just be starting.
+_HOPELESS_SECONDS = 1.0
+_ENDPOINT = re.compile(r"tcp://\S+:\d{1,5}|ipc://\S+")
+
+
+class EndpointError(FaustwireError, ValueError):
+    """Text that names no endpoint."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bridge that a command is about.
+
+    Attributes:
+        endpoint: where it listens.
+        dsp_path: the file it keeps, if it is to be one of this machine.
+        timeout: seconds that it has to answer.
+        keyring: this machine's keys.
+    """
+
+    endpoint: str
+    dsp_path: Path | None
+    timeout: float
+    keyring: KeyRing
+
+    def events(self) -> Connection:
+        """A connection over which its states come."""
+        return self._connection(zmq.SUB, events_endpoint(self.endpoint))
+
+    def state(self) -> State:
+        """Its state now.
+
+        Raises:
+            UnreachableError: none came in time.
+        """
+        begun = time.monotonic()
+        with closing(self.events()) as connection:
+            while not isinstance(message := connection.receive(_SLICE_SECONDS), State):
+                if self.gives_up(connection, begun):
+                    raise self.unreachable(connection)
+            return message
+
+    def line(self) -> Connection:
+        """A connection to the bridge itself."""
+        return self._connection(zmq.DEALER, self.endpoint)
+
+    def ask(self, question: ToBridge) -> Message:
+        """Its answer.
+
+        Raises:
+            UnreachableError: none came in time.
+        """
+        with closing(self.line()) as line:
+            return self.ask_over(line, question)
+
+    def ask_over(self, line: Connection, question: ToBridge) -> Message:
+        """Its answer, over a connection that serves for more than one question.
+
+        Raises:
+            UnreachableError: none came in time.
+        """
+        begun = time.monotonic()
+        while not (line.settle(_SLICE_SECONDS) and line.send(question)):
+            if self.gives_up(line, begun):
+                raise self.unreachable(line)
+            # The monitor tells of a connection a little before the socket can send.
+            time.sleep(0.005)
+        while (answer := line.receive(_SLICE_SECONDS)) is None:
+            if self.gives_up(line, begun):
+                raise self.unreachable(line)
+        return answer
+
+    def gives_up(self, connection: Connection, begun: float) -> bool:
+        """Whether nothing is to be hoped for any more over a connection that was begun then."""
+        if connection.ended:
+            return True
+        patience = min(self.timeout, _HOPELESS_SECONDS) if connection.hopeless else self.timeout
+        return time.monotonic() >= begun + patience
+
+    def _connection(self, kind: int, endpoint: str) -> Connection:
+        return Connection(kind, endpoint, self._secure)
+
+    def _secure(self, made: zmq.Socket[bytes]) -> bytes | None:
+        secured = secure(made, self.endpoint, self.keyring)
+        return self.keyring.pair()[0] if secured else None
+
+    def trouble(self, connection: Connection) -> str | None:
+        """Why nothing comes over a connection and what to do; None: it is not known."""
+        if self.dsp_path is not None and connection.refused:
+            return (
+                f"no bridge keeps {self.dsp_path} on this machine: start a training or `faustwire "
+                "serve`, or name another one with --dsp-path or --endpoint"
+            )
+        if connection.refused and connection.watches:
+            return f"{connection.trouble}; a tunnel needs two: this is the port after the bridge's"
+        return connection.trouble
+
+    def unreachable(self, connection: Connection) -> UnreachableError:
+        """The error for a connection over which nothing has come in time."""
+        why = self.trouble(connection) or (
+            f"{self.endpoint} accepts the connection but says nothing for {self.timeout:g} s: the "
+            "bridge is stopped, or busy"
+        )
+        which = (
+            f"--endpoint {self.endpoint}"
+            if self.dsp_path is None
+            else (f"--dsp-path {self.dsp_path}")
+        )
+        return UnreachableError(f"{why} (`faustwire doctor {which}` looks closer)")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told which bridge it is about."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--dsp-path",
+        metavar="FILE",
+        help=f"the bridge of this machine that keeps this .dsp (default: {DSP_PATH})",
+    )
+    which.add_argument(
+        "--endpoint",
+        metavar="ENDPOINT",
+        help="a bridge elsewhere, for instance tcp://studio:5555; its events come from the next "
+        "port (default: the environment's FAUSTWIRE_ENDPOINT, if there is one)",
+    )
+    add_keys_and_timeout(parser)
+
+
+def add_keys_and_timeout(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told how to reach it."""
+    parser.add_argument(
+        "--keys",
+        metavar="DIR",
+        help="the folder of this machine's keys (default: the environment's FAUSTWIRE_KEYS, else "
+        "~/.config/faustwire/keys)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=5.0,
+        metavar="SECONDS",
+        help="how long the bridge may take to answer (default: %(default)s)",
+    )
+
+
+def target(options: argparse.Namespace) -> Target:
+    """The bridge that the options name.
+
+    Raises:
+        EndpointError: the endpoint is none.
+        PathError: the path names no file.
+    """
+    endpoint = options.endpoint or (
+        None if options.dsp_path else os.environ.get("FAUSTWIRE_ENDPOINT")
+    )
+    keyring = KeyRing(options.keys)
+    if endpoint:
+        return Target(checked_endpoint(endpoint), None, options.timeout, keyring)
+    place = rendezvous(options.dsp_path or DSP_PATH)
+    return Target(place.endpoint, place.dsp_path, options.timeout, keyring)
+
+
+def checked_endpoint(endpoint: str) -> str:
+    """The endpoint itself.
+
+    Raises:
+        EndpointError: it is none that can be connected to.
+    """
+    port = endpoint.rpartition(":")[2]
+    ported = endpoint.startswith("ipc://") or (port.isdigit() and 0 < int(port) < 65535)
+    if not _ENDPOINT.fullmatch(endpoint) or not ported:
+        raise EndpointError(
+            f"{endpoint!r} is no endpoint of a bridge: write one such as tcp://studio:5555"
+        )
+    return endpoint
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
+    return value

@@ -1,0 +1,1 @@
+"""Recordings on the bridge's side: written, decided again, summarised, plotted, rendered."""

@@ -1,0 +1,107 @@
+"""What is decided now, held against what was recorded."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from dataclasses import replace
+
+from faustwire.messages import Event, Verdict
+from faustwire_bridge.recordings.outcome import Outcome
+
+# What is kept to be held against the recording; a verdict is recorded when it is sent.
+_MAX_OPEN = 4096
+# Of figures that come from linear algebra the last digits are the machine's.
+_SAME = 1e-6
+_FIGURES = ("peak_db", "margin_db", "rt60_seconds", "compile_seconds")
+
+
+class Comparison:
+    """Takes both, in the order in which they come, and notes what differs."""
+
+    def __init__(self, outcome: Outcome, *, from_the_start: bool, only_programs: bool) -> None:
+        """Nothing has come yet.
+
+        Args:
+            outcome: gets the differences.
+            from_the_start: whether the events have the numbers that they had.
+            only_programs: compare no more than which programs were written.
+        """
+        self._only_programs = only_programs
+        self._outcome = outcome
+        self._from_the_start = from_the_start
+        self._verdicts: OrderedDict[tuple[bytes, int], Verdict] = OrderedDict()
+        self._events: deque[Event] = deque(maxlen=_MAX_OPEN)
+
+    def decided(self, peer: bytes, verdict: Verdict) -> None:
+        """A verdict was given now."""
+        if self._only_programs:
+            return
+        self._verdicts[peer, verdict.seq] = verdict
+        if len(self._verdicts) > _MAX_OPEN:
+            self._verdicts.popitem(last=False)
+
+    def happened(self, event: Event) -> None:
+        """Something happened now."""
+        if event.program or not self._only_programs:
+            self._events.append(event)
+
+    def is_decided(self, peer: bytes, seq: int) -> bool:
+        """Whether there is a verdict now."""
+        return self._only_programs or (peer, seq) in self._verdicts
+
+    def recorded(self, worker: str, peer: bytes, verdict: Verdict) -> None:
+        """A verdict was given then."""
+        if self._only_programs:
+            return
+        now = self._verdicts.pop((peer, verdict.seq), None)
+        if now is None:
+            self._outcome.differs(f"{worker}, message {verdict.seq}: {verdict.reason}, now nothing")
+        elif not same(now, verdict):
+            self._outcome.differs(
+                f"{worker}, message {verdict.seq}: {_told(verdict, now)}, now {_told(now, verdict)}"
+            )
+
+    def happened_then(self, event: Event) -> None:
+        """Something happened then."""
+        if self._only_programs and not event.program:
+            return
+        now = self._events.popleft() if self._events else None
+        if self._only_programs:
+            differs = now is None or now.program != event.program
+        else:
+            number = event.number if now is None or not self._from_the_start else now.number
+            differs = now is None or replace(now, number=number) != event
+        if differs:
+            said = "nothing" if now is None else f"{now.kind} {now.detail} {now.program[:12]}"
+            self._outcome.differs(
+                f"event {event.number}, {event.worker} {event.kind} {event.detail} "
+                f"{event.program[:12]}, now {said}"
+            )
+
+    def end(self) -> None:
+        """Nothing more was recorded; what is published now and was not then is a difference."""
+        for (_, seq), verdict in self._verdicts.items():
+            if verdict.published:
+                self._outcome.differs(f"message {seq}: nothing, now {verdict.reason}")
+
+
+def same(now: Verdict, then: Verdict) -> bool:
+    """Whether two verdicts are the same but for the last digits of their figures."""
+    for name in _FIGURES:
+        one, other = getattr(now, name), getattr(then, name)
+        if (one is None) != (other is None):
+            return False
+        if one is not None and not math.isclose(one, other, rel_tol=_SAME, abs_tol=_SAME):
+            return False
+    return replace(now, **{name: getattr(then, name) for name in _FIGURES}) == then
+
+
+def _told(verdict: Verdict, other: Verdict) -> str:
+    """The fields in which a verdict is not the other one."""
+    fields = [
+        f"{name} {value}"
+        for name, value in vars(verdict).items()
+        if value != getattr(other, name) and name != "published"
+    ]
+    return ", ".join(fields)[:300]

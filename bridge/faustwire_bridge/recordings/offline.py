@@ -1,0 +1,312 @@
+"""A recording decided again: the core fed by hand, with the recorded clock and no sockets.
+
+The same recording through the same version gives the same verdicts and the same programs, to the
+byte. What libfaust and the disk said then is said again; how a snapshot sounds is worked out anew.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+from faustwire import codec, recording
+from faustwire.errors import MessageError
+from faustwire.messages import Choice, Event, Hello, Snapshot, Source, Verdict, Welcome
+from faustwire.recording import Item, Recording
+from faustwire.recording.publications import Publications
+from faustwire_bridge.analysis.judgement import judge
+from faustwire_bridge.core import events, instructions
+from faustwire_bridge.core.events import Judged, JudgeFailed, Unchecked, User, Written
+from faustwire_bridge.core.instructions import Judge, Write
+from faustwire_bridge.core.state_machine import Core, Rules
+from faustwire_bridge.recordings import journal
+from faustwire_bridge.recordings.comparison import Comparison
+from faustwire_bridge.recordings.outcome import Outcome, Output
+
+_ANSWERS: dict[type[instructions.Instruction], tuple[type[events.Event], ...]] = {
+    instructions.Judge: (events.Judged, events.JudgeFailed),
+    instructions.Compile: (events.Compiled, events.CompileFailed, events.Unchecked),
+    instructions.Write: (events.Written, events.WriteFailed),
+}
+_COMPILED = _ANSWERS[instructions.Compile]
+_OUTCOMES = tuple(kind for kinds in _ANSWERS.values() for kind in kinds)
+# Calls whose verdict is to come; a worker has one at a time, and one that waits.
+_MAX_CALLS = 4096
+_MAX_NOTES = 1000
+
+
+def decide_again(paths: Iterable[str | Path], folder: Path) -> Outcome:
+    """Feed a recording to the core, and write what it would have a bridge write.
+
+    Args:
+        paths: files of a recording, or folders of them.
+        folder: gets each program in a file of its own, by number, and ``verdicts.jsonl`` with a
+            line for each verdict and each program.
+
+    Returns:
+        What came of it, and where that is not what was recorded.
+
+    Raises:
+        FolderError: there is something else in the folder.
+        RecordingError: the files are no recording.
+        OSError: the disk.
+    """
+    outcome = Outcome()
+    with closing(Output(folder, outcome)) as output:
+        for found in _recordings(paths):
+            again = _Again(found, output, outcome)
+            for item in found:
+                again.take(item)
+            again.end()
+            outcome.notes += [f"damaged: {damage}" for damage in found.damage]
+    return outcome
+
+
+def _recordings(paths: Iterable[str | Path]) -> Iterator[Recording]:
+    """Each by itself: another bridge knew nothing of the one before."""
+    files = Recording(paths).paths
+    for _, parts in groupby(files, lambda path: Recording(path).metadata.get("recording")):
+        yield Recording(parts)
+
+
+class _Again:
+    """Feeds the core what was recorded, item by item."""
+
+    def __init__(self, found: Recording, output: Output, outcome: Outcome) -> None:
+        said = found.metadata
+        self._output, self._outcome = output, outcome
+        self._rules = _rules(said.get("rules"), outcome)
+        self._offset_ns = _whole(said.get("monotonic_offset_ns"))
+        self._begun = self._seconds(found.start_ns or 0)
+        from_the_start = said.get("part") == "1"
+        if not from_the_start:
+            outcome.notes.append(
+                f"it begins in the middle (part {said.get('part', '?')}): what the plugin had then "
+                "is not known, and verdicts may differ until the first publish"
+            )
+        self._only_published = said.get("kept") == "published"
+        if self._only_published:
+            self._rules = replace(self._rules, follow=Choice())
+            outcome.notes.append(
+                "only what was published is in it: the programs are compared, not the verdicts"
+            )
+        welcome = Welcome(0, said.get("host", ""), said.get("dsp_path", ""))
+        self._core = Core(welcome, self._begun, self._rules)
+        self._comparison = Comparison(
+            outcome, from_the_start=from_the_start, only_programs=self._only_published
+        )
+        # The core asks for one thing at a time.
+        self._asked: instructions.Instruction | None = None
+        self._compiled: events.Event = Unchecked("the recording does not say")
+        self._publications, self._numbers = Publications(), 0
+        # Connections on which somebody has said Hello; a file has a bounded number of channels.
+        self._met: set[bytes] = set()
+        self._calls: OrderedDict[tuple[bytes, int], int] = OrderedDict()
+
+    def take(self, item: Item) -> None:
+        """Take one item of the recording."""
+        try:
+            if self._only_published:
+                self._publish_again(item)
+            elif item.topic == recording.IN:
+                self._arrived(item)
+            elif item.topic == recording.CORE:
+                self._told(journal.decode(item.data), self._seconds(item.at_ns))
+            elif item.topic == recording.OUT:
+                self._sent(item)
+            elif item.topic == recording.EVENT:
+                self._happened_then(item)
+        except MessageError as problem:
+            self._note(f"{item.topic} at {self._at(self._seconds(item.at_ns))} s: {problem}")
+
+    def _happened_then(self, item: Item) -> None:
+        event = codec.decode(item.data)
+        if isinstance(event, Event):
+            self._comparison.happened_then(event)
+
+    def _publish_again(self, item: Item) -> None:
+        """Only what was published is there, and behind what came of it: forced, it is again."""
+        now = self._seconds(item.at_ns)
+        if item.topic == recording.CORE:
+            event = journal.decode(item.data)
+            if isinstance(event, _COMPILED):
+                self._compiled = event
+        published = self._publications.take(item)
+        if published is not None:
+            peer, message = _peer(published), codec.decode(published.data)
+            self._introduce(published, None, now)
+            # It was written then, though the plugin may have had it: a write had failed, say.
+            self._handle(events.DspChanged(), now)
+            self._numbers += 1
+            if isinstance(message, Snapshot):
+                self._calls[peer, self._numbers] = message.call
+                message = replace(message, seq=self._numbers, force=True)
+            elif isinstance(message, Source):
+                message = replace(message, seq=self._numbers)
+            self._handle(events.Arrived(peer, message, None, len(published.data)), now)
+            while self._asked is not None:
+                self._help_out(now)
+        if item.topic == recording.EVENT:
+            self._happened_then(item)
+
+    def end(self) -> None:
+        """Nothing more was recorded."""
+        self._comparison.end()
+
+    # -- what comes in -----------------------------------------------------------------------
+
+    def _arrived(self, item: Item) -> None:
+        peer, now = _peer(item), self._seconds(item.at_ns)
+        user = _user(item)
+        event: events.Event
+        try:
+            message = codec.decode(item.data)
+        except MessageError as problem:
+            event = events.Unreadable(peer, str(problem), problem.seq)
+        else:
+            event = events.Arrived(peer, message, user, len(item.data))
+            if isinstance(message, Snapshot):
+                self._calls[peer, message.seq] = message.call
+                if len(self._calls) > _MAX_CALLS:
+                    self._calls.popitem(last=False)
+            if isinstance(message, Hello):
+                self._met.add(peer)
+            else:
+                self._introduce(item, user, now)
+        self._handle(event, now)
+
+    def _introduce(self, item: Item, user: User | None, now: float) -> None:
+        """Somebody who had said Hello before the recording began, or in what is damaged."""
+        hello = recording.hello(item.metadata)
+        peer = _peer(item)
+        if hello is not None and peer not in self._met:
+            self._met.add(peer)
+            self._core.handle(events.Arrived(peer, hello, user), now)
+
+    def _told(self, event: events.Event, now: float) -> None:
+        """Something that the core was told beside messages."""
+        if not isinstance(event, _OUTCOMES):
+            self._handle(event, now)
+            return
+        # What the recorded bridge had no need to ask for, or knew already.
+        while self._asked is not None and not isinstance(event, _ANSWERS[type(self._asked)]):
+            self._help_out(now)
+        if self._asked is None:
+            self._note(f"{type(event).__name__} at {self._at(now)} s answers nothing now")
+            return
+        if isinstance(event, Judged):
+            event = self._judged(now)
+        self._answer(event, now)
+
+    def _help_out(self, now: float) -> None:
+        """Answer what the recording has no answer to, not here or not at all."""
+        asked = self._asked
+        if not self._only_published:
+            self._note(f"{type(asked).__name__} at {self._at(now)} s was not asked for then")
+        match asked:
+            case Judge():
+                self._answer(self._judged(now), now)
+            case Write():
+                self._answer(Written(), now)
+            case _:
+                self._answer(self._compiled, now)
+
+    def _judged(self, now: float) -> Judged | JudgeFailed:
+        asked = self._asked
+        assert isinstance(asked, Judge)  # noqa: S101 - the caller has looked
+        try:
+            return judge(
+                asked.snapshot,
+                limits=self._rules.limits,
+                playing=asked.playing,
+                playing_db=asked.playing_db,
+            )
+        except Exception as problem:  # noqa: BLE001 - the bridge has a process that may fail
+            self._note(f"a snapshot at {self._at(now)} s can't be judged: {problem!r}")
+            return JudgeFailed(str(problem))
+
+    def _answer(self, event: events.Event, now: float) -> None:
+        asked, self._asked = self._asked, None
+        written = asked.program if isinstance(asked, Write) else None
+        self._handle(event, now, written if isinstance(event, Written) else None)
+
+    def _sent(self, item: Item) -> None:
+        """Something was sent then."""
+        message, peer = codec.decode(item.data), _peer(item)
+        if isinstance(message, Verdict):
+            # A decision that takes longer now, and has nothing to come out by.
+            while self._asked is not None and not self._comparison.is_decided(peer, message.seq):
+                self._help_out(self._seconds(item.at_ns))
+            self._comparison.recorded(item.metadata.get("worker", ""), peer, message)
+
+    # -- what comes out ----------------------------------------------------------------------
+
+    def _handle(self, event: events.Event, now: float, written: str | None = None) -> None:
+        """Have the core take an event; ``written``: the program that is the plugin's by it."""
+        if isinstance(self._asked, Write):
+            self._help_out(now)
+        for instruction in self._decided(event, now):
+            match instruction:
+                case instructions.Send(peer, Verdict() as verdict, again):
+                    self._comparison.decided(peer, verdict)
+                    if not again:
+                        self._output.verdict(verdict, **self._about(peer, verdict.seq, now))
+                case instructions.Happened(happening):
+                    self._comparison.happened(happening)
+                    if written is not None and happening.program:
+                        about = {"at": self._at(now), "worker": happening.worker}
+                        self._output.program(written, **about, call=happening.call)
+                case instructions.Judge() | instructions.Compile() | instructions.Write():
+                    self._asked = instruction
+
+    def _decided(self, event: events.Event, now: float) -> list[instructions.Instruction]:
+        try:
+            return self._core.handle(event, now)
+        except Exception as problem:  # noqa: BLE001 - as the bridge does; the file may be anybody's
+            self._note(f"{type(event).__name__} at {self._at(now)} s is dropped: {problem!r}")
+            return []
+
+    def _about(self, peer: bytes, seq: int, now: float) -> dict[str, object]:
+        worker, call = self._core.worker(peer), self._calls.pop((peer, seq), None)
+        return {"at": self._at(now), "worker": worker, "seq": seq, "call": call}
+
+    def _seconds(self, at_ns: int) -> float:
+        # As the bridge makes it, to the last digit.
+        return (at_ns - self._offset_ns) * 1e-9
+
+    def _at(self, now: float) -> float:
+        return round(now - self._begun, 6)
+
+    def _note(self, what: str) -> None:
+        if len(self._outcome.notes) < _MAX_NOTES:
+            self._outcome.notes.append(what)
+
+
+def _rules(text: str | None, outcome: Outcome) -> Rules:
+    try:
+        return Rules.from_text(text or "")
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        outcome.notes.append("the bridge's rules are not in it; those by default are taken")
+        return Rules()
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text and len(text) < 20 and text.lstrip("-").isdecimal() else 0
+
+
+def _peer(item: Item) -> bytes:
+    try:
+        return bytes.fromhex(item.metadata.get("peer", ""))
+    except ValueError:
+        return b""
+
+
+def _user(item: Item) -> User | None:
+    name = item.metadata.get("user")
+    if name is None:
+        return None
+    return User(name, frozenset(item.metadata.get("rights", "").split()))

@@ -1,0 +1,276 @@
+"""What the shell tells a recording: every input of the core, and all that leaves the bridge."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from faustwire import codec, recording
+from faustwire.errors import FaustwireError
+from faustwire.messages import Event, Hello, Message, Reason, Verdict
+from faustwire_bridge.core import events
+from faustwire_bridge.core.events import User
+from faustwire_bridge.recordings import journal
+
+if TYPE_CHECKING:
+    from faustwire.recording import Channel, RecordingWriter
+
+# Connections that are told apart; whoever reconnects says Hello again.
+_MAX_PEERS = 2048
+# Connections that never say Hello, as those that steer, are told apart up to here.
+_MAX_STRANGERS = 256
+# Snapshots of which it is not known yet whether they will be published: the one being judged, the
+# one that waits, and the newest one that time has turned down.
+_MAX_HELD = 3
+_MAX_HELD_BYTES = 64 * 2**20
+
+
+class _Peer(NamedTuple):
+    """Who is on a connection; ``hello`` is None for a stranger."""
+
+    user: User | None
+    hello: Hello | None = None
+
+
+_STRANGER = _Peer(None)
+
+
+class _Held(NamedTuple):
+    channel: Channel
+    seq: int | None
+    call: int | None
+    data: bytes
+
+
+class Recorder:
+    """Takes down what the shell of a bridge sees; none of its methods raises.
+
+    Times are those of ``time.monotonic_ns``, from which the core's ``now`` is made.
+    """
+
+    def __init__(
+        self, writer: RecordingWriter, offset_ns: int, *, published_only: bool = False
+    ) -> None:
+        """Begin.
+
+        Args:
+            writer: where it goes.
+            offset_ns: from the monotonic clock to Unix time.
+            published_only: leave out the snapshots that are not published.
+        """
+        self._writer = writer
+        self._offset_ns = offset_ns
+        self._held = _HeldBack() if published_only else None
+        self._peers: OrderedDict[bytes, _Peer] = OrderedDict()
+        self._strangers = 0
+        self._channels: dict[tuple[str, bytes], Channel] = {}
+        self._hello: tuple[int, bytes, bytes, User | None] | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why it has stopped, a sentence; None: it has not."""
+        return self._writer.problem
+
+    @property
+    def path(self) -> str:
+        """The file that is written now."""
+        return str(self._writer.path)
+
+    def arrived(self, now_ns: int, peer: bytes, data: bytes, user: User | None = None) -> None:
+        """One frame came from a peer, and has not been handled yet."""
+        self._place_hello()
+        # On the way of every message: a look is worth it only where it can find something.
+        looks = self._held is not None or b"hello" in data
+        seen = recording.peek(data) if looks else None
+        if seen is not None and seen.type == "hello":
+            # It belongs to the channel of the worker that the core meets by it, if it does.
+            self._hello = (now_ns, peer, data, user)
+            return
+        if peer not in self._peers:
+            self._meet(peer, _Peer(user))
+        channel, hello = self._channel(recording.IN, peer), self._peers[peer].hello
+        is_snapshot = seen is not None and seen.type == "snapshot"
+        if self._held is not None and hello is not None and seen is not None and is_snapshot:
+            self._held.put(hello.incarnation, _Held(channel, seen.seq, seen.call, data))
+        else:
+            self._write(now_ns, channel, data)
+
+    def identified(self, peer: bytes, hello: Hello, user: User | None) -> None:
+        """The core has met a worker; to be called before its Welcome is sent."""
+        self._meet(peer, _Peer(user, hello))
+        self._place_hello()
+
+    def took(self, now_ns: int, event: events.Event) -> None:
+        """The core is about to take an event that is no message of one frame."""
+        self._place_hello()
+        self._write(now_ns, recording.of_bridge(recording.CORE), journal.encode(event))
+        if isinstance(event, events.Lost):
+            self._forget(event.peer)
+
+    def sent(self, now_ns: int, peer: bytes, data: bytes, message: Message) -> None:
+        """A message was sent to a peer."""
+        self._place_hello()
+        hello = self._peers.get(peer, _STRANGER).hello
+        if hello is not None and isinstance(message, Verdict):
+            if message.published:
+                self._release(now_ns, hello.incarnation, seq=message.seq)
+            elif message.reason is Reason.SUPERSEDED and self._held is not None:
+                # A newer one goes in its stead, and must not push the one being judged out.
+                self._held.take(hello.incarnation, seq=message.seq)
+        self._write(now_ns, self._channel(recording.OUT, peer), data)
+
+    def happened(self, now_ns: int, event: Event) -> None:
+        """Something happened that people are told."""
+        self._place_hello()
+        if event.program and event.call is not None:
+            self._release(now_ns, event.incarnation, call=event.call)
+        try:
+            data = codec.encode(event)
+        except FaustwireError:
+            return  # Its detail names a file whose name is no Unicode.
+        self._write(now_ns, recording.of_bridge(recording.EVENT), data)
+
+    def tick(self, now_ns: int) -> None:
+        """Time has passed; to be called at least every half second."""
+        self._place_hello()
+        self._writer.tick(now_ns + self._offset_ns)
+
+    def close(self) -> None:
+        """End the recording."""
+        self._place_hello()
+        self._writer.close()
+
+    def _write(self, now_ns: int, channel: Channel, data: bytes) -> None:
+        self._writer.write(now_ns + self._offset_ns, channel, data)
+
+    def _release(self, now_ns: int, incarnation: str, **which: int) -> None:
+        """Keep a snapshot after all: it was published."""
+        held = self._held.take(incarnation, **which) if self._held is not None else None
+        if held is not None:
+            self._write(now_ns, held.channel, held.data)
+
+    def _place_hello(self) -> None:
+        if self._hello is not None:
+            now_ns, peer, data, user = self._hello
+            self._hello = None
+            if peer not in self._peers:
+                self._meet(peer, _Peer(user))
+            self._write(now_ns, self._channel(recording.IN, peer), data)
+
+    # -- who is who --------------------------------------------------------------------------
+
+    def _meet(self, peer: bytes, who: _Peer) -> None:
+        self._forget(peer)
+        self._peers[peer] = who
+        while len(self._peers) > _MAX_PEERS:
+            self._forget(next(iter(self._peers)))
+
+    def _forget(self, peer: bytes) -> None:
+        self._peers.pop(peer, None)
+        for topic in (recording.IN, recording.OUT):
+            self._channels.pop((topic, peer), None)
+
+    def _channel(self, topic: str, peer: bytes) -> Channel:
+        channel = self._channels.get((topic, peer))
+        if channel is None:
+            channel = self._named(topic, peer)
+            if peer in self._peers:
+                self._channels[topic, peer] = channel
+        return channel
+
+    def _named(self, topic: str, peer: bytes) -> Channel:
+        who = self._peers.get(peer, _STRANGER)
+        name = who.user.name if who.user else None
+        rights = who.user.rights if who.user else ()
+        if who.hello is not None:
+            return recording.of_worker(topic, peer, who.hello, name, rights)
+        # Every channel costs, and anybody can open connections: from some point on they share one.
+        self._strangers += topic == recording.IN
+        shared = self._strangers > _MAX_STRANGERS
+        return recording.of_peer(topic, b"" if shared else peer, name, rights)
+
+
+class _HeldBack:
+    """Snapshots that are kept only if they are published, the last few of each worker."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[str, list[_Held]] = OrderedDict()
+        self._bytes = 0
+
+    def put(self, incarnation: str, held: _Held) -> None:
+        """Hold one; too many, and the oldest are let go."""
+        row = self._held.setdefault(incarnation, [])
+        self._held.move_to_end(incarnation)
+        row.append(held)
+        self._bytes += len(held.data)
+        while len(row) > _MAX_HELD or (self._bytes > _MAX_HELD_BYTES and len(row) > 1):
+            self._bytes -= len(row.pop(0).data)
+        while self._bytes > _MAX_HELD_BYTES and len(self._held) > 1:
+            _, oldest = self._held.popitem(last=False)
+            self._bytes -= sum(len(one.data) for one in oldest)
+
+    def take(
+        self, incarnation: str, *, seq: int | None = None, call: int | None = None
+    ) -> _Held | None:
+        """The one with that number, or of that call, which is held no longer."""
+        row = self._held.get(incarnation, [])
+        for held in row:
+            if held.seq == seq or (call is not None and held.call == call):
+                row.remove(held)
+                self._bytes -= len(held.data)
+                return held
+        return None
+
+
+def begin(
+    target: str,
+    *,
+    dsp_path: str,
+    rules: Mapping[str, str],
+    published_only: bool = False,
+    rotation: recording.Rotation | None = None,
+) -> Recorder:
+    """Begin a recording.
+
+    Args:
+        target: a file that ends in ``.mcap``, else a folder; no file is overwritten.
+        dsp_path: what the bridge keeps; its stem stands in the files' names.
+        rules: what decides, by name, for whoever decides again.
+        published_only: leave out the snapshots that are not published.
+        rotation: when to begin another file.
+
+    Raises:
+        OSError: the file can't be made.
+    """
+    now_ns = time.time_ns()
+    # Fixed here: the monotonic clock goes on evenly when somebody sets the other one.
+    offset_ns = now_ns - time.monotonic_ns()
+    metadata = {
+        "faustwire": version("faustwire"),
+        "wire": str(codec.VERSION),
+        "libfaust": _libfaust(),
+        "python": platform.python_version(),
+        "host": socket.gethostname(),
+        "pid": str(os.getpid()),
+        "dsp_path": dsp_path,
+        "monotonic_offset_ns": str(offset_ns),
+        "kept": "published" if published_only else "all",
+        **rules,
+    }
+    stem = Path(dsp_path).stem
+    writer = recording.RecordingWriter(target, now_ns, metadata, stem=stem, rotation=rotation)
+    return Recorder(writer, offset_ns, published_only=published_only)
+
+
+def _libfaust() -> str:
+    try:
+        return f"cyfaust {version('cyfaust')}"
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,204 @@
+"""Who may come in by the door with keys: CURVE, and ZeroMQ's questions about each key (ZAP).
+
+libzmq asks at every handshake, over a socket inside the process, and lets nobody in without an
+answer. All of it is checked once more at the start, with a key that nobody has enrolled.
+
+pyzmq's Authenticator answers, too, but with coroutines or a thread, and has no rights; the bridge
+has one poller, and the questions are six frames each.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import closing
+
+import zmq
+from zmq.utils import z85
+from zmq.utils.monitor import recv_monitor_message
+
+from faustwire.errors import FaustwireError
+from faustwire.key_ring import KeyRing
+from faustwire_bridge.core.events import User
+
+_log = logging.getLogger("faustwire.bridge")
+
+# What a socket is for, as its "domain" in libzmq's questions.
+TALK = b"faustwire"
+WATCH = b"faustwire-events"
+# Version and codes of ZAP, https://rfc.zeromq.org/spec/27.
+_VERSION, _YES, _NO = b"1.0", b"200", b"400"
+_ENDPOINT = "inproc://zeromq.zap.01"
+# A bridge that starts on a busy machine is not to be refused.
+_TEST_SECONDS = 5.0
+_BATCH = 64
+# Strangers must not fill the log, nor our memory.
+_MOST_TOLD = 100
+
+
+class AuthenticatorError(FaustwireError, RuntimeError):
+    """The door with keys would not keep strangers out, so it stays shut."""
+
+
+class Authenticator:
+    """Answers for each key that knocks, from who is enrolled at that moment.
+
+    Attributes:
+        socket: becomes readable when libzmq asks; then call ``answer``.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], keyring: KeyRing) -> None:
+        """Be there before any socket is bound that ``protect`` has seen.
+
+        Raises:
+            KeyFileError: the keys can't be used.
+        """
+        self._keyring = keyring
+        self._public, self._secret = keyring.pair()
+        self._users: dict[bytes, User] = {}
+        self._stamp: tuple[int, ...] | None = None
+        # Whoever knocks again and again is told of once.
+        self._told: set[bytes] = set()
+        self.refresh()
+        self.socket = context.socket(zmq.REP)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.bind(_ENDPOINT)
+
+    def refresh(self) -> bool:
+        """Read who is enrolled, if that has changed.
+
+        Returns:
+            Whether somebody has lost a right: whoever is connected must knock again.
+        """
+        stamp = self._keyring.stamp()
+        if stamp == self._stamp:
+            return False
+        try:
+            users = self._read()
+        except OSError as problem:
+            # No file descriptor left, for instance: it stays as it is until that is over.
+            _log.error("who is enrolled can't be read: %s", problem)
+            return False
+        before, self._users, self._stamp = self._users, users, stamp
+        self._told.clear()
+        _log.info("enrolled", extra={"names": " ".join(u.name for u in self._users.values())})
+        return any(self._has_lost(key, user) for key, user in before.items())
+
+    def _has_lost(self, key: bytes, before: User) -> bool:
+        now = self._users.get(key)
+        return now is None or now.name != before.name or not before.rights <= now.rights
+
+    def _read(self) -> dict[bytes, User]:
+        try:
+            people, problems = self._keyring.enrolment()
+        except (FaustwireError, PermissionError) as problem:
+            # Whoever can change that file could enrol anybody.
+            people, problems = [], [str(problem)]
+        for line in problems:
+            _log.error("lets nobody in: %s", line)
+        if not people:
+            _log.warning(
+                "nobody is enrolled yet: run `faustwire keys` where the training runs, and here "
+                "the line that it prints"
+            )
+        return {person.public: User(person.name, person.rights) for person in people}
+
+    def protect(self, socket: zmq.Socket[bytes], domain: bytes) -> None:
+        """Have a socket that is bound nowhere yet let in only whom we allow."""
+        socket.setsockopt(zmq.CURVE_SECRETKEY, self._secret)
+        socket.setsockopt(zmq.CURVE_SERVER, 1)
+        socket.setsockopt(zmq.ZAP_DOMAIN, domain)
+        # Without it libzmq lets in every key when nobody answers for it.
+        socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+
+    def answer(self) -> None:
+        """Answer what libzmq has asked, so much in one go that others have their turn."""
+        for _ in range(_BATCH):
+            if not self.socket.poll(0):
+                return
+            version, request, *question = self.socket.recv_multipart()
+            user = self._allowed(question) if version == _VERSION else None
+            code, key = (_NO, b"") if user is None else (_YES, question[-1].hex().encode())
+            self.socket.send_multipart([_VERSION, request, code, b"", key, b""])
+
+    def _allowed(self, question: list[bytes]) -> User | None:
+        domain, _address, _identity, mechanism, *credentials = question
+        if mechanism != b"CURVE" or len(credentials) != 1:
+            return None
+        user = self._users.get(credentials[0])
+        if user is None or (domain == WATCH and "watch" not in user.rights):
+            self._tell(credentials[0], user)
+            return None
+        return user
+
+    def _tell(self, key: bytes, user: User | None) -> None:
+        if key in self._told or len(self._told) >= _MOST_TOLD:
+            return
+        self._told.add(key)
+        if user is None:
+            _log.warning(
+                "an unknown key; if you know whose: faustwire keys enrol NAME %s", key.hex()
+            )
+        else:
+            _log.warning("%s has no right to watch: enrol it with --rights", user.name)
+
+    def user(self, frame: zmq.Frame) -> User | None:
+        """Whose key a message came with, with the rights of this moment; None: nobody's."""
+        try:
+            return self._users.get(bytes.fromhex(str(frame.get("User-Id"))))
+        except ValueError:
+            return None
+
+    def test(self, endpoint: str, kind: int) -> None:
+        """Make sure that a socket that was bound for this keeps strangers out.
+
+        Args:
+            endpoint: where it is bound.
+            kind: of the sockets that connect to it.
+
+        Raises:
+            AuthenticatorError: it would let one in, or does not answer.
+        """
+        public, secret = zmq.curve_keypair()
+        self._told.add(z85.decode(public))
+        for with_key in (True, False):
+            with closing(self.socket.context.socket(kind)) as stranger:
+                stranger.setsockopt(zmq.LINGER, 0)
+                if with_key:
+                    stranger.setsockopt(zmq.CURVE_PUBLICKEY, public)
+                    stranger.setsockopt(zmq.CURVE_SECRETKEY, secret)
+                    stranger.setsockopt(zmq.CURVE_SERVERKEY, self._public)
+                outcome = self._knock(stranger, endpoint)
+            if outcome == zmq.Event.HANDSHAKE_SUCCEEDED:
+                raise AuthenticatorError(
+                    "the self-test got in without a key that is enrolled, so the bridge does not "
+                    "serve: install pyzmq anew, and please report this"
+                )
+            if with_key and outcome != zmq.Event.HANDSHAKE_FAILED_AUTH:
+                raise AuthenticatorError(
+                    "the self-test of the keys got no answer, so the bridge does not serve: is "
+                    "this machine overloaded? If it happens again, please report it"
+                )
+
+    def _knock(self, stranger: zmq.Socket[bytes], endpoint: str) -> int:
+        """What becomes of a client's first try to connect; 0: nothing in all the time."""
+        events = zmq.Event.HANDSHAKE_SUCCEEDED
+        events |= zmq.Event.HANDSHAKE_FAILED_AUTH | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+        events |= zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
+        monitor = stranger.get_monitor_socket(events)
+        poller = zmq.Poller()
+        poller.register(self.socket, zmq.POLLIN)
+        poller.register(monitor, zmq.POLLIN)
+        stranger.connect(endpoint)
+        end = time.monotonic() + _TEST_SECONDS
+        try:
+            while time.monotonic() < end:
+                ready = dict(poller.poll(100))
+                if self.socket in ready:
+                    self.answer()
+                if monitor in ready:
+                    return int(recv_monitor_message(monitor)["event"])
+            return 0
+        finally:
+            stranger.disable_monitor()
+            monitor.close(linger=0)

@@ -1,0 +1,75 @@
+"""Warnings that come once a cause, not once a step, and never stop a training."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import warnings
+
+from faustwire.messages import HOLDS_BACK, Reason, Verdict, Welcome
+from faustwire_publisher.errors import FaustwireWarning
+
+_log = logging.getLogger("faustwire.publisher")
+
+# What each reason proves to be over: the plugin's troubles end with a program that passes, the
+# bridge's silence with any word of it.
+_PASSES = (Reason.PUBLISHED, Reason.UNCHANGED)
+
+
+class WarnOnce:
+    """Which causes people have been told about and are not over yet."""
+
+    def __init__(self) -> None:
+        self._told: set[Reason] = set()
+        self._recording_missed = False
+
+    def take(self, verdict: Verdict, *, prompt: bool = True) -> None:
+        """Warn if this verdict is news, or note that a cause is over.
+
+        Args:
+            verdict: the newest.
+            prompt: whether the bridge gave it in time; if not, its silence is not over.
+        """
+        if verdict.reason in HOLDS_BACK:
+            self._warn(verdict)
+        if verdict.reason in _PASSES:
+            self._told &= {Reason.NO_BRIDGE}
+        if prompt and verdict.reason is not Reason.NO_BRIDGE and verdict.seq:
+            self._told.discard(Reason.NO_BRIDGE)
+
+    def over(self, reason: Reason) -> None:
+        """A cause is over, so that the next one is told again."""
+        self._told.discard(reason)
+
+    def of_recording(self, bridge: Welcome, wanted: str) -> None:
+        """Warn, once, if the bridge does not record to where it was wanted."""
+        if self._recording_missed or bridge.recording == wanted:
+            return
+        self._recording_missed = True
+        does = f"records to {bridge.recording}" if bridge.recording else "records nothing"
+        _tell(
+            f"not recorded to {wanted}: the bridge for {bridge.dsp_path} (pid {bridge.pid}) was "
+            f"there before, and {does}; the training goes on"
+        )
+
+    def _warn(self, verdict: Verdict) -> None:
+        if verdict.reason in self._told:
+            return
+        self._told.add(verdict.reason)
+        _tell(f"not published ({verdict.reason}): {verdict.detail}; the training goes on")
+
+
+def _tell(text: str) -> None:
+    try:
+        warnings.warn(text, FaustwireWarning, stacklevel=_outside())
+    except FaustwireWarning:
+        # Warnings were made errors; what happens to a plugin still must not end a training.
+        _log.warning(text)
+
+
+def _outside() -> int:
+    """The stack level, for the function that asks, of the line that called into this package."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals["__name__"].startswith(__package__):
+        frame, level = frame.f_back, level + 1
+    return level

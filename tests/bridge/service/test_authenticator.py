@@ -1,0 +1,434 @@
+"""The door with keys, without a bridge behind it: shut when in doubt, and seen to be."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from bridges import eventually
+from faustwire.key_ring import KeyRing, secure
+from faustwire.rendezvous import Rendezvous, events_endpoint, rendezvous
+from faustwire_bridge.core.events import User
+from faustwire_bridge.service import authenticator as guards
+from faustwire_bridge.service.authenticator import TALK, Authenticator, AuthenticatorError
+from faustwire_bridge.service.listeners import BindError, Came, GoneError, Listeners
+from faustwire_bridge.service.resource_limits import resident_bytes
+
+DEADLINE = 5.0
+LOOPBACK = "tcp://127.0.0.1:0"
+ALL = frozenset({"publish", "watch", "steer"})
+
+
+class Machine:
+    """One machine's keys and sockets."""
+
+    def __init__(self, folder: Path) -> None:
+        self.keyring = KeyRing(folder)
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.context.setsockopt(zmq.LINGER, 0)
+        self.made: list[zmq.Socket[bytes]] = []
+
+    def connect(self, doors: Listeners, kind: int = zmq.DEALER) -> zmq.Socket[bytes]:
+        made = self.context.socket(kind)
+        self.made.append(made)
+        made.setsockopt(zmq.RECONNECT_IVL, 20)
+        endpoint = doors.endpoints[0]
+        secure(made, endpoint, self.keyring)
+        if kind == zmq.SUB:
+            made.setsockopt(zmq.SUBSCRIBE, b"")
+            endpoint = events_endpoint(endpoint)
+        made.connect(endpoint)
+        return made
+
+    def end(self) -> None:
+        for made in self.made:
+            made.close()
+        self.context.term()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Rendezvous:
+    place = rendezvous(tmp_path / "live.dsp")
+    place.prepare()
+    return place
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> KeyRing:
+    return KeyRing(tmp_path / "studio")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
+    made: list[Machine] = []
+
+    def new(name: str) -> Machine:
+        made.append(Machine(tmp_path / name))
+        return made[-1]
+
+    yield new
+    for one in made:
+        one.end()
+
+
+@contextmanager
+def opened(place: Rendezvous, keyring: KeyRing, *machines: Machine) -> Iterator[Listeners]:
+    with closing(Listeners(place, [LOOPBACK], keyring)) as doors:
+        for machine in machines:
+            machine.keyring.trust(doors.endpoints[0], keyring.pair()[0])
+        yield doors
+
+
+def came(doors: Listeners, seconds: float = DEADLINE) -> Came | None:
+    """What comes next."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        poller = zmq.Poller()
+        for made in doors.sockets:
+            poller.register(made, zmq.POLLIN)
+        poller.poll(10)
+        came = doors.receive()
+        if came is not None:
+            return came
+    return None
+
+
+def hears(doors: Listeners, watcher: zmq.Socket[bytes], seconds: float = DEADLINE) -> bool:
+    """Whether a watcher hears what is said from now on."""
+    end = time.monotonic() + seconds
+    while watcher.poll(0):
+        watcher.recv()
+    while time.monotonic() < end:
+        doors.receive()
+        doors.publish(b"state")
+        if watcher.poll(10):
+            return True
+    return False
+
+
+def test_who_comes_in_is_known_by_the_key_and_not_by_what_it_says(
+    place: Rendezvous, studio: KeyRing, machine: Callable[[str], Machine]
+) -> None:
+    anna, berta = machine("anna"), machine("berta")
+    studio.enrol("anna", anna.keyring.pair()[0], frozenset({"publish"}))
+    studio.enrol("berta", berta.keyring.pair()[0], ALL)
+    with opened(place, studio, anna, berta) as doors:
+        for one, user in (
+            (anna, User("anna", frozenset({"publish"}))),
+            (berta, User("berta", ALL)),
+        ):
+            one.connect(doors).send(b"I am the other one")
+            got = came(doors)
+            assert got is not None
+            assert got.user == user
+            assert got.frames == [b"I am the other one"]
+
+
+def test_the_local_door_needs_no_key_and_its_peers_are_others(
+    place: Rendezvous, studio: KeyRing, machine: Callable[[str], Machine]
+) -> None:
+    anna = machine("anna")
+    studio.enrol("anna", anna.keyring.pair()[0], ALL)
+    with opened(place, studio, anna) as doors:
+        local = machine("local").context.socket(zmq.DEALER)
+        with local:
+            local.connect(place.endpoint)
+            local.send(b"local")
+            first = came(doors)
+            remote = anna.connect(doors)
+            remote.send(b"remote")
+            second = came(doors)
+            assert first is not None
+            assert second is not None
+            assert (first.user, second.user) == (None, User("anna", ALL))
+            assert first.peer[:1] != second.peer[:1]
+            assert doors.send(first.peer, b"to local")
+            assert doors.send(second.peer, b"to remote")
+            assert (local.recv(), remote.recv()) == (b"to local", b"to remote")
+
+
+def test_neither_door_can_keep_the_bridge_from_the_other(
+    place: Rendezvous, studio: KeyRing, machine: Callable[[str], Machine]
+) -> None:
+    anna, local = machine("anna"), machine("local")
+    studio.enrol("anna", anna.keyring.pair()[0], ALL)
+    with opened(place, studio, anna) as doors:
+        remote = anna.connect(doors)
+        near = local.context.socket(zmq.DEALER)
+        local.made.append(near)
+        near.connect(place.endpoint)
+        for one in (near, remote):
+            one.send(b"is there")
+            assert came(doors) is not None
+        for _ in range(3):
+            near.send(b"near")
+            remote.send(b"far")
+        time.sleep(0.1)
+        order = [got.frames[0] for _ in range(6) if (got := came(doors)) is not None]
+    assert order in ([b"near", b"far"] * 3, [b"far", b"near"] * 3)
+
+
+def test_whoever_is_revoked_is_cut_off_and_the_others_are_back_at_once(
+    place: Rendezvous, studio: KeyRing, machine: Callable[[str], Machine]
+) -> None:
+    anna, berta = machine("anna"), machine("berta")
+    for name, one in (("anna", anna), ("berta", berta)):
+        studio.enrol(name, one.keyring.pair()[0], ALL)
+    with opened(place, studio, anna, berta) as doors:
+        talkers = [one.connect(doors) for one in (anna, berta)]
+        watchers = [one.connect(doors, zmq.SUB) for one in (anna, berta)]
+        for talker in talkers:
+            talker.send(b"before")
+            assert came(doors) is not None
+        assert all(hears(doors, watcher) for watcher in watchers)
+
+        studio.revoke("berta")
+        assert hears(doors, watchers[0])
+        assert not hears(doors, watchers[1], 0.5)
+        with suppress(zmq.Again):
+            talkers[1].send(b"after", zmq.DONTWAIT)
+        talkers[0].send(b"after")
+        assert [got.user.name for _ in range(2) if (got := came(doors, 0.5)) and got.user] == [
+            "anna"
+        ]
+
+
+def test_a_right_is_enough_to_be_cut_off_for(
+    place: Rendezvous, studio: KeyRing, machine: Callable[[str], Machine]
+) -> None:
+    anna = machine("anna")
+    public = anna.keyring.pair()[0]
+    studio.enrol("anna", public, frozenset({"publish", "watch"}))
+    with opened(place, studio, anna) as doors:
+        watcher = anna.connect(doors, zmq.SUB)
+        assert hears(doors, watcher)
+        studio.enrol("anna", public, frozenset({"publish"}))
+        assert not hears(doors, watcher, 0.5)
+        anna.connect(doors).send(b"still here")
+        got = came(doors)
+        assert got is not None
+        assert got.user == User("anna", frozenset({"publish"}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "stays"),
+    [
+        (lambda path: path.chmod(0o666), False),
+        (lambda path: path.unlink(), False),
+        (lambda path: path.write_text(path.read_text() + "not a key\n"), True),
+    ],
+    ids=["others may write", "gone", "a malformed line more"],
+)
+def test_a_damaged_file_lets_in_nobody_whom_it_does_not_name(
+    damage: Callable[[Path], None],
+    stays: bool,
+    place: Rendezvous,
+    studio: KeyRing,
+    machine: Callable[[str], Machine],
+) -> None:
+    anna = machine("anna")
+    studio.enrol("anna", anna.keyring.pair()[0], ALL)
+    with opened(place, studio, anna) as doors:
+        watcher = anna.connect(doors, zmq.SUB)
+        assert hears(doors, watcher)
+        damage(studio.folder / "enrolled")
+        assert hears(doors, watcher, 0.5) is stays
+
+
+def test_a_peer_of_a_door_that_was_shut_is_gone(
+    place: Rendezvous, studio: KeyRing, machine: Callable[[str], Machine]
+) -> None:
+    anna, berta = machine("anna"), machine("berta")
+    studio.enrol("anna", anna.keyring.pair()[0], ALL)
+    studio.enrol("berta", berta.keyring.pair()[0], ALL)
+    with opened(place, studio, anna) as doors:
+        anna.connect(doors).send(b"hello")
+        got = came(doors)
+        assert got is not None
+        studio.revoke("berta")
+        came(doors, 0.1)
+        with pytest.raises(GoneError):
+            doors.send(got.peer, b"too late")
+
+
+# -- fail closed, and the tests can see ------------------------------------------------------------
+
+
+def _enforces_nothing(self: Authenticator, server: zmq.Socket[bytes], domain: bytes) -> None:
+    server.setsockopt(zmq.CURVE_SECRETKEY, self._secret)
+    server.setsockopt(zmq.CURVE_SERVER, 1)
+    server.setsockopt(zmq.ZAP_DOMAIN, domain)
+
+
+@pytest.mark.parametrize("enforced", [True, False])
+def test_without_an_authenticator_nobody_gets_in_and_without_enforcement_everybody_would(
+    enforced: bool, studio: KeyRing, machine: Callable[[str], Machine]
+) -> None:
+    """The second is the control: the test can see somebody who gets in."""
+    anna = machine("anna")
+    studio.enrol("anna", anna.keyring.pair()[0], ALL)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    guard = Authenticator(context, studio)
+    server = context.socket(zmq.ROUTER)
+    (Authenticator.protect if enforced else _enforces_nothing)(guard, server, TALK)
+    guard.socket.close()
+    endpoint = f"tcp://127.0.0.1:{server.bind_to_random_port('tcp://127.0.0.1')}"
+    anna.keyring.trust(endpoint, studio.pair()[0])
+    client = anna.context.socket(zmq.DEALER)
+    anna.made.append(client)
+    assert secure(client, endpoint, anna.keyring)
+    monitor = client.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
+    client.connect(endpoint)
+    client.send(b"hello")
+    assert bool(server.poll(500)) is not enforced
+    assert bool(monitor.poll(0)) is not enforced
+    client.disable_monitor()
+    monitor.close()
+    server.close(linger=0)
+    context.term()
+
+
+def test_an_authenticator_that_does_not_answer_lets_nobody_in(
+    place: Rendezvous, studio: KeyRing, machine: Callable[[str], Machine]
+) -> None:
+    anna = machine("anna")
+    studio.enrol("anna", anna.keyring.pair()[0], ALL)
+    with opened(place, studio, anna) as doors:
+        client = anna.connect(doors)
+        events = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
+        monitor = client.get_monitor_socket(events)
+        client.send(b"hello")
+        # Nobody calls doors.receive(), where it would be answered.
+        assert not doors.sockets[0].poll(300)
+        assert not monitor.poll(0)
+        assert came(doors) is not None
+        assert recv_monitor_message(monitor)["event"] == zmq.Event.HANDSHAKE_SUCCEEDED
+        client.disable_monitor()
+        monitor.close()
+
+
+def test_a_bridge_that_would_let_strangers_in_does_not_serve(
+    place: Rendezvous, studio: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Authenticator, "protect", _enforces_nothing)
+    # Somewhere else, libzmq does not find it.
+    monkeypatch.setattr(guards, "_ENDPOINT", "inproc://elsewhere")
+    with pytest.raises(AuthenticatorError, match="got in without a key"):
+        Listeners(place, [LOOPBACK], studio)
+    assert not list(place.directory.glob(f"{place.key}*"))
+
+
+def test_a_bridge_that_lets_in_those_without_any_encryption_does_not_serve(
+    place: Rendezvous, studio: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Authenticator, "protect", lambda *_: None)
+    with pytest.raises(AuthenticatorError):
+        Listeners(place, [LOOPBACK], studio)
+
+
+def test_a_bridge_whose_authenticator_is_not_asked_does_not_serve(
+    place: Rendezvous, studio: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guards, "_ENDPOINT", "inproc://elsewhere")
+    with pytest.raises(AuthenticatorError, match="no answer"):
+        Listeners(place, [LOOPBACK], studio)
+
+
+# -- ports -----------------------------------------------------------------------------------------
+
+
+def test_a_port_is_free_together_with_its_successor_or_refused(place: Rendezvous) -> None:
+    with closing(Listeners(place, [LOOPBACK])) as doors, zmq.Context() as context:
+        bound = doors.endpoints[0]
+        with context.socket(zmq.ROUTER) as other, pytest.raises(zmq.ZMQError):
+            other.bind(events_endpoint(bound))
+        for taken in (bound, events_endpoint(bound)):
+            with pytest.raises(BindError, match="can't listen"):
+                Listeners(rendezvous(f"{place.dsp_path}2"), [taken])
+
+
+def test_nothing_is_left_where_workers_meet(place: Rendezvous, studio: KeyRing) -> None:
+    with closing(Listeners(place, [LOOPBACK], studio)):
+        assert len(list(place.directory.glob(f"{place.key}*"))) == 2
+    assert not list(place.directory.glob(f"{place.key}*"))
+
+
+# -- what peers can make a bridge hold -------------------------------------------------------------
+
+_MIB = 2**20
+# Other systems don't tell a process what it holds.
+_needs_proc = pytest.mark.skipif(not resident_bytes(), reason="there is no /proc/self/statm")
+
+
+def greeted(endpoint: str) -> socket.socket:
+    """A connection without encryption that has shaken hands as a DEALER would, by hand."""
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    raw = socket.create_connection((host, int(port)))
+    raw.sendall(b"\xff" + bytes(8) + b"\x7f\3\0" + b"NULL".ljust(20, b"\0") + bytes(32))
+    ready = b"\5READY\x0bSocket-Type\0\0\0\6DEALER"
+    raw.sendall(bytes([4, len(ready)]) + ready)
+    return raw
+
+
+def endless(doors: Listeners, raw: socket.socket, mib: int) -> bool:
+    """Send a message that has ever more parts, none of them too long; whether all were taken."""
+    part = b"\3" + _MIB.to_bytes(8, "big") + bytes(_MIB)
+    raw.settimeout(DEADLINE)
+    try:
+        for _ in range(mib):
+            raw.sendall(part)
+            assert doors.receive() is None
+    except OSError:
+        return False
+    return True
+
+
+@_needs_proc
+def test_a_message_without_end_is_cut_off_and_the_others_are_back(
+    place: Rendezvous, machine: Callable[[str], Machine]
+) -> None:
+    """Libzmq bounds neither the parts of a message nor what they hold together."""
+    worker = machine("worker")
+    with closing(Listeners(place, [LOOPBACK], max_held=64 * _MIB)) as doors:
+        talker = worker.connect(doors)
+        talker.send(b"before")
+        assert came(doors) is not None
+        with greeted(doors.endpoints[0]) as raw:
+            assert not endless(doors, raw, 2048)
+
+        def back() -> bool:
+            # What was on its way is lost; a worker sends it again.
+            talker.send(b"after")
+            got = came(doors, 0.1)
+            return got is not None and got.frames == [b"after"]
+
+        eventually(back, "the other one is back", DEADLINE)
+        assert resident_bytes() - doors.held_anyway < 64 * _MIB
+
+
+@_needs_proc
+def test_without_a_bound_it_is_taken_whole(place: Rendezvous) -> None:
+    """The control: nothing else would stop it."""
+    with (
+        closing(Listeners(place, [LOOPBACK], max_held=2**40)) as doors,
+        greeted(doors.endpoints[0]) as raw,
+    ):
+        assert endless(doors, raw, 256)
+        eventually(lambda: resident_bytes() - doors.held_anyway > 200 * _MIB, "all of it is held")
+
+
+@_needs_proc
+def test_memory_that_is_freed_is_the_systems_again(place: Rendezvous) -> None:
+    with closing(Listeners(place, [LOOPBACK])):
+        before = resident_bytes()
+        for _ in range(3):
+            blocks = [bytes(16 * _MIB) for _ in range(8)]
+            del blocks
+        assert resident_bytes() - before < 32 * _MIB

@@ -1,0 +1,188 @@
+"""What a socket's monitor tells of its connection, in words: refused, no answer, no key.
+
+libzmq tries again and again and says nothing; only the events of a monitor show why.
+"""
+
+from __future__ import annotations
+
+import errno
+from enum import Enum, auto
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from faustwire.key_ring import RIGHTS, own_name
+
+# What a monitor has to be asked for. Some twenty a second at most: read them, or the socket stops.
+EVENTS = (
+    zmq.Event.CONNECT_DELAYED
+    | zmq.Event.CONNECT_RETRIED
+    | zmq.Event.CONNECTED
+    | zmq.Event.CLOSED
+    | zmq.Event.DISCONNECTED
+    | zmq.Event.HANDSHAKE_SUCCEEDED
+    | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+    | zmq.Event.HANDSHAKE_FAILED_AUTH
+)
+
+_SILENT = (
+    "{endpoint} accepts connections and then says nothing: the bridge there is stopped or its "
+    "machine overloaded, or it is no faustwire bridge"
+)
+_OTHER_SOCKET = (
+    "{endpoint} speaks ZeroMQ, but is not what was expected there: check the port (a bridge's "
+    "events are one port after its own)"
+)
+_LOST = "the connection to {endpoint} is lost"
+_CLOSED = {
+    "ipc": "no bridge listens at {endpoint}: start one with `faustwire serve`, or a training",
+    "tcp": "nobody listens at {endpoint}, or no way leads there: start `faustwire serve --bind …` "
+    "there, and the tunnel if there is one; check host and port",
+}
+_UNANSWERED = (
+    "no answer from {endpoint}: is that machine on, and does its firewall let the port through?"
+)
+_UNRESOLVED = "no address is known for {endpoint}: check how the host is spelt"
+_WANTS_KEYS = (
+    "{endpoint} closes the connection: it wants keys (run `faustwire keys` there, and here the "
+    "line that it prints), or it is no faustwire bridge"
+)
+_OTHER_KEY = (
+    "{endpoint} closes the connection: the key that this machine trusts for it is not its key "
+    "(compare with what `faustwire keys` prints there), or it serves without --keys, or it is no "
+    "faustwire bridge"
+)
+_NO_KEYS_THERE = (
+    "{endpoint} serves without --keys, though this machine trusts a key for it: nothing is sent in "
+    "the clear; is it the right bridge?"
+)
+_NOT_ENROLLED = (
+    "{endpoint} does not let this machine's key in: it is not enrolled there, or has no right to "
+    "{right}; run there {enrol}"
+)
+_NO_AUTHENTICATOR = "{endpoint} can't check keys at the moment (status {value}): restart the bridge"
+
+
+class _Stage(Enum):
+    IDLE = auto()  # between two tries
+    TRYING = auto()  # a packet was sent
+    ACCEPTED = auto()  # a connection, but no handshake yet
+    UP = auto()
+
+
+class Link:
+    """One connection, of a socket that connects to one endpoint.
+
+    Attributes:
+        secured: whether it uses keys.
+        refused: nobody listens there.
+        ended: libzmq will not try again by itself; a new socket may.
+    """
+
+    def __init__(self, endpoint: str, *, secured: bool = False, right: str = "publish") -> None:
+        """Nothing has been tried yet.
+
+        Args:
+            endpoint: where the socket connects.
+            secured: whether it does so with keys.
+            right: what for, one of ``RIGHTS``.
+        """
+        self.ended = False
+        self.refused = False
+        self._endpoint = endpoint
+        self.secured = secured
+        self._right = right
+        self._enrol = "the line that `faustwire keys` here prints"
+        self._stage = _Stage.IDLE
+        # Why the last try failed, for as long as the next one has come no further.
+        self._why: str | None = None
+        self._handshake_failed = False
+
+    @property
+    def up(self) -> bool:
+        """Whether the connection stands."""
+        return self._stage is _Stage.UP
+
+    @property
+    def trouble(self) -> str | None:
+        """One line about why there is no connection and what to do; None: there is one."""
+        if self.up:
+            return None
+        return self._why or self._say(_SILENT if self._stage is _Stage.ACCEPTED else _UNANSWERED)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether another try, a moment later, will hardly do better."""
+        passing = (None, self._say(_SILENT), self._say(_LOST))
+        return not self.up and self._why not in passing
+
+    def dial(self, public: bytes | None) -> None:
+        """Another try begins, with this key of ours or without any."""
+        self.secured = public is not None
+        if public is not None:
+            # An enrolment takes the place of the one before, so it has the right to publish, too.
+            rights = ",".join(RIGHTS[: RIGHTS.index(self._right) + 1])
+            options = "" if self._right == "publish" else f" --rights {rights}"
+            self._enrol = f"`faustwire keys enrol {own_name()} {public.hex()}{options}`"
+
+    def read(self, monitor: zmq.Socket[bytes]) -> None:
+        """Take all that waits at the socket's monitor."""
+        while monitor.poll(0):
+            message = recv_monitor_message(monitor)
+            self.take(message["event"], message["value"])
+
+    def take(self, event: int, value: int) -> None:
+        """Take an event of the monitor, with its value."""
+        if event in (zmq.Event.CLOSED, zmq.Event.CONNECTED):
+            self.refused = event == zmq.Event.CLOSED
+        match event:
+            case zmq.Event.HANDSHAKE_SUCCEEDED:
+                self._stage, self._why = _Stage.UP, None
+            case zmq.Event.CONNECT_DELAYED:
+                self._stage = _Stage.TRYING
+            case zmq.Event.CONNECTED:
+                self._stage = _Stage.ACCEPTED
+                self._why = self._why if self._handshake_failed else None
+            case zmq.Event.CLOSED:
+                self._failed(_CLOSED[self._endpoint[:3]])
+            case zmq.Event.CONNECT_RETRIED:
+                if self._stage is _Stage.IDLE:
+                    # A try that ended before it began had no address.
+                    self._failed(_UNRESOLVED)
+                self._stage = _Stage.IDLE
+            case zmq.Event.DISCONNECTED:
+                self._disconnected()
+            case _:
+                self._refused(event, value)
+
+    def _disconnected(self) -> None:
+        if self.up:
+            self._failed(_LOST)
+        elif self._stage is _Stage.ACCEPTED:
+            # The greetings fitted, the kinds of socket did not; libzmq leaves it at that.
+            self._failed(_OTHER_SOCKET)
+            self.ended = True
+
+    def _refused(self, event: int, value: int) -> None:
+        if event == zmq.Event.HANDSHAKE_FAILED_AUTH:
+            # 300 and 500 are the authenticator's own troubles, see ZeroMQ's RFC 27.
+            self._failed(_NOT_ENROLLED if value == 400 else _NO_AUTHENTICATOR, value)
+            self.ended = True
+        elif event == zmq.Event.HANDSHAKE_FAILED_NO_DETAIL and value == errno.EAGAIN:
+            self._failed(_SILENT)
+        elif value == zmq.Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH and self.secured:
+            self._failed(_NO_KEYS_THERE)
+        elif self._why != self._say(_NO_KEYS_THERE):
+            # Which of the two hangs up first is a matter of chance; what was learnt stays.
+            self._failed(_OTHER_KEY if self.secured else _WANTS_KEYS)
+        self._handshake_failed = True
+
+    def _failed(self, why: str, value: int = 0) -> None:
+        self._stage = _Stage.TRYING
+        self._why, self._handshake_failed = self._say(why, value), False
+
+    def _say(self, sentence: str, value: int = 0) -> str:
+        return sentence.format(
+            endpoint=self._endpoint, value=value, right=self._right, enrol=self._enrol
+        )

@@ -1,0 +1,112 @@
+"""Graphs as JSON: the file between ``flamo_to_json`` and ``json_to_faust``, to be edited by hand.
+
+    {"faustwire": 1, "name": "FDN", "fs": 48000.0, "graph": {...}, "controls": {...}}
+
+``graph`` is the plain form with nested lists for arrays; ``controls`` may be missing and is what
+``controls.sliders`` reads. A broken file is refused with the path of the broken place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from faustwire.controls import Slider, sliders
+from faustwire.errors import GraphError
+from faustwire.graph import Node
+from faustwire.graph_codec import from_plain, to_plain
+from faustwire.validation import MAX_NAME, check
+
+# Raised when an old reader would misread a new file; new optional keys don't raise it.
+JSON_VERSION = 1
+_KEYS = ("faustwire", "name", "fs", "graph", "controls")
+# The highest rate of any audio interface, times four.
+MAX_FS = 3_072_000.0
+
+
+class JsonGraph(NamedTuple):
+    """What a JSON file says: (graph, fs in Hz, name, sliders by the control's name)."""
+
+    graph: Node
+    fs: float
+    name: str
+    controls: dict[str, Slider]
+
+
+def to_json(graph: Node, fs: float, name: str) -> dict[str, Any]:
+    """A graph as a dict that ``json.dumps`` takes and ``from_json`` reads.
+
+    Args:
+        graph: a valid one.
+        fs: sampling rate in Hz.
+        name: of the model.
+
+    Returns:
+        Dicts, lists, text and numbers only; the numbers are exact.
+    """
+    plain = _listed(to_plain(graph))
+    return {"faustwire": JSON_VERSION, "name": name, "fs": float(fs), "graph": plain}
+
+
+def from_json(config: Any) -> JsonGraph:
+    """Read and check a config.
+
+    Args:
+        config: what ``to_json`` gave, or a person wrote.
+
+    Returns:
+        The graph, its rate, its name, its controls.
+
+    Raises:
+        GraphError: something is missing, unknown or wrong, with its path.
+        ControlError: the controls are.
+    """
+    if not isinstance(config, Mapping):
+        raise GraphError("$", f"a config is a map, not {type(config).__name__}")
+    _check_version(config.get("faustwire"))
+    if unknown := sorted(str(key) for key in config if key not in _KEYS):
+        raise GraphError("$", f"unknown key {unknown[0]!r}; there are {', '.join(_KEYS)}")
+    if "graph" not in config:
+        raise GraphError("$", "graph is missing")
+    graph = from_plain(config["graph"])
+    check(graph)
+    chosen = config.get("controls")
+    if chosen is not None and not isinstance(chosen, Mapping):
+        raise GraphError("controls", f"a map of controls, not {type(chosen).__name__}")
+    return JsonGraph(
+        graph, _fs(config.get("fs")), _name(config.get("name", "FDN")), sliders(chosen)
+    )
+
+
+def _check_version(version: object) -> None:
+    if version is None:
+        raise GraphError("faustwire", f"the version is missing; write {JSON_VERSION}")
+    if isinstance(version, bool) or version != JSON_VERSION:
+        raise GraphError("faustwire", f"version {version!r}; this program reads {JSON_VERSION}")
+
+
+def _fs(fs: object) -> float:
+    if isinstance(fs, bool) or not isinstance(fs, (int, float)):
+        raise GraphError("fs", f"the sampling rate is a number in Hz, not {fs!r}")
+    if not (math.isfinite(fs) and 0 < fs <= MAX_FS):
+        raise GraphError("fs", f"a sampling rate of {fs} Hz; it is above 0, at most {MAX_FS:g}")
+    return float(fs)
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise GraphError("name", f"a name is text, not {type(name).__name__}")
+    if len(name) > MAX_NAME:
+        raise GraphError("name", f"a name is longer than {MAX_NAME} characters")
+    return name
+
+
+def _listed(plain: Any) -> Any:
+    if isinstance(plain, dict):
+        return {key: _listed(value) for key, value in plain.items()}
+    if isinstance(plain, list):
+        return [_listed(value) for value in plain]
+    return plain.tolist() if isinstance(plain, np.ndarray) else plain
