@@ -103,7 +103,7 @@ def libfaust_of(bridge: int) -> int | None:
     children = Path(f"/proc/{bridge}/task/{bridge}/children").read_text().split()
     for child in children:
         with suppress(FileNotFoundError):
-            if "gates/child.py" in Path(f"/proc/{child}/cmdline").read_text():
+            if "children/compiler_child.py" in Path(f"/proc/{child}/cmdline").read_text():
                 return int(child)
     return None
 

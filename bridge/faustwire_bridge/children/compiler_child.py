@@ -3,11 +3,11 @@
 Started by ``compiler`` as a file, not as a module, so that it is there at once: it imports nothing
 of ours, and neither numpy. It ends when the bridge's end of its socket closes.
 
-    python child.py CONTROL_FD TEXT_FD MEMORY_BYTES LIBRARIES(0|1)
+    python compiler_child.py CONTROL_FD TEXT_FD MEMORY_BYTES LIBRARIES(0|1)
 
 One JSON object a line: first ``{"ready": "cyfaust 2.83.1"}`` or ``{"missing": why}``; then for each
 request ``{"size": bytes of the text, "name": …, "play": bool, "seconds": deadline}`` the fields of
-``report.Report``.
+``core.compile_report.Report``.
 """
 
 from __future__ import annotations

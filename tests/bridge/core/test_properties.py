@@ -39,12 +39,12 @@ def test_what_was_published_is_what_was_written(seed: int) -> None:
     """Each write is a verdict's or an event's, and nothing is written twice in a row."""
     world = play(seed)
     written = sum(isinstance(event, events.Written) for _, event in world.log)
-    events = [told.event for told in world.told if isinstance(told, instructions.Happened)]
-    assert written == sum(event.kind in ("published", "settled") for event in events)
+    happened = [told.event for told in world.told if isinstance(told, instructions.Happened)]
+    assert written == sum(event.kind in ("published", "settled") for event in happened)
     assert written == world.core.pipeline.reloads
     counts = Counter(reason for session in world.core.sessions for reason in session.counts)
     assert set(counts) <= {str(reason) for reason in Reason}
-    assert [event.number for event in events] == list(range(1, len(events) + 1))
+    assert [event.number for event in happened] == list(range(1, len(happened) + 1))
 
 
 @pytest.mark.parametrize("seed", range(60))
