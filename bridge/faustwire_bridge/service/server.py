@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import signal
 import socket
 import time
@@ -18,7 +17,7 @@ import zmq
 from faustwire import codec
 from faustwire.errors import MessageError
 from faustwire.key_ring import KeyRing
-from faustwire.messages import HOLDS_BACK, Reason, ToPeer, Verdict, Welcome
+from faustwire.messages import ToPeer, Verdict, Welcome
 from faustwire.rendezvous import Rendezvous
 from faustwire_bridge.children.compile_gate import Checker
 from faustwire_bridge.children.compiler import MEMORY_BYTES, TIMEOUT_SECONDS, Compiler
@@ -28,6 +27,7 @@ from faustwire_bridge.core.broadcast import Broadcast
 from faustwire_bridge.service.listeners import Came, GoneError, Listeners, check_endpoint, doors
 from faustwire_bridge.service.lock import locked, sign
 from faustwire_bridge.service.plugin_files import PluginFiles
+from faustwire_bridge.service.verdict_log import VerdictLog
 
 if TYPE_CHECKING:
     from faustwire_bridge.recordings.recorder import Recorder
@@ -40,7 +40,6 @@ _BATCH = 64
 _TOLD_BY_VERDICT = ("published", "held-back")
 # A recording closes what a kill would lose at least as often.
 _RECORDER_SECONDS = 0.5
-_DIGITS = re.compile(r"[\d.]+")
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ class _Shell:
         welcome = Welcome(os.getpid(), socket.gethostname(), str(files.dsp_path), recording)
         self._core = state_machine.Core(welcome, now, settings.rules)
         self._broadcast = Broadcast(now)
-        self._failing: str | None = None
+        self._verdict_log = VerdictLog()
         self._stopping: str | None = None
 
     def run(self) -> None:
@@ -240,7 +239,9 @@ class _Shell:
         match instruction:
             case instructions.Send(peer, message, again):
                 if isinstance(message, Verdict) and not again:
-                    self._tell(peer, message)
+                    session = self._core.sessions.at(peer)
+                    incarnation = session.hello.incarnation if session else ""
+                    self._verdict_log.log(self._core.worker(peer), incarnation, message)
                 return self._send(peer, message, now_ns)
             case instructions.Happened(event):
                 if self._recorder is not None:
@@ -298,35 +299,6 @@ class _Shell:
             _log.error("the recording has stopped: %s", problem)
             self._recorder = None
             self._handle_safely(events.Noticed("recording-stopped", problem))
-
-    def _tell(self, peer: bytes, verdict: Verdict) -> None:
-        """Log a verdict; a cause that holds back step after step is told once."""
-        extra = {"worker": self._core.worker(peer), "seq": verdict.seq, **_figures(verdict)}
-        if verdict.reason is Reason.PUBLISHED:
-            self._failing = None
-            _log.info("published", extra=extra)
-            for warning in verdict.warnings:
-                _log.debug(warning, extra=extra)
-        elif verdict.reason in HOLDS_BACK:
-            # A figure in the detail changes with every step; the cause is still the same.
-            cause = _DIGITS.sub("", verdict.detail)
-            if self._failing != cause:
-                _log.warning("%s: %s", verdict.reason, verdict.detail, extra=extra)
-            self._failing = cause
-        else:
-            _log.debug("%s", verdict.reason, extra=extra)
-
-
-def _figures(verdict: Verdict) -> dict[str, str]:
-    """What the gates have measured, for the log."""
-    compile_ms = None if verdict.compile_seconds is None else 1000 * verdict.compile_seconds
-    figures = {
-        "compile_ms": compile_ms,
-        "peak_db": verdict.peak_db,
-        "margin_db": verdict.margin_db,
-        "rt60_s": verdict.rt60_seconds,
-    }
-    return {name: f"{value:.3g}" for name, value in figures.items() if value is not None}
 
 
 def _explain(problem: OSError) -> str:
