@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from faustwire.messages import Choice
+from faustwire.worker_name import is_called
 from faustwire_bridge.core.sessions import Session
 
 
@@ -48,11 +49,8 @@ def followed(choice: Choice, sessions: Iterable[Session]) -> list[Session]:
     return present
 
 
-def _is_called(session: Session, name: str) -> bool:
-    called, _, incarnation = name.rpartition("#")
-    if called and incarnation and session.hello.incarnation.startswith(incarnation):
-        return session.name == called
-    return session.name == name
+def _is_called(session: Session, asked: str) -> bool:
+    return is_called(asked, session.name, session.hello.incarnation)
 
 
 def _best(choice: Choice, sessions: Iterable[Session]) -> Session | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from faustwire.messages import Hello, Reason, Snapshot, Verdict
-from faustwire.validation import MAX_NAME
+from faustwire.worker_name import full_name
 from faustwire_bridge.core.events import User
 
 # Workers ping every second; five lost ones are no accident, but for one in the middle of a message
@@ -72,9 +72,7 @@ class Session:
     @property
     def name(self) -> str:
         """What people know it by; what its key was enrolled under can't be chosen by a worker."""
-        if self.user is None:
-            return self.hello.worker
-        return f"{self.user.name}/{self.hello.worker}"[:MAX_NAME]
+        return full_name(self.hello.worker, None if self.user is None else self.user.name)
 
     @property
     def present(self) -> bool:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from faustwire.messages import HOLDS_BACK, Reason, State, WorkerState
 from faustwire.terminal import printable
+from faustwire.worker_name import with_incarnation
 from faustwire_bridge.monitor import words
 
 # What a worker that is there has sent last is a second old at most: it pings.
@@ -88,8 +89,8 @@ def _metrics(state: State, count: int) -> list[str]:
 
 
 def _label(worker: WorkerState, namesakes: Counter[str]) -> str:
-    twin = f"#{worker.incarnation[:4]}" if namesakes[worker.worker] > 1 else ""
-    return printable(worker.worker + twin)
+    name = worker.worker
+    return printable(with_incarnation(name, worker.incarnation) if namesakes[name] > 1 else name)
 
 
 def _pace(worker: WorkerState, at: float) -> Text:

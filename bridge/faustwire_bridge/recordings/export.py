@@ -17,8 +17,8 @@ from faustwire.atomic_file import ReplacedFile
 from faustwire.config_file import to_json
 from faustwire.errors import FaustwireError, MessageError, RecordingError
 from faustwire.messages import Snapshot
-from faustwire.recording import Recording, hello
-from faustwire.recording.publications import Publications, check_names, exactly, is_meant
+from faustwire.recording import Recording, recorded_worker
+from faustwire.recording.publications import Publications, check_names, exactly
 from faustwire_bridge.recordings.rendering import Renderer, Scene, decay_seconds, program_text
 from faustwire_bridge.recordings.wave_file import read_wave, write_wave
 
@@ -130,10 +130,10 @@ def _published(found: Recording, workers: tuple[str, ...]) -> Iterator[tuple[flo
     publications = Publications()
     for item in found:
         published = publications.take(item)
-        who = hello(published.metadata) if published is not None else None
+        who = recorded_worker(published.metadata) if published is not None else None
         if published is None or who is None:
             continue
-        if workers and not any(is_meant(name, who) for name in workers):
+        if workers and not any(map(who.is_called, workers)):
             continue
         with suppress(MessageError):  # The bridge would not have published it.
             message = codec.decode(published.data)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from faustwire.terminal import printable
+from faustwire.worker_name import with_incarnation
 from faustwire_bridge.recordings.outline import in_lines
 from faustwire_bridge.recordings.summary import Account, Survey
 
@@ -79,7 +80,7 @@ def _row(account: Account) -> list[str]:
     sources = f" +{account.sources}" if account.sources else ""
     settled = f" ({account.settled} settled)" if account.settled else ""
     return [
-        f"{account.hello.worker}#{account.hello.incarnation[:4]}",
+        with_incarnation(account.hello.worker, account.hello.incarnation),
         f"{account.first:.1f} s",
         f"{account.last:.1f} s",
         str(account.newest_call),

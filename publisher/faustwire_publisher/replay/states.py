@@ -14,7 +14,7 @@ from faustwire.errors import MessageError
 from faustwire.header import glance
 from faustwire.messages import Hello
 from faustwire.recording import Item, Recording
-from faustwire.recording.publications import Publications, incarnations, is_meant
+from faustwire.recording.publications import Publications, recorded_workers
 from faustwire_publisher.errors import ArgumentError
 
 # How far back from an arbitrary time a state is looked for that was published after it.
@@ -121,12 +121,12 @@ class States:
         if self._start.call is None:
             return first_ns
         # Found without reading what lies before.
-        names = [
-            f"{hello.worker}#{hello.incarnation}"
-            for hello in incarnations(self.recording)
-            if not self._workers or any(is_meant(name, hello) for name in self._workers)
+        meant = [
+            worker
+            for worker in recorded_workers(self.recording)
+            if not self._workers or any(map(worker.is_called, self._workers))
         ]
-        found = (self.recording.find(self._start.call, name) for name in names)
+        found = (self.recording.find(self._start.call, worker) for worker in meant)
         return min((item.at_ns for item in found if item is not None), default=self.last_ns)
 
     @property
@@ -234,10 +234,10 @@ class States:
         """Who sent it; looked up once a channel."""
         known = self._hellos.get(id(item.metadata))
         if known is None:
-            hello = recording.hello(item.metadata)
-            if hello is not None and self._workers:
-                meant = any(is_meant(name, hello) for name in self._workers)
-                hello = hello if meant else None
+            worker = recording.recorded_worker(item.metadata)
+            if worker is not None and self._workers:
+                worker = worker if any(map(worker.is_called, self._workers)) else None
+            hello = None if worker is None else worker.hello
             # The metadata are kept, so that no other's can have their place in memory.
             known = self._hellos[id(item.metadata)] = (item.metadata, hello)
         return known[1]

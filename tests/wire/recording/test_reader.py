@@ -95,6 +95,6 @@ def test_a_call_is_found_by_its_number(tmp_path: Path, *, finished: bool) -> Non
     item = read.find(5000)
     assert item is not None
     assert call_of(item.data) == 5002
-    assert read.find(5000, "a#") is not None
+    assert read.find(5000, "a#a") is not None
     assert read.find(5000, "a#nobody") is None
     assert read.find(5000, "nobody") is None

@@ -9,10 +9,12 @@ from faustwire.recording.channels import (
     IN,
     OUT,
     Channel,
+    RecordedWorker,
     hello,
     of_bridge,
     of_peer,
     of_worker,
+    recorded_worker,
 )
 from faustwire.recording.damage import Damage
 from faustwire.recording.peek import Peek, peek
@@ -28,6 +30,7 @@ __all__ = [
     "Damage",
     "Item",
     "Peek",
+    "RecordedWorker",
     "Recording",
     "RecordingWriter",
     "Rotation",
@@ -36,4 +39,5 @@ __all__ = [
     "of_peer",
     "of_worker",
     "peek",
+    "recorded_worker",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from faustwire.messages import Hello
+from faustwire.worker_name import full_name, is_called
 
 # Bytes as they came from a peer, and as they went to it.
 IN = "in"
@@ -87,6 +88,39 @@ def hello(metadata: Mapping[str, str]) -> Hello | None:
         return None
     sane = made.every >= 1 and made.pid >= 0 and 0 <= made.min_interval < math.inf
     return made if sane else None
+
+
+@dataclass(frozen=True)
+class RecordedWorker:
+    """One incarnation of a worker, as a recording's channels describe it.
+
+    Attributes:
+        hello: what it said about itself.
+        user: the name that its key was enrolled under; None: it needed none.
+    """
+
+    hello: Hello
+    user: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that the bridge knew it by: ``USER/NAME``, or ``NAME`` without keys."""
+        return full_name(self.hello.worker, self.user)
+
+    def is_called(self, asked: str) -> bool:
+        """Whether a person who writes ``asked`` means this worker.
+
+        In a recording nobody can pass for somebody else any more, so the name alone will do where
+        the bridge would want the user's as well.
+        """
+        names = (self.name, self.hello.worker)
+        return any(is_called(asked, name, self.hello.incarnation) for name in names)
+
+
+def recorded_worker(metadata: Mapping[str, str]) -> RecordedWorker | None:
+    """The worker that a channel belongs to; None: it belongs to none."""
+    said = hello(metadata)
+    return None if said is None else RecordedWorker(said, metadata.get("user"))
 
 
 def _peer(peer: bytes, user: str | None, rights: Iterable[str]) -> dict[str, str]:

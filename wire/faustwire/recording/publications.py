@@ -9,8 +9,9 @@ from faustwire import codec, recording
 from faustwire.errors import MessageError, RecordingError
 from faustwire.fingerprint import fingerprint
 from faustwire.header import glance
-from faustwire.messages import Event, Hello, Source
-from faustwire.recording import Item, Recording
+from faustwire.messages import Event, Source
+from faustwire.recording import Item, RecordedWorker, Recording, recorded_worker
+from faustwire.worker_name import with_incarnation
 
 # Kinds of events that say so.
 PUBLISHED = ("published", "settled")
@@ -21,30 +22,30 @@ _MAX_WORKERS = 2048
 _MAX_BYTES = 64 * 2**20
 
 
-def is_meant(name: str, hello: Hello) -> bool:
-    """Whether a worker is the one called ``name``, or ``name#`` and how its incarnation begins."""
-    worker, _, incarnation = name.partition("#")
-    return name == hello.worker or (
-        bool(incarnation) and worker == hello.worker and hello.incarnation.startswith(incarnation)
-    )
-
-
-def incarnations(found: Recording) -> list[Hello]:
-    """What each worker said that is in a recording, in the order in which they came."""
-    hellos: dict[str, Hello] = {}
+def recorded_workers(found: Recording) -> list[RecordedWorker]:
+    """Each incarnation of a worker in a recording, in the order in which they came."""
+    workers: dict[str, RecordedWorker] = {}
     for channel in found.channels():
-        hello = recording.hello(channel.metadata)
-        if hello is not None:
-            hellos.setdefault(hello.incarnation, hello)
-    return list(hellos.values())
+        worker = recorded_worker(channel.metadata)
+        if worker is not None:
+            workers.setdefault(worker.hello.incarnation, worker)
+    return list(workers.values())
 
 
 def check_names(found: Recording, names: Iterable[str]) -> None:
-    """Raise RecordingError for a name that means nobody."""
-    there = incarnations(found)
+    """Check that each of the names is one of a worker in the recording.
+
+    Args:
+        found: the recording.
+        names: as people write them, see ``worker_name``.
+
+    Raises:
+        RecordingError: one of them is nobody's; says which there are.
+    """
+    there = recorded_workers(found)
     for name in names:
-        if not any(is_meant(name, hello) for hello in there):
-            known = ", ".join(dict.fromkeys(hello.worker for hello in there)) or "nobody"
+        if not any(worker.is_called(name) for worker in there):
+            known = ", ".join(dict.fromkeys(worker.name for worker in there)) or "nobody"
             raise RecordingError(f"no worker is called {name!r}; there are: {known[:500]}")
 
 
@@ -54,30 +55,32 @@ def exactly(found: Recording, call: int, worker: str | None) -> Item:
     Args:
         found: where it is.
         call: its number.
-        worker: as in ``is_meant``; None: there is only one.
+        worker: its name as people write it, see ``worker_name``; None: there is only one.
 
     Raises:
         RecordingError: it is not in it, or of several workers.
     """
     if worker is not None:
         check_names(found, [worker])
-    exact: dict[str, Item] = {}
+    exact: list[Item] = []
+    names: list[str] = []
     following: list[int] = []
-    for hello in incarnations(found):
-        if worker is not None and not is_meant(worker, hello):
+    for each in recorded_workers(found):
+        if worker is not None and not each.is_called(worker):
             continue
-        item = found.find(call, f"{hello.worker}#{hello.incarnation}")
+        item = found.find(call, each)
         if item is None:
             continue
         number = glance(item.data, "call").get("call")
         if number == call:
-            exact[f"{hello.worker}#{hello.incarnation[:4]}"] = item
+            exact.append(item)
+            names.append(with_incarnation(each.name, each.hello.incarnation))
         elif isinstance(number, int):
             following.append(number)
     if len(exact) > 1:
-        raise RecordingError(f"call {call} is there of {', '.join(exact)}: say of which --worker")
+        raise RecordingError(f"call {call} is there of {', '.join(names)}: say of which --worker")
     if exact:
-        return next(iter(exact.values()))
+        return exact[0]
     hint = f"; the next one is {min(following)}" if following else ""
     raise RecordingError(f"call {call} of {worker or 'any worker'} is not recorded{hint}")
 

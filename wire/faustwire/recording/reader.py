@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from faustwire.errors import RecordingError
-from faustwire.recording.channels import IN, MARK, TOPICS, Channel
+from faustwire.recording.channels import IN, MARK, TOPICS, Channel, RecordedWorker, recorded_worker
 from faustwire.recording.damage import Damage, Damages
 from faustwire.recording.part import Chunk, Index, Part
 from faustwire.recording.peek import peek
@@ -156,15 +156,14 @@ class Recording:
             self._recent.popitem(last=False)[1].forget()
         return part.index()
 
-    def find(self, call: int, worker: str = "") -> Item | None:
+    def find(self, call: int, worker: str | RecordedWorker = "") -> Item | None:
         """The snapshot of a call, or the first one after it if that was never sent or is lost.
 
         Quick in long recordings: in each file the chunks are halved, since a worker's calls rise.
 
         Args:
             call: number of the worker's call.
-            worker: its name, ahead of it its user's and a slash if its key has one; it may end in
-                # and the first characters of its incarnation; empty: any.
+            worker: a name as people write it (see ``worker_name``), or one worker; empty: any.
         """
         found: tuple[int, Item] | None = None
         for part in self._parts:
@@ -219,21 +218,20 @@ def _first_chunk(chunks: list[Chunk], start_ns: int) -> int:
     return max(0, len(chunks) - 1)
 
 
-def _incarnations(index: Index, worker: str) -> Iterator[set[int]]:
+def _incarnations(index: Index, worker: str | RecordedWorker) -> Iterator[set[int]]:
     """Numbers of the channels on which each incarnation of a worker came, over its connections."""
-    name, _, beginning = worker.partition("#")
     numbers: dict[str, set[int]] = {}
     for number, channel in index.channels.items():
-        said = channel.metadata
-        incarnation = said.get("incarnation")
-        if channel.topic != IN or incarnation is None:
-            continue
-        known_by = said.get("worker", "")
-        if "user" in said:
-            known_by = f"{said['user']}/{known_by}"
-        if not worker or (known_by == name and incarnation.startswith(beginning)):
-            numbers.setdefault(incarnation, set()).add(number)
+        found = recorded_worker(channel.metadata) if channel.topic == IN else None
+        if found is not None and _is_wanted(found, worker):
+            numbers.setdefault(found.hello.incarnation, set()).add(number)
     yield from numbers.values()
+
+
+def _is_wanted(found: RecordedWorker, worker: str | RecordedWorker) -> bool:
+    if isinstance(worker, RecordedWorker):
+        return found.hello.incarnation == worker.hello.incarnation
+    return not worker or found.is_called(worker)
 
 
 class _Calls:
