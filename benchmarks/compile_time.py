@@ -7,6 +7,9 @@ with each compile in a process (twice as slow after five programs with 32 lines)
 Needs the extra ``dev``.
 
     python benchmarks/compile_time.py [--sizes 4 8 16 32] [--repeats 15] [--sections 1]
+
+Below the table: FIR filters of growing length, as the chain of short sums that we write and as one
+sum.
 """
 
 from __future__ import annotations
@@ -27,8 +30,10 @@ import numpy as np
 import torch
 from flamo.processor import dsp, system
 
+from faustwire.graph import FIR
 from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import generate
+from faustwire_bridge.codegen.builder import balanced
 from faustwire_publisher.lowering import lower
 
 FS = 48_000
@@ -135,17 +140,36 @@ def rows(sizes: list[int], sections: int, repeats: int) -> Iterator[str]:
         )
 
 
+def fir_rows(taps: list[int], repeats: int) -> Iterator[str]:
+    """FIR filters of growing length, a line each: a chain of short sums against one sum."""
+    yield f"{'FIR taps':<15}  {'compile ms, chain / one sum':>28}  {'ratio':>6}   run, of one sum's"
+    for count in taps:
+        values = np.random.default_rng(count).normal(size=(count, 1)) / count
+        chain = generate(FIR("fir", values), fs=FS, channels=None).text
+        terms = [f"{value!r}*x@{step}" for step, value in enumerate(values[:, 0].tolist())]
+        pair = (chain, f"process(x) = {balanced(terms)};")
+        ours, theirs = interleaved(compile_seconds, pair, repeats)
+        ours_run, theirs_run = interleaved(run_seconds, pair, repeats)
+        yield (
+            f"{count:<15}  {1e3 * ours:>13.1f} / {1e3 * theirs:>12.1f}  {theirs / ours:>5.2f}x   "
+            f"{ours_run / theirs_run:.2f}"
+        )
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[4, 8, 16, 32])
     parser.add_argument("--sections", type=int, default=1, help="absorption sections a line")
+    parser.add_argument("--taps", type=int, nargs="*", default=[500, 2_000, 8_000])
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
     # flamo talks while it wires a model.
     warnings.simplefilter("ignore")
     print("ours / adac's, medians; goals: run cost of dense 0.9, of structured at N = 32 0.4")
     for row in rows(options.sizes, options.sections, options.repeats):
+        print(row, flush=True)
+    for row in fir_rows(options.taps, max(1, options.repeats // 5)):
         print(row, flush=True)
 
 

@@ -104,6 +104,37 @@ def test_a_delay_hidden_in_the_first_tap_of_a_filter_closes_a_loop() -> None:
     assert relative_db(played(graph), impulse_response(graph, SAMPLES)) < -250
 
 
+def long_taps(*shape: int, every: int = 1, first: int = 0) -> Array:
+    """Noise at every so many taps from the first on, else zero."""
+    taps = np.zeros(shape)
+    noise = np.random.default_rng(len(shape)).normal(size=shape)
+    taps[first::every] = noise[first::every]
+    scaled: Array = taps / np.abs(taps).sum()
+    return scaled
+
+
+@pytest.mark.parametrize(
+    "taps",
+    [
+        long_taps(500, 2),
+        long_taps(500, 2, 2),
+        long_taps(129, 2),
+        long_taps(599, 2, every=4),
+        long_taps(500, 2, first=9),
+    ],
+    ids=["a channel each", "an entry each", "one more than a sum", "sparse", "late"],
+)
+def test_long_responses_are_exact(taps: Array) -> None:
+    graph = FIR("long", taps)
+    assert relative_db(played(graph), impulse_response(graph, SAMPLES)) < -250
+    assert relative_db(played(graph, double=False), impulse_response(graph, SAMPLES)) < -120
+
+
+def test_a_long_response_in_a_loop_may_be_its_only_delay() -> None:
+    graph = Recursion("loop", FIR("late", long_taps(400, 2, 2, first=3)), Gain("back", np.eye(2)))
+    assert relative_db(played(graph), impulse_response(graph, SAMPLES)) < -250
+
+
 def test_a_section_without_b0_closes_a_loop() -> None:
     section = np.array([0.0, 0.3, 0.1, 1.0, -1.2, 0.5]).reshape(1, 6, 1)
     graph = Recursion("loop", SOS("late", section), Gain("back", np.array([[0.4]])))
