@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -72,6 +73,7 @@ class ChildProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._request, self._answer, self._said = (_scratch() for _ in range(3))
+        _append_only(self._said)
         self._received = b""
         self._ready = False
         self._deadline: float | None = None
@@ -186,3 +188,12 @@ class ChildProcess:
 
 def _scratch() -> IO[bytes]:
     return tempfile.TemporaryFile()
+
+
+def _append_only(file: IO[bytes]) -> None:
+    """Have a child's output begin at the file's beginning again once it was truncated.
+
+    Otherwise it continues where the last child stopped, behind that many null bytes.
+    """
+    flags = fcntl.fcntl(file, fcntl.F_GETFL)
+    fcntl.fcntl(file, fcntl.F_SETFL, flags | os.O_APPEND)

@@ -19,6 +19,9 @@ TIMEOUT_SECONDS = 4.0
 # Of address space: libfaust reserves more than 256 MiB for a stack. A dense loop of 32 lines takes
 # 65 MiB; delay lines and tables are what can take more.
 MEMORY_BYTES = 2**30
+# What a process says when it ends for want of memory. The last is the C library's: even to report
+# that memory is short, C++ needs some for each of its threads.
+_OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "cannot allocate memory")
 INSTALL = "pip install 'faustwire[faust]', or put the faust program on PATH"
 
 
@@ -108,9 +111,9 @@ class Compiler:
                 f"libfaust was not done after {self._timeout:g} s: make the program smaller, or "
                 "raise --compile-timeout"
             )
-        if "bad_alloc" in ended.said or "MemoryError" in ended.said:
+        if any(words in ended.said for words in _OUT_OF_MEMORY):
             return (
                 f"libfaust needs more than its {self._memory_bytes / 2**20:.0f} MiB: make delays "
-                "and tables shorter"
+                "and tables shorter, or the program smaller"
             )
         return f"libfaust {ended.how()}: it can't take this program, so change it"

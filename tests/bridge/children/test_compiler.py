@@ -17,13 +17,10 @@ import pytest
 
 from bridges import DEADLINE, alive, eventually
 from faustwire_bridge.children import compiler
+from faustwire_bridge.children.child_process import Ended
 from faustwire_bridge.children.compiler import Answer, Compiler, Failed, Missing
 from faustwire_bridge.core.compile_report import Control, Report
-
-GOOD = "process = _,_;"
-# Found by hand: libfaust loops over these for minutes, and asks for all memory there is.
-HANGS = "process = seq(i, 300000, +(i)) <: _,_;"
-EATS = "process = rwtable(400000000, 0.0, 0, _, 0) <: _,_;"
+from hostile_programs import EATS, GOOD, GROWS, HANGS
 
 
 def answer(asked: Compiler) -> Answer:
@@ -145,6 +142,26 @@ def test_a_compile_that_eats_memory_ends_at_its_limit() -> None:
     with started() as asked:
         assert "more than its 1024 MiB" in failed(asked, EATS)
         assert compiled(asked, GOOD).problem == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "terminate called after throwing an instance of 'std::bad_alloc'",
+        "cannot allocate memory for thread-local data: ABORT",
+        "MemoryError",
+    ],
+)
+def test_whatever_says_that_memory_is_short_is_told_as_such(said: str) -> None:
+    with started() as asked:
+        assert "more than its 1024 MiB" in asked._explain(Ended(asked=True, code=127, said=said))
+
+
+def test_a_compile_that_runs_out_of_memory_little_by_little_is_told_as_such() -> None:
+    """One time in two there is none left to throw a C++ exception either."""
+    with started(timeout=60.0, memory_bytes=450 * 2**20) as asked:
+        for _ in range(3):
+            assert "more than its 450 MiB" in failed(asked, GROWS)
 
 
 def child(asked: Compiler) -> int:

@@ -1,0 +1,30 @@
+"""What any child process of the bridge has to get right, with the smallest that there are."""
+
+from __future__ import annotations
+
+import select
+import sys
+from contextlib import closing
+
+from bridges import DEADLINE
+from faustwire_bridge.children.child_process import ChildProcess, Ended
+
+
+def test_the_last_words_of_a_child_are_its_own() -> None:
+    """Its predecessors' leave nothing in front of them, not even null bytes."""
+    words = iter(["long " * 1000, "no room"])
+    made = ChildProcess(
+        lambda *_: [sys.executable, "-c", f"import sys; sys.exit({next(words)!r})"],
+        timeout=DEADLINE,
+    )
+    with closing(made) as child:
+        assert "long" in _ending(child).said
+        assert _ending(child).how() == "exited with code 1 (no room)"
+
+
+def _ending(child: ChildProcess) -> Ended:
+    child.ask({}, b"")
+    assert select.select([child.fileno()], [], [], DEADLINE)[0], "it ends"
+    ended = child.receive()
+    assert isinstance(ended, Ended)
+    return ended
