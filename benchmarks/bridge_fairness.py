@@ -5,7 +5,7 @@ published if its turn comes. Five times a second somebody changes whom the plugi
 somebody watches. In the second row no worker waits for its verdicts: three of its snapshots are on
 their way, so that the newest has to win.
 
-    PYTHONPATH=tests/support python benchmarks/bridge_fairness.py
+    PYTHONPATH=tools python benchmarks/bridge_fairness.py
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ verdict on the last, and FLAMO's feedback delay network of 16 lines, each time a
 was. Prints medians over the rounds, and the ratio to one worker. Bridge and workers share the
 machine: `bridge` and `workers` are the cores that each of them kept busy.
 
-    PYTHONPATH=tests/support python benchmarks/bridge_throughput.py
+    PYTHONPATH=tools python benchmarks/bridge_throughput.py
 """
 
 from __future__ import annotations

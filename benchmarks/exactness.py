@@ -11,7 +11,7 @@ import sys
 import warnings
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 warnings.filterwarnings("ignore")
 
 import torch  # noqa: E402

@@ -5,7 +5,7 @@ memory, on the wire and on disk; what it costs to write and to read it; and, of 
 million small snapshots of four workers, closed and killed, how long it takes to find a call or a
 time, and the memory of a process that does so and then reads it all.
 
-    PYTHONPATH=tests/support python benchmarks/recording.py [--snapshots 1000000] [--bridge]
+    PYTHONPATH=tools python benchmarks/recording.py [--snapshots 1000000] [--bridge]
 
 With --bridge it also runs real bridges with and without --record, in turns, under a worker that
 sends as fast as it is answered: the recording's share is the ratio.

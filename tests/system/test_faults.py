@@ -14,11 +14,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 import torch
 
+import file_reader
 from bridges import Plugin, alive, eventually, served
 from faustwire.messages import Reason
 from faustwire_publisher import FaustwireWarning, HotReload
@@ -238,9 +238,8 @@ def test_warnings_made_errors_do_not_stop_a_training(
 @contextmanager
 def reader(plugin: Plugin) -> Iterator[dict[str, int | list[str]]]:
     """Reads the .dsp at full speed in a process of its own; its report is there at the end."""
-    program = Path(__file__).parents[1] / "support" / "reader.py"
     process = subprocess.Popen(
-        [sys.executable, str(program), str(plugin.dsp_path)],
+        [sys.executable, file_reader.__file__, str(plugin.dsp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

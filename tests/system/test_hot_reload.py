@@ -108,7 +108,7 @@ def test_the_bridge_goes_when_its_last_worker_has_gone_and_leaves_nothing(plugin
 
 TRAINING = """
 import sys, time
-sys.path.insert(0, {support!r})
+sys.path.insert(0, {tools!r})
 from models import Knob
 from faustwire_publisher import HotReload
 knob = Knob()
@@ -122,7 +122,7 @@ print("published", flush=True)
 def training(plugin: Plugin, then: str) -> subprocess.Popen[str]:
     """A training process that has published once, and then does as told."""
     script = TRAINING.format(
-        support=str(Path(__file__).parents[1] / "support"),
+        tools=str(Path(__file__).parents[2] / "tools"),
         dsp=str(plugin.dsp_path),
         config=str(plugin.config_path),
         then=textwrap.dedent(then),

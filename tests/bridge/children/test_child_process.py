@@ -24,7 +24,9 @@ def test_the_last_words_of_a_child_are_its_own() -> None:
 
 def _ending(child: ChildProcess) -> Ended:
     child.ask({}, b"")
-    assert select.select([child.fileno()], [], [], DEADLINE)[0], "it ends"
+    descriptor = child.fileno()
+    assert descriptor is not None
+    assert select.select([descriptor], [], [], DEADLINE)[0], "it ends"
     ended = child.receive()
     assert isinstance(ended, Ended)
     return ended

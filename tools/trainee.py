@@ -88,8 +88,8 @@ def trained(endpoint: str, *arguments: str, within: Sequence[str] = ()) -> Itera
 def main() -> None:
     """Train until standard input ends."""
     # Only the process itself needs these, and they take seconds.
-    from faustwire_publisher import HotReload
-    from trainings import Training
+    from faustwire_publisher import HotReload  # noqa: PLC0415
+    from trainings import Training  # noqa: PLC0415
 
     parser = argparse.ArgumentParser()
     parser.add_argument("endpoint")

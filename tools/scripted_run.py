@@ -1,6 +1,6 @@
 """A run at a real bridge that meets every reason, every kind of event and every oddity once.
 
-``python tests/support/scripted_run.py FILE.mcap`` records it anew, as the frozen ones were made.
+``python tools/scripted_run.py FILE.mcap`` records it anew, as the frozen ones were made.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from faustwire import codec
 from faustwire.messages import Snapshot
 from random_graphs import thrown_graph
 
-_FIXTURES = Path(__file__).parents[1] / "wire" / "messages-v1"
+_FIXTURES = Path(__file__).parents[1] / "tests" / "wire" / "messages-v1"
 # Snapshots beside the fixtures: every kind of node.
 _SNAPSHOTS = 48
 # Stands in a map where bytes are to be that msgpack would not write.

@@ -1,6 +1,6 @@
 """Mutated messages at a live bridge, while a worker that does as it should is served throughout.
 
-    python tests/support/live_fuzz.py --count 100000
+    python tools/live_fuzz.py --count 100000
 
 The messages come over real connections, some of which have said Hello, some in several frames, with
 strangers between them that speak no ZeroMQ or send what is too large. The bridge must live, log no

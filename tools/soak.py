@@ -1,6 +1,6 @@
 """Sixteen trainings and a bridge, killed and cut at random for minutes; nothing may be lost.
 
-    python tests/support/soak.py --minutes 10
+    python tools/soak.py --minutes 10
 
 Real HotReloads reach a real bridge over TCP, most through a proxy that cuts and parts; workers and
 bridge are killed with SIGKILL, the bridge is stopped for a while; a reader looks at the .dsp as
@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import zmq
 
-import reader
+import file_reader
 import soak_workers
 from bridges import Plugin, ServedBridge, alive, eventually, served
 from faustwire import codec
@@ -325,7 +325,7 @@ class Soak:
         self._workers = Workers(folder, self.counts, endpoints)
         stack.callback(self._workers.close)
         self._reader = subprocess.Popen(
-            ["nice", "-n", "19", sys.executable, reader.__file__, str(self._plugin.dsp_path)],
+            ["nice", "-n", "19", sys.executable, file_reader.__file__, str(self._plugin.dsp_path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

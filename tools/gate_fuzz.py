@@ -1,6 +1,6 @@
 """Random graphs and texts, valid and not, through a bridge's core and a real libfaust.
 
-    python tests/support/gate_fuzz.py --count 100000 --seed 1
+    python tools/gate_fuzz.py --count 100000 --seed 1
 
 Whatever the core wants written must compile in libfaust, have 2 outputs and at most 2 inputs, put
 out finite samples for a second of noise, and declare its sliders in a safe order. Fails with the

@@ -1,6 +1,6 @@
 """A reader that looks at a file as fast as it can and remembers every content it saw.
 
-    python reader.py FILE
+    python file_reader.py FILE
 
 runs until its standard input ends, then compiles each distinct content with libfaust and prints
 one JSON object: how often it looked, how many contents it saw, and those that are no program.

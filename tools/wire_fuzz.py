@@ -1,6 +1,6 @@
 """Mutated messages at the codec: each is decoded, or refused with a MessageError that can be told.
 
-    python tests/support/wire_fuzz.py --count 1000000
+    python tools/wire_fuzz.py --count 1000000
 
 What is decoded must be encoded again, and that be the same again. None may take a second, and
 memory must not grow. Prints its seed; a message that breaks a rule is saved.

@@ -13,12 +13,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 # What `ip netns exec` lays over the same names in /etc.
 _NAMES = Path("/etc/netns")
 _INTERFACE = "eth0"
 _CABLE = Path(__file__).with_name("cable.py")
+
+
+class NoNetworkError(Exception):
+    """This machine has no network namespaces for us."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,13 @@ class Network:
 
 @contextmanager
 def two_hosts() -> Iterator[Network]:
-    """A network of two hosts that goes with the test; skips where it can't be made."""
+    """A network of two hosts that goes with the block.
+
+    Raises:
+        NoNetworkError: it can't be made here; with the reason.
+    """
     if os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("network namespaces take Linux, root and iproute2's ip")
+        raise NoNetworkError("network namespaces take Linux, root and iproute2's ip")
     token = f"fw{os.getpid()}{secrets.token_hex(2)}"
     studio = Host(f"{token}-studio", "192.0.2.1")
     gpu_box = Host(f"{token}-gpu", "192.0.2.2")
@@ -114,7 +120,7 @@ def two_hosts() -> Iterator[Network]:
 def _namespace(name: str) -> Iterator[None]:
     made = subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False, text=True)
     if made.returncode:
-        pytest.skip(f"no network namespace can be made here: {made.stderr.strip()}")
+        raise NoNetworkError(f"no network namespace can be made here: {made.stderr.strip()}")
     folder = _NAMES / name
     folder.mkdir(parents=True)
     try:
