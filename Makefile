@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# How many tests run at once: many of them only wait.
+WORKERS ?= 2
 
 .PHONY: help demo test test-slow soak-gates soak fuzz lint types bless bench bench-networks check format clean
 
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "faustwire needs Python 3.10 or newer")'
@@ -18,21 +20,21 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## two trainings, one bridge, one stand-in plugin; results in demo-out/
 	PYTHONPATH=examples $(BIN)/python -m demo --out demo-out
 
-test: $(READY) ## the whole suite
-	$(BIN)/python -m pytest
+test: $(READY) ## the suite, in WORKERS= processes at once (2)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-test-slow: $(READY) ## what is too long for every day
-	$(BIN)/python -m pytest -m slow --timeout=1800
+test-slow: $(READY) ## the long forms of tests: more scripts, more kills, more networks
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m slow --timeout 1800 -o faulthandler_timeout=1900
 
-soak-gates: $(READY) ## 100,000 random graphs and texts through the gates; an hour
-	PYTHONPATH=tests/support $(BIN)/python tests/support/gate_fuzz.py --count $(or $(COUNT),100000)
+soak-gates: $(READY) ## 100,000 random graphs and texts through the gates; an hour, or COUNT=
+	$(BIN)/python tools/gate_fuzz.py --count $(or $(COUNT),100000)
 
 fuzz: $(READY) ## a million mutated messages at the codec, 100,000 at a live bridge; COUNT=, LIVE=
-	PYTHONPATH=tests/support $(BIN)/python tests/support/wire_fuzz.py --count $(or $(COUNT),1000000)
-	PYTHONPATH=tests/support $(BIN)/python tests/support/live_fuzz.py --count $(or $(LIVE),100000)
+	$(BIN)/python tools/wire_fuzz.py --count $(or $(COUNT),1000000)
+	$(BIN)/python tools/live_fuzz.py --count $(or $(LIVE),100000)
 
 soak: $(READY) ## 16 trainings and a bridge, killed and cut at random; ten minutes, or MINUTES=
-	PYTHONPATH=tests/support $(BIN)/python tests/support/soak.py --minutes $(or $(MINUTES),10)
+	$(BIN)/python tools/soak.py --minutes $(or $(MINUTES),10)
 
 lint: $(READY) ## ruff and the import rules
 	$(BIN)/ruff check
@@ -52,16 +54,16 @@ bench: $(READY) ## times of update and of compiling beside adac's, how exact the
 	$(BIN)/python benchmarks/compile_time.py
 	$(BIN)/python benchmarks/exactness.py
 	$(BIN)/python benchmarks/gate_time.py
-	PYTHONPATH=tests/support $(BIN)/python benchmarks/bridge_throughput.py
-	PYTHONPATH=tests/support $(BIN)/python benchmarks/bridge_fairness.py
-	PYTHONPATH=tests/support $(BIN)/python benchmarks/door_floods.py
-	PYTHONPATH=tests/support $(BIN)/python benchmarks/recording.py --steps 50 --bridge --rounds 3
+	PYTHONPATH=tools $(BIN)/python benchmarks/bridge_throughput.py
+	PYTHONPATH=tools $(BIN)/python benchmarks/bridge_fairness.py
+	PYTHONPATH=tools $(BIN)/python benchmarks/door_floods.py
+	PYTHONPATH=tools $(BIN)/python benchmarks/recording.py --steps 50 --bridge --rounds 3
 	$(BIN)/python benchmarks/record_replay.py --steps 300 --skip-real-time
 
 bench-networks: $(READY) ## how soon a training publishes again after trouble with the network; four minutes
-	PYTHONPATH=tests/support $(BIN)/python benchmarks/reconnect.py
+	PYTHONPATH=tools $(BIN)/python benchmarks/reconnect.py
 
-check: lint types test ## all that CI checks
+check: lint types test test-slow ## all that CI checks
 
 format: $(READY) ## ruff's formatter and its safe fixes
 	$(BIN)/ruff check --fix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -43,3 +44,12 @@ assert not hasattr(faustwire_publisher, "nothing_of_the_kind")
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_programs_that_people_run_need_nothing_of_the_tests() -> None:
+    """Tests may use what is in tools/, not the other way round."""
+    of_tests = {path.stem for path in (ROOT / "tests" / "support").glob("*.py")} | {"pytest"}
+    assert "peers" in of_tests
+    for path in (*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tools").glob("*.py")):
+        named = re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE)
+        assert not of_tests & set(named), path.name
