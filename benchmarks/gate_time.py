@@ -17,9 +17,11 @@ from contextlib import closing
 
 import numpy as np
 
+from faustwire import codec
 from faustwire.graph import Delay, Gain, Node, Recursion, Series
 from faustwire.messages import Hello, Snapshot, Welcome
-from faustwire_bridge.analysis.assessment import listen
+from faustwire.packed_snapshot import read
+from faustwire_bridge.analysis.assessment import assess
 from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.children.compiler import Compiler
 from faustwire_bridge.codegen import generate
@@ -52,7 +54,7 @@ def decided(bridge: state_machine.Core, arrived: events.Arrived) -> None:
     [asked] = bridge.handle(arrived, 0.0)
     assert isinstance(asked, instructions.Judge)  # noqa: S101
     playing, playing_db = asked.playing, asked.playing_db
-    judged = judge(asked.snapshot, limits=Limits(), playing=playing, playing_db=playing_db)
+    judged = judge(asked.data, limits=Limits(), playing=playing, playing_db=playing_db)
     bridge.handle(judged, 0.0)
 
 
@@ -82,11 +84,13 @@ def main() -> None:
             compiled(compiler, "process = _,_;")
             for number in range(1, options.repeats + 2):
                 graph = network(size, rng)
-                snapshot = events.Arrived(b"anna", Snapshot(number, number, float(FS), graph))
+                snapshot = events.Arrived(
+                    b"anna", read(codec.encode(Snapshot(number, number, float(FS), graph)))
+                )
                 row = [
                     timed(lambda: decided(bridge, snapshot)),  # noqa: B023 - called at once
                     timed(lambda: generate(graph, fs=FS)),  # noqa: B023
-                    timed(lambda: listen(graph, fs=FS, limits=Limits(), playing_db=0.0)),  # noqa: B023
+                    timed(lambda: assess(graph, fs=FS, limits=Limits(), playing_db=0.0)),  # noqa: B023
                     timed(lambda: compiled(compiler, generate(graph, fs=FS).text)),  # noqa: B023
                 ]
                 if number == 1:  # the structure is new to the core

@@ -27,6 +27,7 @@ from faustwire.controls import Slider, sliders
 from faustwire.errors import FaustwireError
 from faustwire.graph import DiagonalGain, Gain, Node, Recursion, Series, channels
 from faustwire.messages import Hello, Reason, Snapshot, Source, Verdict, Welcome
+from faustwire.packed_snapshot import read
 from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.children.compiler import Compiler, Failed, Missing
 from faustwire_bridge.children.libfaust import compile_program
@@ -70,7 +71,7 @@ class Fuzz:
         """
         self._seq += 1
         try:
-            message = codec.decode(codec.encode(self._message()))
+            message = read(codec.encode(self._message()))
         except FaustwireError:
             self.reasons["no message"] += 1
             return None
@@ -80,12 +81,12 @@ class Fuzz:
         self.reasons[str(reason)] += 1
         return reason
 
-    def _handle(self, event: events.Event, now: float) -> Reason:
+    def _handle(self, event: events.CoreEvent, now: float) -> Reason:
         made = self._core.handle(event, now)
         [instruction] = [one for one in made if not isinstance(one, instructions.Happened)]
         match instruction:
-            case instructions.Judge(snapshot, playing, playing_db):
-                judged = judge(snapshot, limits=Limits(), playing=playing, playing_db=playing_db)
+            case instructions.Judge(data, playing, playing_db):
+                judged = judge(data, limits=Limits(), playing=playing, playing_db=playing_db)
                 return self._handle(judged, now)
             case instructions.Compile(program, play):
                 return self._handle(self._compile(program, play=play), now)
@@ -96,7 +97,7 @@ class Fuzz:
                 return reason
         raise AssertionError(f"unexpected: {instruction}")
 
-    def _compile(self, program: str, *, play: bool) -> events.Event:
+    def _compile(self, program: str, *, play: bool) -> events.CoreEvent:
         self._compiler.ask(program, play=play)
         while (answer := self._compiler.receive()) is None:
             descriptor = self._compiler.fileno()

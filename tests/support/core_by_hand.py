@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from faustwire import codec
 from faustwire.messages import Event, Hello, Snapshot, Source, Verdict, Welcome
+from faustwire.packed_snapshot import Incoming, PackedSnapshot, read
 from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.core import events, instructions, state_machine
 from faustwire_bridge.core.compile_report import Report
+from faustwire_bridge.core.rules import Rules
 from graphs import gain
 
 WELCOME = Welcome(1, "studio", "/plugins/live.dsp")
 
 
+def arrived(peer: bytes, message: object, user: events.User | None = None) -> events.Arrived:
+    """A message as it comes over the wire: of a snapshot only the header is read."""
+    came: Incoming = message  # type: ignore[assignment]
+    if isinstance(message, Snapshot):
+        came = read(codec.encode(message))
+    return events.Arrived(peer, came, user)
+
+
+def encoded(message: Incoming) -> bytes:
+    """A message's bytes, as they came over the wire."""
+    return message.data if isinstance(message, PackedSnapshot) else codec.encode(message)
+
+
 class Bridge:
     """A core with a clock that a test moves; the disk and libfaust work unless told otherwise."""
 
-    def __init__(self, rules: state_machine.Rules | None = None) -> None:
+    def __init__(self, rules: Rules | None = None) -> None:
         self.now = 100.0
-        self.rules = rules or state_machine.Rules()
+        self.rules = rules or Rules()
         self.core = state_machine.Core(WELCOME, self.now, self.rules)
         self.events: list[Event] = []
         # Whether snapshots are judged at once; else the test says when.
@@ -28,8 +44,9 @@ class Bridge:
         self.compiled: events.Outcome | None = events.Compiled(Report())
         self.disk_problem: str | None = None
         self.stopped = False
+        self.errors: list[Exception] = []
 
-    def take(self, event: events.Event) -> list[instructions.Send]:
+    def take(self, event: events.CoreEvent) -> list[instructions.Send]:
         sends = []
         for instruction in self.core.handle(event, self.now):
             if isinstance(instruction, instructions.Write):
@@ -50,6 +67,8 @@ class Bridge:
                 self.events.append(instruction.event)
             elif isinstance(instruction, instructions.Stop):
                 self.stopped = True
+            elif isinstance(instruction, instructions.LogInternalError):
+                self.errors.append(instruction.error)
             else:
                 sends.append(instruction)
         return sends
@@ -58,7 +77,7 @@ class Bridge:
         """What comes of the oldest snapshot that waits for its judgement."""
         asked = self.judging.pop(0)
         return judge(
-            asked.snapshot,
+            asked.data,
             limits=self.rules.limits,
             playing=asked.playing,
             playing_db=asked.playing_db,
@@ -89,7 +108,7 @@ class Worker:
         assert self.take(hello) == [instructions.Send(self.peer, WELCOME)]
 
     def take(self, message: object) -> list[instructions.Send]:
-        return self.bridge.take(events.Arrived(self.peer, message))  # type: ignore[arg-type]
+        return self.bridge.take(arrived(self.peer, message))
 
     def verdict(self, message: Snapshot | Source) -> Verdict:
         [send] = self.take(message)

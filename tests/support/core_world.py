@@ -9,7 +9,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
-from core_by_hand import WELCOME
+from core_by_hand import WELCOME, arrived
 from faustwire.messages import (
     Bye,
     Choice,
@@ -23,6 +23,7 @@ from faustwire.messages import (
 from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.core import events, instructions, state_machine
 from faustwire_bridge.core.compile_report import Report
+from faustwire_bridge.core.rules import Rules
 from graphs import gain
 
 BEGUN_NS = 100 * 10**9
@@ -52,9 +53,9 @@ class World:
     """A core, its shell, and all that was seen of it."""
 
     dice: random.Random
-    rules: state_machine.Rules
+    rules: Rules
     now_ns: int = BEGUN_NS
-    log: list[tuple[float, events.Event]] = field(default_factory=list)
+    log: list[tuple[float, events.CoreEvent]] = field(default_factory=list)
     outcomes: list[events.Outcome] = field(default_factory=list)
     verdicts: Counter[tuple[bytes, int]] = field(default_factory=Counter)
     reloads: list[tuple[float, str]] = field(default_factory=list)
@@ -68,7 +69,7 @@ class World:
     def __post_init__(self) -> None:
         self.core = state_machine.Core(WELCOME, self.now, self.rules)
 
-    def take(self, event: events.Event) -> None:
+    def take(self, event: events.CoreEvent) -> None:
         self.log.append((self.now, event))
         for instruction in self.core.handle(event, self.now):
             self.told.append(instruction)
@@ -76,9 +77,9 @@ class World:
 
     def _follow(self, instruction: instructions.Instruction) -> None:
         match instruction:
-            case instructions.Judge(snapshot, playing, playing_db):
+            case instructions.Judge(data, playing, playing_db):
                 limits = self.rules.limits
-                judged = judge(snapshot, limits=limits, playing=playing, playing_db=playing_db)
+                judged = judge(data, limits=limits, playing=playing, playing_db=playing_db)
                 self.outcomes.append(judged if self.dice.random() < 0.9 else _failed())
             case instructions.Compile():
                 self.outcomes.append(REPORT)
@@ -100,9 +101,7 @@ def _failed() -> events.Outcome:
 
 def play(seed: int, steps: int = 120) -> World:
     dice = random.Random(seed)  # noqa: S311
-    world = World(
-        dice, state_machine.Rules(follow=dice.choice(CHOICES), settle=dice.random() < 0.5)
-    )
+    world = World(dice, Rules(follow=dice.choice(CHOICES), settle=dice.random() < 0.5))
     people = [
         Person(Hello(f"w{i}", f"{i}", every=dice.choice([1, 2]), min_interval=dice.choice([0, 1])))
         for i in range(3)
@@ -127,7 +126,7 @@ def _step(world: World, who: Person, number: int) -> None:
         who.peer = f"{who.hello.worker}@{number}".encode()
         world.take(events.Arrived(who.peer, who.hello))
         if who.sent is not None and dice.random() < 0.7:
-            world.take(events.Arrived(who.peer, who.sent))
+            world.take(arrived(who.peer, who.sent))
     elif chance < 0.5:
         world.take(events.Arrived(b"hand", Follow(dice.choice(CHOICES))))
     elif chance < 0.53:
@@ -138,7 +137,7 @@ def _step(world: World, who: Person, number: int) -> None:
     else:
         who.call += 1
         who.sent = _message(dice, who.call)
-        world.take(events.Arrived(who.peer, who.sent))
+        world.take(arrived(who.peer, who.sent))
 
 
 def _message(dice: random.Random, number: int) -> Snapshot | Source:

@@ -25,10 +25,18 @@ class Peer:
     def send(self, message: ToBridge) -> None:
         self._socket.send(codec.encode(message))
 
+    def send_bytes(self, data: bytes) -> None:
+        """Send one frame as it is."""
+        self._socket.send(data)
+
+    def receive(self) -> Message:
+        """The next message of the bridge."""
+        assert self._socket.poll(_DEADLINE_MS), "no answer"
+        return codec.decode(self._socket.recv())
+
     def ask(self, message: ToBridge) -> Message:
         self.send(message)
-        assert self._socket.poll(_DEADLINE_MS), f"no answer to {message}"
-        return codec.decode(self._socket.recv())
+        return self.receive()
 
     def update(self, value: float, metrics: Mapping[str, float] | None = None) -> Verdict:
         """Send a gain as the next call of ``update``."""

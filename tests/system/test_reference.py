@@ -19,8 +19,10 @@ from bridges import Plugin, eventually
 from core_by_hand import Bridge
 from faustwire import codec
 from faustwire.messages import Hello, Snapshot, Source, Verdict
+from faustwire.packed_snapshot import read
 from faustwire_bridge.core import events
-from faustwire_bridge.service.server import Settings, serve
+from faustwire_bridge.service.server import serve
+from faustwire_bridge.service.settings import Settings
 from faustwire_publisher import HotReload
 from faustwire_publisher.lowering import lower
 from models import Knob
@@ -76,7 +78,7 @@ class ByHand:
         self.send(Hello("anna", "1", every=every, min_interval=min_interval))
 
     def send(self, message: Hello | Snapshot | Source) -> Any:
-        arrived = events.Arrived(b"anna", codec.decode(codec.encode(message)))
+        arrived = events.Arrived(b"anna", read(codec.encode(message)))
         self.bridge.now = self.clock.now
         [send] = self.bridge.take(arrived)
         return codec.decode(codec.encode(send.message))

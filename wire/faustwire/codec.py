@@ -64,13 +64,51 @@ def decode(data: bytes) -> Message:
     kind = _TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
         raise MessageError(f"unknown type of message {shown(name)}")
-    seq = body.get("seq")
     try:
         return kind(**_arguments(kind, body, _NAMES[kind]))
     except FaustwireError as problem:
-        # A number that no verdict could carry is none.
-        known = type(seq) is int and 0 <= seq < 2**63
-        raise MessageError(str(problem), seq=seq if known else None) from problem
+        raise MessageError(str(problem), seq=seq_of(body)) from problem
+
+
+def checked_fields(kind: type[Any], body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The fields of a message that a dataclass asks for, each checked by its name.
+
+    Args:
+        kind: a dataclass whose fields are named like those of a message.
+        body: the message's fields as msgpack unpacked them.
+        name: of the message, for errors.
+
+    Returns:
+        Arguments for ``kind``.
+
+    Raises:
+        MessageError: a field is missing or breaks its limit; ``seq`` as in ``decode``.
+    """
+    try:
+        return _arguments(kind, body, name)
+    except FaustwireError as problem:
+        raise MessageError(str(problem), seq=seq_of(body)) from problem
+
+
+def check_version(body: Mapping[str, Any]) -> None:
+    """Refuse a message of another version.
+
+    Raises:
+        MessageError: it is not ``VERSION``.
+    """
+    version = body.get("faustwire")
+    # An array is equal to nothing and everything.
+    if type(version) is not int or version != VERSION:
+        raise MessageError(
+            f"protocol version {shown(version)}, this side speaks {VERSION}: "
+            "install the same faustwire on both sides"
+        )
+
+
+def seq_of(body: Mapping[str, Any]) -> int | None:
+    """The number of a Snapshot or Source; None if it has none that a verdict could carry."""
+    seq = body.get("seq")
+    return seq if type(seq) is int and 0 <= seq < 2**63 else None
 
 
 def _unpack(data: bytes) -> dict[str, Any]:
@@ -96,13 +134,7 @@ def _unpack(data: bytes) -> dict[str, Any]:
         ) from problem
     if not isinstance(body, dict):
         raise MessageError("a message is a map")
-    version = body.get("faustwire")
-    # An array is equal to nothing and everything.
-    if type(version) is not int or version != VERSION:
-        raise MessageError(
-            f"protocol version {shown(version)}, this side speaks {VERSION}: "
-            "install the same faustwire on both sides"
-        )
+    check_version(body)
     return body
 
 

@@ -10,44 +10,48 @@ from faustwire.graph import Node
 from faustwire.messages import Reason
 from faustwire_bridge.analysis import stability
 from faustwire_bridge.analysis.peak_gain import measure
-from faustwire_bridge.core.sound_limits import Limits, Sound, too_loud
+from faustwire_bridge.core.refusal import Refusal
+from faustwire_bridge.core.sound_limits import Assessment, Limits, check_peak_gain
 
 # At worst (32 lines of a second together) three seconds of computing, in which the bridge answers
 # nobody else; what takes more is told from a second of noise.
 _MAX_POINTS = 2**18
 
 
-def listen(graph: Node, *, fs: float, limits: Limits, playing_db: float | None) -> Sound:
-    """Judge a model.
+def assess(graph: Node, *, fs: float, limits: Limits, playing_db: float | None) -> Assessment:
+    """Assess how a model would sound.
 
     Args:
         graph: one that ``faustwire.validation.check`` accepts.
         fs: sampling rate in Hz.
-        limits: what may be heard.
-        playing_db: the peak of what plays now; None: not known.
+        limits: how loud it may be.
+        playing_db: peak gain of what plays now, in dB; None: not known.
+
+    Returns:
+        What is known of its sound, and why it is refused if it is.
     """
     try:
-        return _listen(graph, fs, limits, playing_db)
+        return _assess(graph, fs, limits, playing_db)
     except (ArithmeticError, np.linalg.LinAlgError) as problem:
         # A frequency that hits a mode to the last digit; what it does, a second of noise tells.
-        return Sound(None, (f"its sound could not be computed: {problem}",), certain=False)
+        return Assessment(None, (f"its sound could not be computed: {problem}",), certain=False)
 
 
-def _listen(graph: Node, fs: float, limits: Limits, playing_db: float | None) -> Sound:
+def _assess(graph: Node, fs: float, limits: Limits, playing_db: float | None) -> Assessment:
     stable = stability.judge(graph, fs=fs, max_points=_MAX_POINTS)
     margin_db, rt60_seconds = stable.margin_db, stable.rt60_seconds
     match stable.verdict:
         case stability.Verdict.UNSTABLE if not limits.allow_unstable:
             figure = "" if margin_db is None else f", loop gain {-margin_db:+.3g} dB"
             advice = f"{stable.detail}{figure}; lower its gain, or say --allow-unstable"
-            return Sound((Reason.UNSTABLE, advice), margin_db=margin_db)
+            return Assessment(Refusal(Reason.UNSTABLE, advice), margin_db=margin_db)
         case stability.Verdict.STABLE:
             pass
         case _:
             # Without decay a peak is as high as one waits; there is no figure for it.
             certain = stable.verdict is not stability.Verdict.UNDECIDED
-            return Sound(None, (stable.detail,), None, margin_db, rt60_seconds, certain)
+            return Assessment(None, (stable.detail,), None, margin_db, rt60_seconds, certain)
     peak_db = measure(graph, fs=fs).peak_db
-    refusal = too_loud(peak_db, limits, playing_db)
+    refusal = check_peak_gain(peak_db, limits, playing_db)
     known_db = peak_db if math.isfinite(peak_db) else None
-    return Sound(refusal, (), known_db, margin_db, rt60_seconds)
+    return Assessment(refusal, (), known_db, margin_db, rt60_seconds)

@@ -1,17 +1,19 @@
-"""Judging in a process of its own, so that the bridge answers others meanwhile."""
+"""Decoding and judging snapshots in a process of its own: the bridge answers others meanwhile."""
 
 from __future__ import annotations
 
+import select
 import sys
+import time
 from dataclasses import asdict
 from typing import Any
 
-from faustwire import codec
 from faustwire.messages import Reason
 from faustwire_bridge.children.child_process import ChildProcess, Ended
 from faustwire_bridge.core.events import Judged, JudgeFailed
 from faustwire_bridge.core.instructions import Judge
-from faustwire_bridge.core.sound_limits import Limits, Sound
+from faustwire_bridge.core.refusal import Refusal
+from faustwire_bridge.core.sound_limits import Assessment, Limits
 
 # The hardest models within the wire's limits took four seconds on an idle machine.
 TIMEOUT_SECONDS = 10.0
@@ -28,9 +30,9 @@ class JudgeProcess:
         """Nothing is started yet.
 
         Args:
-            limits: what may be heard.
-            timeout: seconds, on the clock, that a judgement may take.
-            memory_bytes: that it may take.
+            limits: how loud a program may be.
+            timeout: wall-clock seconds that a judgement may take.
+            memory_bytes: address space that it may take.
         """
         self._limits = asdict(limits)
         self._timeout = timeout
@@ -48,26 +50,55 @@ class JudgeProcess:
         self.deadline = self._child.deadline
         self.close = self._child.close
 
-    def judge(self, judge: Judge) -> JudgeFailed | None:
-        """Have a snapshot judged; None: ``outcome`` will tell."""
+    def begin(self, judge: Judge) -> JudgeFailed | None:
+        """Have a snapshot judged; the last one must be done.
+
+        Args:
+            judge: the snapshot's bytes, and what plays.
+
+        Returns:
+            Why it can't begin; None: it has, and ``outcome`` will tell.
+        """
         known = {"playing": judge.playing, "playing_db": judge.playing_db}
         try:
-            self._child.ask({"limits": self._limits, **known}, codec.encode(judge.snapshot))
+            self._child.ask({"limits": self._limits, **known}, judge.data)
         except OSError as problem:
             return JudgeFailed(f"it can't be judged: {problem}")
         return None
 
     def outcome(self) -> Judged | JudgeFailed | None:
-        """How the judgement ended, if there was one and it has."""
+        """What came of the last ``begin``; None: it is not done, or has been asked for already."""
         said = self._child.receive()
         if isinstance(said, Ended):
             return JudgeFailed(self._explain(said)) if said.asked else None
         return None if said is None else self._judged(said)
 
+    def judge(self, judge: Judge) -> Judged | JudgeFailed:
+        """Judge a snapshot and wait for it, for programs that have nothing else to do.
+
+        Args:
+            judge: the snapshot's bytes, and what plays.
+
+        Returns:
+            What came of it.
+        """
+        outcome: Judged | JudgeFailed | None = self.begin(judge)
+        while outcome is None:
+            descriptor, deadline = self.fileno(), self.deadline()
+            patience = None if deadline is None else max(0.0, deadline - time.monotonic())
+            select.select([] if descriptor is None else [descriptor], [], [], patience)
+            outcome = self.outcome()
+        return outcome
+
     def _judged(self, said: dict[str, Any]) -> Judged:
-        sound = said["sound"]
         program = self._child.body(said["size"]).decode()
-        return Judged(program, said["refusal"], tuple(said["warnings"]), sound and _sound(**sound))
+        assessment = said["assessment"]
+        return Judged(
+            program,
+            _refusal(said["refusal"]),
+            tuple(said["warnings"]),
+            None if assessment is None else _assessment(**assessment),
+        )
 
     def _explain(self, ended: Ended) -> str:
         if ended.late:
@@ -75,6 +106,9 @@ class JudgeProcess:
         return f"its judge {ended.how()}: make the model smaller"
 
 
-def _sound(*, refusal: list[str] | None, warnings: list[str], **more: Any) -> Sound:
-    known = None if refusal is None else (Reason(refusal[0]), refusal[1])
-    return Sound(known, tuple(warnings), **more)
+def _refusal(said: dict[str, str] | None) -> Refusal | None:
+    return None if said is None else Refusal(Reason(said["reason"]), said["detail"])
+
+
+def _assessment(*, refusal: dict[str, str] | None, warnings: list[str], **more: Any) -> Assessment:
+    return Assessment(_refusal(refusal), tuple(warnings), **more)

@@ -1,9 +1,10 @@
-"""The process in which snapshots are judged: a large one takes seconds, and others wait elsewhere.
+"""The process in which snapshots are decoded and judged, under a memory limit and a deadline.
 
     python -m faustwire_bridge.children.judge_child CONTROL_FD REQUEST_FD ANSWER_FD MEMORY_BYTES
 
-Started by ``judge``; the protocol is ``servant``'s. A request's body is an encoded Snapshot, an
-answer's body the program's text. It ends when the bridge's end of its socket closes.
+Started by ``judge``; the protocol is that of ``child_process``. A request's body is an encoded
+Snapshot as the worker sent it, an answer's body the program's text. It ends when the bridge's end
+of its socket closes.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from faustwire import codec
-from faustwire.messages import Snapshot
 from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.core.events import Judged
 from faustwire_bridge.core.sound_limits import Limits
@@ -47,11 +46,9 @@ def main() -> None:
             control.sendall(json.dumps(answer).encode() + b"\n")
 
 
-def _judged(body: bytes, request: dict[str, Any]) -> Judged:
-    snapshot = codec.decode(body)
-    assert isinstance(snapshot, Snapshot), "the bridge sends nothing else"  # noqa: S101
+def _judged(data: bytes, request: dict[str, Any]) -> Judged:
     return judge(
-        snapshot,
+        data,
         limits=Limits(**request["limits"]),
         playing=request["playing"],
         playing_db=request["playing_db"],

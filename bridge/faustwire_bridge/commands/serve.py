@@ -11,10 +11,11 @@ from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, rendezvous
 from faustwire_bridge.children.compiler import TIMEOUT_SECONDS
 from faustwire_bridge.commands import Commands, above_zero
 from faustwire_bridge.core.choices import WORDS, choice
+from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sound_limits import MAX_GAIN_DB, MAX_JUMP_DB, Limits
-from faustwire_bridge.core.state_machine import Rules
 from faustwire_bridge.core.throttle import COST_MULTIPLE
-from faustwire_bridge.service.server import Recording, Settings, serve
+from faustwire_bridge.service.server import serve
+from faustwire_bridge.service.settings import RecordingSettings, Settings
 
 
 def add(commands: Commands) -> None:
@@ -125,14 +126,14 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
     recording.add_argument(
         "--record-size",
         type=above_zero,
-        default=Recording.max_bytes / 2**20,
+        default=RecordingSettings.max_bytes / 2**20,
         metavar="MIB",
         help="begin another file after so many MiB (default: %(default)g)",
     )
     recording.add_argument(
         "--record-age",
         type=above_zero,
-        default=Recording.max_seconds,
+        default=RecordingSettings.max_seconds,
         metavar="SECONDS",
         help="begin another file after so long (default: %(default)g)",
     )
@@ -214,11 +215,13 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _recording(options: argparse.Namespace) -> Recording | None:
+def _recording(options: argparse.Namespace) -> RecordingSettings | None:
     if options.record is None:
         return None
     max_bytes = int(options.record_size * 2**20)
-    return Recording(options.record, options.record_published, max_bytes, options.record_age)
+    return RecordingSettings(
+        options.record, options.record_published, max_bytes, options.record_age
+    )
 
 
 def _print_ready(endpoints: list[str]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from faustwire.messages import Message
+from faustwire.packed_snapshot import Incoming
 from faustwire_bridge.core.compile_report import Report
-from faustwire_bridge.core.sound_limits import Sound
+from faustwire_bridge.core.refusal import Refusal
+from faustwire_bridge.core.sound_limits import Assessment
 
 
 @dataclass(frozen=True)
@@ -25,24 +26,30 @@ class User:
 
 @dataclass(frozen=True)
 class Arrived:
-    """A message came from a peer (the routing id that ZeroMQ gave its connection).
+    """A message came from a peer.
 
     Attributes:
-        peer: that id.
-        message: what came.
-        user: None at a door that asks for no key: whoever can reach that one may do everything.
+        peer: routing id that ZeroMQ gave the connection.
+        message: what came; a snapshot's graph is still packed.
+        user: whose key it was; None on a listener without keys, where every right is granted.
         size: bytes on the wire.
     """
 
     peer: bytes
-    message: Message
+    message: Incoming
     user: User | None = None
     size: int = 0
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Bytes came that are no message; ``seq`` if they were once meant as a numbered one."""
+    """Bytes came that are not a valid message.
+
+    Attributes:
+        peer: routing id of the connection.
+        problem: what is wrong with them.
+        seq: number of the snapshot or source they were meant as; None: not known.
+    """
 
     peer: bytes
     problem: str
@@ -51,7 +58,7 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Lost:
-    """The peer's connection is no more."""
+    """The peer's connection no longer exists."""
 
     peer: bytes
 
@@ -61,35 +68,35 @@ class Judged:
     """The last ``Judge`` is done.
 
     Attributes:
-        program: Faust text; empty: it can't be written in Faust.
-        refusal: why not, one line on what to do.
-        warnings: what could not be done as asked, a line each.
-        sound: how it would sound; None where that was not asked for, because the plugin has it.
+        program: Faust text; empty where there is a refusal.
+        refusal: why the snapshot can't be written in Faust; None: it can.
+        warnings: what the program can't do as asked, one line each.
+        assessment: how it would sound; None where the plugin has this very program already.
     """
 
     program: str = ""
-    refusal: str = ""
+    refusal: Refusal | None = None
     warnings: tuple[str, ...] = ()
-    sound: Sound | None = None
+    assessment: Assessment | None = None
 
 
 @dataclass(frozen=True)
 class JudgeFailed:
-    """The last ``Judge`` did not come to an end: it took too long or too much."""
+    """The last ``Judge`` gave no result: it took too much time or memory, or could not begin."""
 
     problem: str
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """The last ``Compile`` came to an end, a good or a bad one."""
+    """libfaust finished the last ``Compile``, with a program or with an error."""
 
     report: Report
 
 
 @dataclass(frozen=True)
 class CompileFailed:
-    """The last ``Compile`` did not come to an end: libfaust aborted, hung or took too much."""
+    """The last ``Compile`` gave no result: libfaust aborted, hung or took too much."""
 
     problem: str
 
@@ -108,7 +115,7 @@ class Written:
 
 @dataclass(frozen=True)
 class WriteFailed:
-    """The last ``Write`` could not be done; the files are whole, the old ones or the new."""
+    """The last ``Write`` failed; each file is whole, either the old or the new one."""
 
     problem: str
 
@@ -120,7 +127,7 @@ class DspChanged:
 
 @dataclass(frozen=True)
 class Noticed:
-    """The shell has something to tell people; the fields are those of a message Event."""
+    """The service has something to tell people; fields as in ``faustwire.messages.Event``."""
 
     kind: str
     detail: str
@@ -128,10 +135,10 @@ class Noticed:
 
 @dataclass(frozen=True)
 class Tick:
-    """``Core.deadline`` has come."""
+    """The time that ``Core.deadline`` gave has come."""
 
 
 Outcome: TypeAlias = (
     Judged | JudgeFailed | Compiled | CompileFailed | Unchecked | Written | WriteFailed
 )
-Event: TypeAlias = Arrived | Unreadable | Lost | Outcome | DspChanged | Noticed | Tick
+CoreEvent: TypeAlias = Arrived | Unreadable | Lost | Outcome | DspChanged | Noticed | Tick

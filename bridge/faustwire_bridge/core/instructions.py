@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from faustwire.messages import Event as Happening
-from faustwire.messages import Snapshot, ToPeer
+from faustwire.messages import Event, ToPeer
 
 
 @dataclass(frozen=True)
 class Send:
-    """Send a message to a peer; ``again``: the answer to a resend."""
+    """Send a message to a peer.
+
+    Attributes:
+        peer: routing id of the connection.
+        message: what to send.
+        again: it answers a message that was answered before and came again.
+    """
 
     peer: bytes
     message: ToPeer
@@ -20,15 +25,15 @@ class Send:
 
 @dataclass(frozen=True)
 class Judge:
-    """Write a snapshot in Faust and tell how it would sound; Judged or JudgeFailed when it is done.
+    """Write a snapshot in Faust and assess its sound; answer with Judged or JudgeFailed.
 
     Attributes:
-        snapshot: what to judge.
-        playing: ``fingerprint`` of the text that the plugin has; None where that is not known.
-        playing_db: the peak gain of what plays, None where that is not known.
+        data: the encoded Snapshot, as it came.
+        playing: ``fingerprint`` of the program that plays; None: not known.
+        playing_db: the peak gain of what plays, in dB; None: not known.
     """
 
-    snapshot: Snapshot
+    data: bytes
     playing: str | None
     playing_db: float | None
 
@@ -37,7 +42,7 @@ class Judge:
 class Happened:
     """Tell the watchers, the log and the recording."""
 
-    event: Happening
+    event: Event
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,22 @@ class Compile:
 
 @dataclass(frozen=True)
 class Write:
-    """Write the program, and then the config; answer with Written or WriteFailed at once."""
+    """Write the program, then the plugin's config; answer with Written or WriteFailed at once.
+
+    Attributes:
+        program: Faust text.
+        rewrite_config: write the config even if it is right already.
+    """
 
     program: str
     rewrite_config: bool
+
+
+@dataclass(frozen=True)
+class LogInternalError:
+    """Log a bug of ours with its traceback; the publication it concerns has its verdict."""
+
+    error: Exception
 
 
 @dataclass(frozen=True)
@@ -68,4 +85,4 @@ class Stop:
     why: str
 
 
-Instruction: TypeAlias = Send | Happened | Judge | Compile | Write | Stop
+Instruction: TypeAlias = Send | Happened | Judge | Compile | Write | LogInternalError | Stop

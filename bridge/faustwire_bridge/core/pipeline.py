@@ -1,7 +1,7 @@
 """From a snapshot that is due to the plugin's file: codegen, dedupe, gates, write. Pure.
 
-One publication at a time. Each step ends with an instruction, whose outcome leads to the next, or
-with how the publication ended.
+One publication at a time. Each step ends with an instruction, whose outcome leads to the next
+step, or with the publication's conclusion.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from faustwire.fingerprint import fingerprint
-from faustwire.messages import Reason, Snapshot
+from faustwire.messages import Reason
+from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.compile_cache import CompileCache
 from faustwire_bridge.core.compile_report import Control, Report
 from faustwire_bridge.core.events import (
@@ -23,10 +24,11 @@ from faustwire_bridge.core.events import (
     Written,
 )
 from faustwire_bridge.core.instructions import Compile, Judge, Write
-from faustwire_bridge.core.plugin_limits import misfit, remarks
+from faustwire_bridge.core.plugin_limits import check_plugin_limits, control_warnings
 from faustwire_bridge.core.program_structure import structure
+from faustwire_bridge.core.refusal import Refusal
 from faustwire_bridge.core.sessions import Session
-from faustwire_bridge.core.sound_limits import Limits, Sound, heard
+from faustwire_bridge.core.sound_limits import Assessment, Limits, check_noise_peak
 from faustwire_bridge.core.throttle import LastReload
 
 # A compile that did not come to an end may have met a busy machine: its structure gets another
@@ -36,17 +38,17 @@ RETRY_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Publication:
-    """Something on its way to the plugin.
+    """A snapshot or program on its way to the plugin.
 
     Attributes:
-        session, seq: whose it is, and which.
-        kind: "call", or what else made it: "settled", or "followed" after another choice; those
-            were answered before.
-        call: number of the call of ``update``; None: text of the caller's own.
-        arrived: the how manieth snapshot of all it is.
+        session, seq: the worker and the number of its message.
+        kind: "call"; or "settled" or "followed" for a snapshot that had its verdict before, and is
+            published because its time has come or because another worker was chosen.
+        call: number of the call of ``update``; None: Faust text of the worker's own.
+        arrival: arrival index across all workers.
         program: Faust text, once there is one.
-        warnings: what is not as the worker has it, a line each.
-        sound: what is known of the model.
+        warnings: what is not as the worker has it, one line each.
+        assessment: what is known of the model's sound.
         report: what libfaust says of the program's structure.
     """
 
@@ -54,21 +56,30 @@ class Publication:
     seq: int
     kind: str = "call"
     call: int | None = None
-    arrived: int = 0
+    arrival: int = 0
     program: str = ""
     warnings: tuple[str, ...] = ()
-    sound: Sound = field(default_factory=Sound)
+    assessment: Assessment = field(default_factory=Assessment)
     report: Report | None = None
 
     @property
-    def unjudged(self) -> bool:
-        """Only playing it can tell how it sounds, so it is known as a whole or not at all."""
-        return self.call is None or not self.sound.certain
+    def needs_playing(self) -> bool:
+        """Whether only playing the program can tell how it sounds.
+
+        What libfaust says of it then holds for this text alone, not for its structure.
+        """
+        return self.call is None or not self.assessment.certain
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a publication ended, and one line for people."""
+class Conclusion:
+    """How a publication ended.
+
+    Attributes:
+        publication: which.
+        reason: one of the closed list.
+        detail: one line for people.
+    """
 
     publication: Publication
     reason: Reason
@@ -80,8 +91,8 @@ class Playing:
     """What the plugin has.
 
     Attributes:
-        program: ``fingerprint`` of its text; None: not known, since somebody else wrote there.
-        session, call: whose snapshot it is; None: nothing yet, or text of somebody's own.
+        program: ``fingerprint`` of its text; None: not known, since somebody else wrote the file.
+        session, call: whose snapshot it is; None: nothing yet, or Faust text of a worker's own.
         compile_seconds, controls, peak_db: what is known of it.
     """
 
@@ -97,10 +108,10 @@ class Pipeline:
     """What is on its way to the plugin, and what it has.
 
     Attributes:
-        current: what is on its way, if anything.
+        current: the publication in progress; None: there is none.
         playing: what the plugin has now.
-        last_reload: when it was last made to reload.
-        reloads: how often.
+        last_reload: when it was last made to reload; None: not yet.
+        reloads: how often it was made to reload.
     """
 
     def __init__(self, dsp_path: str, *, cost_multiple: float, limits: Limits) -> None:
@@ -114,27 +125,51 @@ class Pipeline:
         self._config_is_due = True
         self._known: CompileCache[Report | str] = CompileCache()
 
-    def snapshot(self, publication: Publication, snapshot: Snapshot) -> Judge:
-        """Begin with a snapshot that is due."""
-        self.current = publication
-        return Judge(snapshot, self.playing.program, self.playing.peak_db)
+    def begin_snapshot(self, publication: Publication, snapshot: PackedSnapshot) -> Judge:
+        """Begin to publish a snapshot that is due.
 
-    def source(self, publication: Publication, now: float) -> Compile | Write | Ended:
-        """Begin with text of a caller's own."""
+        Args:
+            publication: as which.
+            snapshot: what to publish.
+
+        Returns:
+            The first step.
+        """
+        self.current = publication
+        return Judge(snapshot.data, self.playing.program, self.playing.peak_db)
+
+    def begin_program(self, publication: Publication, now: float) -> Compile | Write | Conclusion:
+        """Begin to publish Faust text of a worker's own.
+
+        Args:
+            publication: with its program.
+            now: seconds on the bridge's clock.
+
+        Returns:
+            The first step.
+        """
         if not publication.program.strip():
             # The plugin crashes its host on an empty file.
-            return Ended(publication, Reason.REFUSED, "the program is empty")
+            return Conclusion(publication, Reason.REFUSED, "the program is empty")
         if fingerprint(publication.program) == self.playing.program:
-            return Ended(publication, Reason.UNCHANGED)
+            return Conclusion(publication, Reason.UNCHANGED)
         return self._check(publication, now)
 
-    def take(self, outcome: Outcome, now: float) -> Compile | Write | Ended:
-        """Go on after an instruction was followed."""
+    def continue_after(self, outcome: Outcome, now: float) -> Compile | Write | Conclusion:
+        """Go on after an instruction was followed.
+
+        Args:
+            outcome: what came of it.
+            now: seconds on the bridge's clock.
+
+        Returns:
+            The next step.
+        """
         publication, self.current = self.current, None
-        assert publication is not None, "an outcome of nothing"  # noqa: S101 - the shell's fault
+        assert publication is not None, "an outcome of nothing"  # noqa: S101 - the caller's fault
         match outcome:
             case JudgeFailed(problem):
-                return Ended(publication, Reason.REFUSED, problem)
+                return Conclusion(publication, Reason.REFUSED, problem)
             case Judged():
                 return self._judged(publication, outcome, now)
             case Compiled() | CompileFailed() | Unchecked():
@@ -142,75 +177,78 @@ class Pipeline:
             case Written():
                 return self._written(publication, now)
             case WriteFailed(problem):
-                self.forget()
-                return Ended(publication, Reason.WRITE_FAILED, problem)
+                self.forget_program()
+                return Conclusion(publication, Reason.WRITE_FAILED, problem)
 
-    def forget(self) -> None:
+    def forget_program(self) -> None:
         """Somebody else has changed the ``.dsp``: what plays is not known."""
         self.playing = replace(self.playing, program=None)
 
     def _judged(
         self, publication: Publication, judged: Judged, now: float
-    ) -> Compile | Write | Ended:
-        if judged.refusal:
-            return Ended(publication, Reason.REFUSED, judged.refusal)
-        sound = judged.sound
+    ) -> Compile | Write | Conclusion:
+        if judged.refusal is not None:
+            return _refused(publication, judged.refusal)
+        assessment = judged.assessment
         publication = replace(publication, program=judged.program, warnings=judged.warnings)
-        if sound is None or fingerprint(judged.program) == self.playing.program:
-            return Ended(publication, Reason.UNCHANGED)
-        warnings = (*judged.warnings, *sound.warnings)
-        publication = replace(publication, sound=sound, warnings=warnings)
-        if sound.refusal is not None:
-            return Ended(publication, *sound.refusal)
+        if assessment is None or fingerprint(judged.program) == self.playing.program:
+            return Conclusion(publication, Reason.UNCHANGED)
+        warnings = (*judged.warnings, *assessment.warnings)
+        publication = replace(publication, assessment=assessment, warnings=warnings)
+        if assessment.refusal is not None:
+            return _refused(publication, assessment.refusal)
         return self._check(publication, now)
 
     # -- what libfaust says ------------------------------------------------------------------
 
-    def _check(self, publication: Publication, now: float) -> Compile | Write | Ended:
+    def _check(self, publication: Publication, now: float) -> Compile | Write | Conclusion:
         known = self._recall(publication, now)
         if known is not None:
-            return self._weigh(publication, known)
+            return self._check_report(publication, known)
         self.current = publication
-        return Compile(publication.program, play=publication.unjudged)
+        return Compile(publication.program, play=publication.needs_playing)
 
     def _recall(self, publication: Publication, now: float) -> Report | str | None:
-        """What is known of a program."""
+        """What libfaust has said before of this program or of its structure."""
         known = self._known.get(fingerprint(publication.program), now)
-        if known is None and not publication.unjudged:
+        if known is None and not publication.needs_playing:
             known = self._known.get(structure(publication.program), now)
         return known
 
     def _compiled(
         self, publication: Publication, event: Compiled | CompileFailed | Unchecked, now: float
-    ) -> Write | Ended:
+    ) -> Write | Conclusion:
         text = fingerprint(publication.program)
-        key = text if publication.unjudged else structure(publication.program)
+        key = text if publication.needs_playing else structure(publication.program)
         match event:
             case Compiled(report):
                 # Constants may well be what libfaust refuses: that holds for this text alone.
                 self._known.put(text if report.problem else key, report)
-                return self._weigh(publication, report)
+                return self._check_report(publication, report)
             case CompileFailed(problem):
                 self._known.put(key, problem, now + RETRY_SECONDS)
-                return self._weigh(publication, problem)
+                return self._check_report(publication, problem)
             case Unchecked(why):
                 warnings = (*publication.warnings, f"not checked: {why}")
                 return self._write(replace(publication, warnings=warnings))
 
-    def _weigh(self, publication: Publication, said: Report | str) -> Write | Ended:
+    def _check_report(self, publication: Publication, said: Report | str) -> Write | Conclusion:
         if isinstance(said, str):
-            return Ended(publication, Reason.DOES_NOT_COMPILE, said)
+            return Conclusion(publication, Reason.DOES_NOT_COMPILE, said)
         publication = replace(publication, report=said)
-        if said.problem:
-            return Ended(publication, Reason.DOES_NOT_COMPILE, said.problem)
-        problem = misfit(said)
-        if problem is not None:
-            return Ended(publication, Reason.MISFIT, problem)
-        refusal = None if said.peak is None else heard(said.peak, self._limits)
+        refusal = self._refusal(said)
         if refusal is not None:
-            return Ended(publication, *refusal)
-        told = remarks(said.controls, self.playing.controls)
+            return _refused(publication, refusal)
+        told = control_warnings(said.controls, self.playing.controls)
         return self._write(replace(publication, warnings=(*publication.warnings, *told)))
+
+    def _refusal(self, report: Report) -> Refusal | None:
+        if report.problem:
+            return Refusal(Reason.DOES_NOT_COMPILE, report.problem)
+        refusal = check_plugin_limits(report)
+        if refusal is None and report.peak is not None:
+            refusal = check_noise_peak(report.peak, self._limits)
+        return refusal
 
     # -- the files ---------------------------------------------------------------------------
 
@@ -218,7 +256,7 @@ class Pipeline:
         self.current = publication
         return Write(publication.program, rewrite_config=self._config_is_due)
 
-    def _written(self, publication: Publication, now: float) -> Ended:
+    def _written(self, publication: Publication, now: float) -> Conclusion:
         report = publication.report
         self.playing = Playing(
             fingerprint(publication.program),
@@ -226,10 +264,14 @@ class Pipeline:
             publication.call,
             report.seconds if report else None,
             report.controls if report else (),
-            publication.sound.peak_db,
+            publication.assessment.peak_db,
         )
         cost = self._cost_multiple * report.seconds if report else 0.0
         self.last_reload = LastReload(now, cost)
         self.reloads += 1
         self._config_is_due = False
-        return Ended(publication, Reason.PUBLISHED, self._dsp_path)
+        return Conclusion(publication, Reason.PUBLISHED, self._dsp_path)
+
+
+def _refused(publication: Publication, refusal: Refusal) -> Conclusion:
+    return Conclusion(publication, refusal.reason, refusal.detail)

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from faustwire.messages import Reason
 from faustwire_bridge.core.compile_report import Control, Report
+from faustwire_bridge.core.refusal import Refusal
 
 PLUGIN_CHANNELS = 2
 PLUGIN_SLOTS = 12
 
 
-def misfit(report: Report) -> str | None:
-    """What the plugin would do wrong with a program, and what to do; None: nothing."""
+def check_plugin_limits(report: Report) -> Refusal | None:
+    """Find what the plugin can't handle in a program that compiles.
+
+    Args:
+        report: what libfaust says of the program.
+
+    Returns:
+        What the plugin would do wrong and what to change; None: the plugin can take it.
+    """
+    problem = _channels(report) or _swapped_range(report.controls)
+    return None if problem is None else Refusal(Reason.MISFIT, problem)
+
+
+def _channels(report: Report) -> str | None:
     if report.n_out != PLUGIN_CHANNELS:
         what = "crash" if report.n_out > PLUGIN_CHANNELS else "leave a channel unwritten"
         return (
@@ -23,7 +37,7 @@ def misfit(report: Report) -> str | None:
             f"the program has {report.n_in} inputs and the plugin has {PLUGIN_CHANNELS}: it would "
             "read past them; take at most 2"
         )
-    return _swapped_range(report.controls)
+    return None
 
 
 def _swapped_range(controls: Sequence[Control]) -> str | None:
@@ -42,12 +56,15 @@ def _swapped_range(controls: Sequence[Control]) -> str | None:
     return None
 
 
-def remarks(controls: Sequence[Control], before: Sequence[Control]) -> list[str]:
-    """What works, but not as people may expect, a line each.
+def control_warnings(controls: Sequence[Control], before: Sequence[Control]) -> list[str]:
+    """Find what works, but not as people may expect.
 
     Args:
         controls: of the program.
-        before: of the one that the plugin has.
+        before: of the program that plays now.
+
+    Returns:
+        One line each.
     """
     parameters = [control.address for control in controls if not control.shows]
     lines = []

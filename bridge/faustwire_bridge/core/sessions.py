@@ -7,8 +7,9 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from faustwire.messages import Hello, Reason, Snapshot, Verdict
 from faustwire.worker_name import full_name
+from faustwire.messages import Hello, Reason, Verdict
+from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.events import User
 
 # Workers ping every second; five lost ones are no accident, but for one in the middle of a message
@@ -20,7 +21,7 @@ MAX_SESSIONS = 256
 # Four times the largest sweep that was asked for; each costs a few kilobytes and its newest
 # snapshot.
 MAX_WORKERS = 1024
-# Of newest snapshots, in bytes as they came; in memory they take twice as much at most.
+# Of newest snapshots, in bytes as they came.
 MAX_HELD_BYTES = 128 * 2**20
 # For the rate that people see.
 _RECENT = 32
@@ -28,21 +29,20 @@ _RECENT = 32
 
 @dataclass
 class Session:
-    """One incarnation of a worker.
+    """One incarnation of a worker; times are seconds on the bridge's clock.
 
     Attributes:
         hello, user: who it says it is, and whose key it came with.
         peer: its connection; None: it has left.
         silent_peer: the connection over which nothing came for too long.
-        joined: the how manieth session it is.
+        joined: index of the session in the order in which they came.
         since, heard, left: when it came, last sent anything, and left.
-        answered: the last verdict, for a resend.
-        newest: its newest snapshot, while it is there.
-        newest_size: of that, bytes on the wire.
+        answered: the last verdict, for a message that is sent again.
+        newest: its newest snapshot, while it is connected and there is room for it.
         newest_call, metrics: of that, kept after it has left.
-        arrived: the how manieth snapshot of all that was.
-        unsettled: its newest snapshot that time alone has turned down, if that is to be written
-            later, and the how manieth that was.
+        arrival: arrival index of its newest snapshot across all workers.
+        unsettled: its newest snapshot that only time has turned down, with its arrival index, if it
+            is to be published later.
         extremes: the smallest and the largest value of each metric so far.
         reason, detail, counts: of the verdicts on its calls.
         recent: when its last snapshots came.
@@ -57,12 +57,11 @@ class Session:
     left: float = 0.0
     silent_peer: bytes | None = None
     answered: Verdict | None = None
-    newest: Snapshot | None = None
-    newest_size: int = 0
+    newest: PackedSnapshot | None = None
     newest_call: int | None = None
     metrics: dict[str, float] = field(default_factory=dict)
-    arrived: int = 0
-    unsettled: tuple[Snapshot, int] | None = None
+    arrival: int = 0
+    unsettled: tuple[PackedSnapshot, int] | None = None
     extremes: dict[str, tuple[float, float]] = field(default_factory=dict)
     reason: Reason | None = None
     detail: str = ""
@@ -80,8 +79,12 @@ class Session:
         return self.peer is not None or self.unsettled is not None
 
     def newest_seq(self) -> int:
-        """The number of its newest snapshot; 0 where that was let go."""
+        """The number of its newest snapshot; 0 where that is not kept."""
         return 0 if self.newest is None else self.newest.seq
+
+    def newest_size(self) -> int:
+        """Bytes of its newest snapshot; 0 where that is not kept."""
+        return 0 if self.newest is None else len(self.newest.data)
 
     def silent_at(self) -> float:
         """When it counts as gone unless it is heard of before."""
@@ -97,10 +100,16 @@ class Session:
             return 0.0
         return (len(self.recent) - 1) / (now - self.recent[0])
 
-    def take(self, snapshot: Snapshot, size: int, arrived: int, now: float) -> None:
-        """A snapshot has come."""
-        self.newest, self.newest_size, self.newest_call = snapshot, size, snapshot.call
-        self.arrived = arrived
+    def keep_snapshot(self, snapshot: PackedSnapshot, arrival: int, now: float) -> None:
+        """Remember its newest snapshot and the metrics that came with it.
+
+        Args:
+            snapshot: what came.
+            arrival: arrival index across all workers.
+            now: seconds on the bridge's clock.
+        """
+        self.newest, self.newest_call = snapshot, snapshot.call
+        self.arrival = arrival
         self.recent.append(now)
         if snapshot.metrics:
             self.metrics = dict(snapshot.metrics)
@@ -109,8 +118,8 @@ class Session:
                 low, high = self.extremes.get(metric, (value, value))
                 self.extremes[metric] = min(low, value), max(high, value)
 
-    def count(self, verdict: Verdict) -> None:
-        """A call of it has ended."""
+    def count_verdict(self, verdict: Verdict) -> None:
+        """Remember the verdict on one of its messages."""
         self.reason, self.detail = verdict.reason, verdict.detail
         self.counts[verdict.reason.value] += 1
         if self.answered is None or self.answered.seq < verdict.seq:
@@ -121,7 +130,7 @@ class Sessions:
     """The sessions, by connection and by incarnation.
 
     Attributes:
-        arrived: how many snapshots have come.
+        arrived: number of snapshots that have come.
     """
 
     def __init__(self) -> None:
@@ -139,19 +148,29 @@ class Sessions:
         return len(self._by_peer)
 
     def at(self, peer: bytes) -> Session | None:
-        """Who is at the other end of a connection."""
+        """The session of a connection; None: nobody has said Hello over it."""
         return self._by_peer.get(peer)
 
     def of(self, incarnation: str) -> Session | None:
-        """Who has that incarnation."""
+        """The session of an incarnation; None: it is not known."""
         return self._by_incarnation.get(incarnation)
 
     def connected(self) -> list[Session]:
-        """Those that are there."""
+        """The sessions of workers that are connected."""
         return list(self._by_peer.values())
 
     def meet(self, peer: bytes, hello: Hello, user: User | None, now: float) -> Session:
-        """Somebody says Hello, perhaps over a new connection."""
+        """Connect a session: a Hello came, perhaps over a new connection.
+
+        Args:
+            peer: the connection.
+            hello: who it is.
+            user: whose key it came with.
+            now: seconds on the bridge's clock.
+
+        Returns:
+            The session, a new one for a new incarnation.
+        """
         session = self.of(hello.incarnation)
         if session is None:
             self._joined += 1
@@ -170,39 +189,58 @@ class Sessions:
         return session
 
     def part(self, peer: bytes, now: float, *, silent: bool = False) -> Session | None:
-        """A connection is no more, or nothing came over it for too long."""
+        """Disconnect a session.
+
+        Args:
+            peer: its connection.
+            now: seconds on the bridge's clock.
+            silent: nothing came for too long; anything that comes over it reconnects the session.
+
+        Returns:
+            The session; None: the connection had none.
+        """
         session = self._by_peer.pop(peer, None)
         if session is not None:
             session.peer, session.left = None, now
             session.silent_peer = peer if silent else None
-            session.newest, session.newest_size = None, 0
+            session.newest = None
         return session
 
     def gone(self, peer: bytes) -> Session | None:
-        """Who was at the other end of a connection before nothing came over it for too long."""
+        """The session that was disconnected because nothing came over this connection; or None."""
         silent = (s for s in self._by_incarnation.values() if s.silent_peer == peer)
         return next(silent, None)
 
-    def take(self, session: Session, snapshot: Snapshot, size: int, now: float) -> None:
-        """A snapshot has come; the newest of each is kept as long as there is room."""
+    def keep_snapshot(self, session: Session, snapshot: PackedSnapshot, now: float) -> None:
+        """Remember a worker's newest snapshot; where there is no room, the oldest ones go.
+
+        Args:
+            session: whose it is.
+            snapshot: what came.
+            now: seconds on the bridge's clock.
+        """
         self.arrived += 1
-        session.take(snapshot, size, self.arrived, now)
-        held = sum(other.newest_size for other in self._by_peer.values())
+        session.keep_snapshot(snapshot, self.arrived, now)
+        held = sum(other.newest_size() for other in self._by_peer.values())
         if held > MAX_HELD_BYTES:
-            for other in sorted(self._by_peer.values(), key=lambda other: other.arrived):
+            for other in sorted(self._by_peer.values(), key=lambda other: other.arrival):
                 if held <= MAX_HELD_BYTES:
                     break
-                held -= other.newest_size
-                other.newest, other.newest_size = None, 0
+                held -= other.newest_size()
+                other.newest = None
 
-    def settled(self, arrived: int) -> None:
-        """The plugin has something newer than what arrived until then."""
+    def drop_unsettled(self, arrival: int) -> None:
+        """Drop the unsettled snapshots up to an arrival index: the plugin has a newer one."""
         for session in self._by_incarnation.values():
-            if session.unsettled is not None and session.unsettled[1] <= arrived:
+            if session.unsettled is not None and session.unsettled[1] <= arrival:
                 session.unsettled = None
 
-    def forget(self, still_needed: Iterable[str]) -> None:
-        """Drop those that left longest ago, beyond ``MAX_SESSIONS``."""
+    def forget_oldest(self, still_needed: Iterable[str]) -> None:
+        """Drop those that left longest ago, beyond ``MAX_SESSIONS``.
+
+        Args:
+            still_needed: incarnations of which something waits to be published.
+        """
         excess = len(self._by_incarnation) - MAX_SESSIONS
         if excess <= 0:
             return

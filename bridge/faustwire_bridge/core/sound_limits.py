@@ -1,4 +1,4 @@
-"""How loud a program may be, and what is known of one before it is heard. Pure."""
+"""How loud a program may be, and what is known of it before it plays. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from faustwire.messages import Reason
+from faustwire_bridge.core.refusal import Refusal
 
 # A loop that rings for a minute peaks 50 dB above its input, at frequencies a fraction of a hertz
 # wide; nothing that is meant to be heard goes beyond.
@@ -16,12 +17,13 @@ MAX_JUMP_DB = 40.0
 
 @dataclass(frozen=True)
 class Limits:
-    """What may be heard.
+    """How loud a program may be.
 
     Attributes:
-        allow_unstable: let pass what grows.
-        max_gain_db: from any input to any output, at any frequency.
-        max_jump_db: above what plays now, or above unity gain where that is more.
+        allow_unstable: publish models whose output grows without bound.
+        max_gain_db: largest gain from any input to any output at any frequency, in dB.
+        max_jump_db: largest increase of that gain over what plays now, or over unity gain where
+            that is more, in dB.
     """
 
     allow_unstable: bool = False
@@ -30,17 +32,17 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Sound:
-    """What is known of a program before it is heard.
+class Assessment:
+    """What is known of a model's sound before it plays.
 
     Attributes:
-        refusal: why it must not be heard, and one line on what to do; None: it may.
-        warnings: what people should know, a line each.
+        refusal: why it is not published; None: nothing is wrong with it.
+        warnings: what people should know, one line each.
         peak_db, margin_db, rt60_seconds: as in ``faustwire.messages.Verdict``.
-        certain: whether the model could be judged at all.
+        certain: whether the analysis came to a result; if not, libfaust plays a second of noise.
     """
 
-    refusal: tuple[Reason, str] | None = None
+    refusal: Refusal | None = None
     warnings: tuple[str, ...] = ()
     peak_db: float | None = None
     margin_db: float | None = None
@@ -48,38 +50,48 @@ class Sound:
     certain: bool = True
 
 
-def heard(peak: float, limits: Limits) -> tuple[Reason, str] | None:
-    """Why text that made so much of a second of full-scale noise must not be heard, or None."""
+def check_noise_peak(peak: float, limits: Limits) -> Refusal | None:
+    """Judge a program by what it made of a second of full-scale noise.
+
+    Args:
+        peak: its largest sample of either sign, linear; infinite if it overflowed.
+        limits: how loud it may be.
+
+    Returns:
+        Why it is not published; None: nothing is wrong with it.
+    """
     if not math.isfinite(peak):
         if limits.allow_unstable:
             return None
         advice = "a second of noise made it overflow; lower a feedback, or say --allow-unstable"
-        return (Reason.UNSTABLE, advice)
-    return too_loud(20 * math.log10(peak) if peak else -math.inf, limits, None)
+        return Refusal(Reason.UNSTABLE, advice)
+    return check_peak_gain(20 * math.log10(peak) if peak else -math.inf, limits, None)
 
 
-def too_loud(peak_db: float, limits: Limits, playing_db: float | None) -> tuple[Reason, str] | None:
-    """Why a program with this peak gain is refused, or None.
+def check_peak_gain(peak_db: float, limits: Limits, playing_db: float | None) -> Refusal | None:
+    """Compare a program's peak gain with the limits.
 
     Args:
         peak_db: largest gain from any input to any output, in dB; -inf for silence.
-        limits: what may be heard.
+        limits: how loud it may be.
         playing_db: peak gain of what plays now, in dB; None: not known.
 
     Returns:
-        The reason and one line on what to do.
+        Why it is not published; None: nothing is wrong with it.
     """
     if peak_db > limits.max_gain_db:
-        return Reason.TOO_LOUD, (
+        return Refusal(
+            Reason.TOO_LOUD,
             f"it peaks at {peak_db:.1f} dB and the limit is {limits.max_gain_db:g} dB: lower its "
-            "gain, or raise --max-gain-db"
+            "gain, or raise --max-gain-db",
         )
     if playing_db is None:
         return None
     jump_db = peak_db - max(playing_db, 0.0)
     if jump_db > limits.max_jump_db:
-        return Reason.TOO_LOUD, (
+        return Refusal(
+            Reason.TOO_LOUD,
             f"it is {jump_db:.1f} dB louder than what plays and the limit is "
-            f"{limits.max_jump_db:g} dB: lower its gain, or raise --max-jump-db"
+            f"{limits.max_jump_db:g} dB: lower its gain, or raise --max-jump-db",
         )
     return None

@@ -7,12 +7,12 @@ from collections.abc import KeysView
 from dataclasses import replace
 from typing import TypeAlias
 
-from faustwire.messages import Snapshot, Source
+from faustwire.messages import Source
+from faustwire.packed_snapshot import PackedSnapshot
 
-Submission: TypeAlias = Snapshot | Source
+Submission: TypeAlias = PackedSnapshot | Source
 
-# In bytes as they came; in memory they take twice as much at most. A sweep's snapshots have some
-# tens of kilobytes each.
+# In bytes as they came. A sweep's snapshots have some tens of kilobytes each.
 MAX_WAITING_BYTES = 128 * 2**20
 
 
@@ -27,13 +27,13 @@ class Waiting:
         return len(self._slots)
 
     def incarnations(self) -> KeysView[str]:
-        """Whose turn is still to come."""
+        """Incarnations of the workers that have something waiting."""
         return self._slots.keys()
 
     def put(
         self, incarnation: str, submission: Submission, size: int
     ) -> list[tuple[str, Submission]]:
-        """Have a worker's message wait in the place of its last one.
+        """Have a worker's message wait, in place of its last one.
 
         Args:
             incarnation: the worker's.
@@ -41,14 +41,15 @@ class Waiting:
             size: of that, in bytes on the wire.
 
         Returns:
-            Those that won't be considered any more, and whose they are: the last one of this
-            worker, and what there is no room for, newest first. None for the same one, sent again.
+            The messages that are superseded by it, with their workers' incarnations: this worker's
+            last one, then those that there is no room for, newest first. None for one that was
+            sent again.
         """
         old, old_size = self._slots.get(incarnation, (None, 0))
         if old is not None and submission.seq <= old.seq:
             return []
         # A forced call stays forced, whichever snapshot is published in the end.
-        if isinstance(old, Snapshot) and old.force and isinstance(submission, Snapshot):
+        if isinstance(old, PackedSnapshot) and old.force and isinstance(submission, PackedSnapshot):
             submission = replace(submission, force=True)
         self._slots[incarnation] = submission, size
         self._bytes += size - old_size
@@ -59,8 +60,12 @@ class Waiting:
             dropped.append((last, submission))
         return dropped
 
-    def take(self) -> tuple[str, Submission]:
-        """Whose turn it is, and with what."""
+    def pop_next(self) -> tuple[str, Submission]:
+        """Remove the one whose turn it is.
+
+        Returns:
+            The worker's incarnation, and its message.
+        """
         incarnation, (submission, size) = self._slots.popitem(last=False)
         self._bytes -= size
         return incarnation, submission

@@ -16,7 +16,7 @@ import msgpack
 from faustwire.errors import MessageError, shown
 from faustwire_bridge.core import events
 from faustwire_bridge.core.compile_report import Control, Report
-from faustwire_bridge.core.events import Event
+from faustwire_bridge.core.events import CoreEvent
 
 # The longest is a report with its sliders; the plugin has room for far fewer.
 MAX_BYTES = 2**20
@@ -25,7 +25,7 @@ _MAX_CONTROLS = 4096
 _Check: TypeAlias = Callable[[Any], Any]
 
 
-def encode(event: Event) -> bytes:
+def encode(event: CoreEvent) -> bytes:
     """The bytes of an event.
 
     Raises:
@@ -40,7 +40,7 @@ def encode(event: Event) -> bytes:
     return data
 
 
-def decode(data: bytes) -> Event:
+def decode(data: bytes) -> CoreEvent:
     """The event that bytes stand for, checked: a recording may come from a stranger.
 
     Raises:
@@ -59,7 +59,7 @@ def decode(data: bytes) -> Event:
     if kind is None:
         raise MessageError(f"unknown event {shown(name)}")
     # What was judged follows from the snapshot; a recording only tells when it was.
-    event: Event = events.Judged() if kind is events.Judged else _made(kind, body)
+    event: CoreEvent = events.Judged() if kind is events.Judged else _made(kind, body)
     return event
 
 
@@ -130,7 +130,7 @@ _CHECKS: dict[str, _Check] = {
     "shows": _of_type(bool),
     "why": _text,
 }
-_TYPES: dict[str, type[Event]] = {
+_TYPES: dict[str, type[CoreEvent]] = {
     "lost": events.Lost,
     "unreadable": events.Unreadable,
     "judged": events.Judged,

@@ -15,19 +15,21 @@ from pathlib import Path
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError
-from faustwire.messages import Choice, Event, Hello, Snapshot, Source, Verdict, Welcome
+from faustwire.messages import Choice, Event, Hello, Source, Verdict, Welcome
+from faustwire.packed_snapshot import PackedSnapshot, read
 from faustwire.recording import Item, Recording
 from faustwire.recording.publications import Publications
-from faustwire_bridge.analysis.judgement import judge
+from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.core import events, instructions
 from faustwire_bridge.core.events import Judged, JudgeFailed, Unchecked, User, Written
 from faustwire_bridge.core.instructions import Judge, Write
-from faustwire_bridge.core.state_machine import Core, Rules
+from faustwire_bridge.core.rules import Rules
+from faustwire_bridge.core.state_machine import Core
 from faustwire_bridge.recordings import journal
 from faustwire_bridge.recordings.comparison import Comparison
 from faustwire_bridge.recordings.outcome import Outcome, Output
 
-_ANSWERS: dict[type[instructions.Instruction], tuple[type[events.Event], ...]] = {
+_ANSWERS: dict[type[instructions.Instruction], tuple[type[events.CoreEvent], ...]] = {
     instructions.Judge: (events.Judged, events.JudgeFailed),
     instructions.Compile: (events.Compiled, events.CompileFailed, events.Unchecked),
     instructions.Write: (events.Written, events.WriteFailed),
@@ -37,6 +39,8 @@ _OUTCOMES = tuple(kind for kinds in _ANSWERS.values() for kind in kinds)
 # Calls whose verdict is to come; a worker has one at a time, and one that waits.
 _MAX_CALLS = 4096
 _MAX_NOTES = 1000
+# Nobody waits for a verdict here, and a slow machine must decide the same.
+_JUDGE_SECONDS = 60.0
 
 
 def decide_again(paths: Iterable[str | Path], folder: Path) -> Outcome:
@@ -58,10 +62,10 @@ def decide_again(paths: Iterable[str | Path], folder: Path) -> Outcome:
     outcome = Outcome()
     with closing(Output(folder, outcome)) as output:
         for found in _recordings(paths):
-            again = _Again(found, output, outcome)
-            for item in found:
-                again.take(item)
-            again.end()
+            with closing(_Again(found, output, outcome)) as again:
+                for item in found:
+                    again.take(item)
+                again.end()
             outcome.notes += [f"damaged: {damage}" for damage in found.damage]
     return outcome
 
@@ -96,12 +100,13 @@ class _Again:
             )
         welcome = Welcome(0, said.get("host", ""), said.get("dsp_path", ""))
         self._core = Core(welcome, self._begun, self._rules)
+        self._judge = JudgeProcess(self._rules.limits, timeout=_JUDGE_SECONDS)
         self._comparison = Comparison(
             outcome, from_the_start=from_the_start, only_programs=self._only_published
         )
         # The core asks for one thing at a time.
         self._asked: instructions.Instruction | None = None
-        self._compiled: events.Event = Unchecked("the recording does not say")
+        self._compiled: events.CoreEvent = Unchecked("the recording does not say")
         self._publications, self._numbers = Publications(), 0
         # Connections on which somebody has said Hello; a file has a bounded number of channels.
         self._met: set[bytes] = set()
@@ -137,12 +142,13 @@ class _Again:
                 self._compiled = event
         published = self._publications.take(item)
         if published is not None:
-            peer, message = _peer(published), codec.decode(published.data)
+            peer = _peer(published)
+            message = read(published.data)
             self._introduce(published, None, now)
             # It was written then, though the plugin may have had it: a write had failed, say.
             self._handle(events.DspChanged(), now)
             self._numbers += 1
-            if isinstance(message, Snapshot):
+            if isinstance(message, PackedSnapshot):
                 self._calls[peer, self._numbers] = message.call
                 message = replace(message, seq=self._numbers, force=True)
             elif isinstance(message, Source):
@@ -153,6 +159,10 @@ class _Again:
         if item.topic == recording.EVENT:
             self._happened_then(item)
 
+    def close(self) -> None:
+        """End the judging process."""
+        self._judge.close()
+
     def end(self) -> None:
         """Nothing more was recorded."""
         self._comparison.end()
@@ -162,14 +172,14 @@ class _Again:
     def _arrived(self, item: Item) -> None:
         peer, now = _peer(item), self._seconds(item.at_ns)
         user = _user(item)
-        event: events.Event
+        event: events.CoreEvent
         try:
-            message = codec.decode(item.data)
+            message = read(item.data)
         except MessageError as problem:
             event = events.Unreadable(peer, str(problem), problem.seq)
         else:
             event = events.Arrived(peer, message, user, len(item.data))
-            if isinstance(message, Snapshot):
+            if isinstance(message, PackedSnapshot):
                 self._calls[peer, message.seq] = message.call
                 if len(self._calls) > _MAX_CALLS:
                     self._calls.popitem(last=False)
@@ -187,7 +197,7 @@ class _Again:
             self._met.add(peer)
             self._core.handle(events.Arrived(peer, hello, user), now)
 
-    def _told(self, event: events.Event, now: float) -> None:
+    def _told(self, event: events.CoreEvent, now: float) -> None:
         """Something that the core was told beside messages."""
         if not isinstance(event, _OUTCOMES):
             self._handle(event, now)
@@ -218,18 +228,12 @@ class _Again:
     def _judged(self, now: float) -> Judged | JudgeFailed:
         asked = self._asked
         assert isinstance(asked, Judge)  # noqa: S101 - the caller has looked
-        try:
-            return judge(
-                asked.snapshot,
-                limits=self._rules.limits,
-                playing=asked.playing,
-                playing_db=asked.playing_db,
-            )
-        except Exception as problem:  # noqa: BLE001 - the bridge has a process that may fail
-            self._note(f"a snapshot at {self._at(now)} s can't be judged: {problem!r}")
-            return JudgeFailed(str(problem))
+        judged = self._judge.judge(asked)
+        if isinstance(judged, JudgeFailed):
+            self._note(f"a snapshot at {self._at(now)} s can't be judged: {judged.problem}")
+        return judged
 
-    def _answer(self, event: events.Event, now: float) -> None:
+    def _answer(self, event: events.CoreEvent, now: float) -> None:
         asked, self._asked = self._asked, None
         written = asked.program if isinstance(asked, Write) else None
         self._handle(event, now, written if isinstance(event, Written) else None)
@@ -245,7 +249,7 @@ class _Again:
 
     # -- what comes out ----------------------------------------------------------------------
 
-    def _handle(self, event: events.Event, now: float, written: str | None = None) -> None:
+    def _handle(self, event: events.CoreEvent, now: float, written: str | None = None) -> None:
         """Have the core take an event; ``written``: the program that is the plugin's by it."""
         if isinstance(self._asked, Write):
             self._help_out(now)
@@ -262,8 +266,10 @@ class _Again:
                         self._output.program(written, **about, call=happening.call)
                 case instructions.Judge() | instructions.Compile() | instructions.Write():
                     self._asked = instruction
+                case instructions.LogInternalError(error):
+                    self._note(f"internal error at {self._at(now)} s: {error!r}")
 
-    def _decided(self, event: events.Event, now: float) -> list[instructions.Instruction]:
+    def _decided(self, event: events.CoreEvent, now: float) -> list[instructions.Instruction]:
         try:
             return self._core.handle(event, now)
         except Exception as problem:  # noqa: BLE001 - as the bridge does; the file may be anybody's

@@ -107,7 +107,7 @@ class Recorder:
         self._meet(peer, _Peer(user, hello))
         self._place_hello()
 
-    def took(self, now_ns: int, event: events.Event) -> None:
+    def took(self, now_ns: int, event: events.CoreEvent) -> None:
         """The core is about to take an event that is no message of one frame."""
         self._place_hello()
         self._write(now_ns, recording.of_bridge(recording.CORE), journal.encode(event))

@@ -68,7 +68,7 @@ class GoneError(FaustwireError):
 
 
 @dataclass(frozen=True)
-class Came:
+class Received:
     """What came in by a door: the frames of a message, from whom, and whose key opened the door."""
 
     peer: bytes
@@ -157,7 +157,7 @@ class Listener:
                 self.bound.append(bound)
                 return
 
-    def receive(self) -> Came | None:
+    def receive(self) -> Received | None:
         """What came next, None: nothing."""
         while True:
             try:
@@ -169,7 +169,7 @@ class Listener:
                 user = self.guard.user(frames[0]) if frames else None
                 if user is None:
                     continue  # Revoked a moment ago; its connection will be cut.
-            return Came(peer.bytes, [frame.bytes for frame in frames], user)
+            return Received(peer.bytes, [frame.bytes for frame in frames], user)
 
     def watched(self) -> bool:
         """Whether somebody has begun to watch since this was last asked."""
@@ -265,7 +265,7 @@ class Listeners:
         """When ``receive`` should be called though nothing has come."""
         return self._next_look
 
-    def receive(self) -> Came | None:
+    def receive(self) -> Received | None:
         """What came next, None: nothing. Also lets in who knocks, and cuts off who must go."""
         self._attend(time.monotonic())
         for number, door in list(self._listeners.items()):
@@ -367,7 +367,7 @@ class Listeners:
 
 
 @contextmanager
-def doors(
+def listening(
     place: Rendezvous, endpoints: Sequence[str], keyring: KeyRing | None = None
 ) -> Iterator[Listeners]:
     """The doors of a bridge, open for as long as the block runs."""

@@ -11,7 +11,7 @@ from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import generate
 from faustwire_bridge.core.compile_cache import MAX_KNOWN, CompileCache
 from faustwire_bridge.core.compile_report import Control, Report
-from faustwire_bridge.core.plugin_limits import misfit, remarks
+from faustwire_bridge.core.plugin_limits import check_plugin_limits, control_warnings
 from faustwire_bridge.core.program_structure import structure
 from random_graphs import graphs
 
@@ -67,8 +67,8 @@ def test_what_the_code_generator_writes_fits_the_plugin(graph: object) -> None:
     compiled = compile_program(program.text, name="live")
     controls = tuple(Control(s.address, s.init, s.min, s.max) for s in compiled.sliders)
     report = Report(n_in=compiled.n_in, n_out=compiled.n_out, controls=controls)
-    assert misfit(report) is None
-    assert remarks(controls, controls) == []
+    assert check_plugin_limits(report) is None
+    assert control_warnings(controls, controls) == []
 
 
 A = Control("/live/a", 0.5, 0.0, 1.0)
@@ -94,16 +94,16 @@ METER = Control("/live/b", 0.0, -70.0, 6.0, shows=True)
 def test_ranges_that_the_plugin_would_swap_are_refused(
     controls: tuple[Control, ...], fits: bool
 ) -> None:
-    problem = misfit(Report(n_in=2, n_out=2, controls=controls))
+    problem = check_plugin_limits(Report(n_in=2, n_out=2, controls=controls))
     assert (problem is None) is fits
     if problem:
-        assert "ASCII order" in problem
+        assert "ASCII order" in problem.detail
 
 
 def test_more_sliders_than_slots_are_told() -> None:
     controls = [Control(f"/live/{chr(97 + i)}") for i in range(13)]
-    assert remarks(controls[:12], ()) == []
-    assert "12 slots" in remarks(controls, ())[0]
+    assert control_warnings(controls[:12], ()) == []
+    assert "12 slots" in control_warnings(controls, ())[0]
 
 
 def test_the_answers_asked_for_last_are_remembered_some_for_a_while() -> None:

@@ -10,8 +10,9 @@ import pytest
 from core_by_hand import Bridge, Worker
 from faustwire.graph import Delay, Gain, Node, Recursion
 from faustwire.messages import Bye, Ping, Pong, Reason, Snapshot, Source, Verdict
-from faustwire_bridge.core import events, instructions, pipeline, state_machine
+from faustwire_bridge.core import events, instructions, pipeline
 from faustwire_bridge.core.compile_report import Control, Report
+from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sound_limits import Limits
 from faustwire_bridge.core.throttle import LastReload
 from graphs import gain
@@ -160,7 +161,7 @@ def test_a_resend_of_what_is_being_compiled_or_waits_is_answered_once() -> None:
 
 
 def test_what_a_worker_left_behind_is_still_published_before_the_bridge_goes() -> None:
-    bridge = Bridge(state_machine.Rules(leave_when_idle=True))
+    bridge = Bridge(Rules(leave_when_idle=True))
     anna = bridge.worker("anna")
     bridge.compiled = None
     anna.take(snapshot(anna, gain(1.5)))
@@ -262,7 +263,7 @@ def test_a_loop_that_grows_is_refused_with_its_figure_and_force_does_not_help() 
 
 
 def limited(**options: Any) -> Worker:
-    return Bridge(state_machine.Rules(limits=Limits(**options))).worker()
+    return Bridge(Rules(limits=Limits(**options))).worker()
 
 
 def test_unstable_models_can_be_allowed() -> None:

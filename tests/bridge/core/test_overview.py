@@ -8,7 +8,7 @@ import pytest
 
 from core_by_hand import WELCOME
 from faustwire import codec
-from faustwire.messages import Choice, Hello, Snapshot, State
+from faustwire.messages import Choice, Follow, Hello, Snapshot, State
 from faustwire_bridge.core import events, state_machine
 from faustwire_bridge.core.sessions import MAX_WORKERS
 from graphs import gain
@@ -34,7 +34,7 @@ def full_bridge() -> state_machine.Core:
 def test_as_much_as_all_workers_may_say_is_told_in_one_message(follow: Choice) -> None:
     """A bridge that can't tell its state would end; one that takes a second for it stands still."""
     full = full_bridge()
-    full.follow = follow
+    full.handle(events.Arrived(b"hand", Follow(follow)), 1.0)
     begun = time.process_time()
     state = codec.decode(codec.encode(full.state(2.0)))
     assert time.process_time() - begun < 0.5

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from core_by_hand import Bridge, Worker
+from faustwire import codec
 from faustwire.graph import Delay, Gain, Recursion
 from faustwire.messages import (
     Bye,
@@ -21,8 +22,9 @@ from faustwire.messages import (
     Steered,
 )
 from faustwire_bridge.analysis.judgement import judge
-from faustwire_bridge.core import events, state_machine
+from faustwire_bridge.core import events
 from faustwire_bridge.core.compile_report import Report
+from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sound_limits import Limits
 from graphs import fdn, gain
 
@@ -34,7 +36,7 @@ def best(metric: str, *, larger: bool = False) -> Choice:
 
 
 def following(choice: Choice) -> tuple[Bridge, Worker, Worker]:
-    bridge = Bridge(state_machine.Rules(follow=choice))
+    bridge = Bridge(Rules(follow=choice))
     return bridge, bridge.worker("anna"), bridge.worker("bert")
 
 
@@ -59,7 +61,7 @@ def test_a_pinned_worker_is_heard_alone_and_the_others_are_told() -> None:
 
 
 def test_namesakes_are_told_apart_where_asked() -> None:
-    bridge = Bridge(state_machine.Rules(follow=Choice("worker", "anna#22")))
+    bridge = Bridge(Rules(follow=Choice("worker", "anna#22")))
     one = Worker(bridge, "one", Hello("anna", "1111", min_interval=0))
     two = Worker(bridge, "two", Hello("anna", "2222", min_interval=0))
     assert one.update(1).reason is Reason.NOT_FOLLOWED
@@ -132,7 +134,7 @@ def test_another_choice_publishes_the_newest_of_the_chosen_at_once() -> None:
 
 
 def test_another_choice_does_not_wait_for_the_interval_but_the_next_call_does() -> None:
-    bridge = Bridge(state_machine.Rules(follow=Choice("worker", "anna")))
+    bridge = Bridge(Rules(follow=Choice("worker", "anna")))
     anna = bridge.worker("anna", min_interval=10.0)
     bert = bridge.worker("bert", min_interval=10.0)
     anna.update(1)
@@ -178,7 +180,7 @@ def test_steering_and_publishing_need_their_own_rights() -> None:
 
 
 def test_nobody_poses_as_another() -> None:
-    bridge = Bridge(state_machine.Rules(follow=Choice("worker", "gpu/anna")))
+    bridge = Bridge(Rules(follow=Choice("worker", "gpu/anna")))
     gpu = events.User("gpu", frozenset({"publish"}))
     eve = events.User("eve", frozenset({"publish"}))
     bridge.take(events.Arrived(b"1", Hello("anna", "f00d"), gpu))
@@ -198,13 +200,13 @@ def test_nobody_poses_as_another() -> None:
 
 
 def settling(*, settle: bool = True, **rules: object) -> tuple[Bridge, Worker]:
-    bridge = Bridge(state_machine.Rules(settle=settle, **rules))
+    bridge = Bridge(Rules(settle=settle, **rules))
     return bridge, bridge.worker("anna", min_interval=10.0)
 
 
 @pytest.mark.parametrize("who", ["bridge", "worker"])
 def test_what_time_alone_turned_down_is_written_when_its_time_has_come(who: str) -> None:
-    bridge = Bridge(state_machine.Rules(settle=who == "bridge"))
+    bridge = Bridge(Rules(settle=who == "bridge"))
     hello = Hello("anna", "1", min_interval=10.0, settle=who == "worker")
     anna = Worker(bridge, "anna", hello)
     anna.update(1)
@@ -230,7 +232,7 @@ def test_nothing_settles_unless_asked_for() -> None:
 
 
 def test_what_every_turned_down_does_not_settle() -> None:
-    bridge = Bridge(state_machine.Rules(settle=True))
+    bridge = Bridge(Rules(settle=True))
     anna = bridge.worker("anna", every=2, min_interval=10.0)
     anna.update(1)
     assert anna.update(0.5).reason is Reason.EVERY
@@ -286,7 +288,7 @@ def test_with_settling_workers_are_asked_for_what_time_would_turn_down() -> None
 
 
 def test_a_recording_bridge_wants_to_see_every_call() -> None:
-    bridge = Bridge(state_machine.Rules(sees_all=True))
+    bridge = Bridge(Rules(sees_all=True))
     assert bridge.worker(every=3).update(1).due is None
 
 
@@ -309,13 +311,13 @@ ORDER = [
 def test_of_several_noes_the_one_that_stands_first_in_the_table_is_said(expected: Reason) -> None:
     """Every no from the expected one on would apply to the call."""
     no = set(ORDER[ORDER.index(expected) :])
-    bridge = Bridge(state_machine.Rules(follow=Choice("worker", "anna")))
+    bridge = Bridge(Rules(follow=Choice("worker", "anna")))
     anna, bert = (bridge.worker(name, every=2, min_interval=10.0) for name in ("anna", "bert"))
     worker = bert if Reason.NOT_FOLLOWED in no else anna
     graph = growing() if Reason.UNSTABLE in no else gain(0.5)
     snapshot = Snapshot(9, 4 if Reason.EVERY in no else 5, 48000.0, graph)
     allowing = Limits(allow_unstable=True)
-    text = judge(snapshot, limits=allowing, playing=None, playing_db=None).program
+    text = judge(codec.encode(snapshot), limits=allowing, playing=None, playing_db=None).program
     assert anna.publish(text if Reason.UNCHANGED in no else "process = _,_;").published
     bridge.now += 9.0 if Reason.MIN_INTERVAL in no else 10.0
     anna.take(Ping())

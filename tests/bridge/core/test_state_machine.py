@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from core_by_hand import WELCOME, Bridge, Worker
+from core_by_hand import WELCOME, Bridge, Worker, arrived
 from faustwire.messages import (
     Bye,
     Due,
@@ -19,7 +19,8 @@ from faustwire.messages import (
     Verdict,
 )
 from faustwire_bridge.analysis import judgement
-from faustwire_bridge.core import events, instructions, sessions, state_machine
+from faustwire_bridge.core import events, instructions, membership, sessions
+from faustwire_bridge.core.rules import Rules
 from graphs import gain
 
 
@@ -160,7 +161,7 @@ def test_namesakes_are_told_apart_by_their_incarnation() -> None:
 
 def test_a_stranger_is_asked_to_say_hello() -> None:
     bridge = Bridge()
-    [send] = bridge.take(events.Arrived(b"stranger", Snapshot(1, 1, 48000.0, gain(1))))
+    [send] = bridge.take(arrived(b"stranger", Snapshot(1, 1, 48000.0, gain(1))))
     assert isinstance(send.message, Rejection)
     assert bridge.take(events.Arrived(b"stranger", Bye())) == []
 
@@ -192,7 +193,7 @@ def test_what_the_code_generator_refuses_is_a_verdict(monkeypatch: pytest.Monkey
 
 
 def test_an_embedded_bridge_goes_when_its_last_worker_has_gone() -> None:
-    bridge = Bridge(state_machine.Rules(leave_when_idle=True))
+    bridge = Bridge(Rules(leave_when_idle=True))
     anna, bert = bridge.worker("anna"), bridge.worker("bert")
     anna.take(Bye())
     bridge.now += 4
@@ -209,7 +210,7 @@ def test_an_embedded_bridge_goes_when_its_last_worker_has_gone() -> None:
 
 
 def test_a_worker_that_falls_silent_counts_as_gone() -> None:
-    bridge = Bridge(state_machine.Rules(leave_when_idle=True))
+    bridge = Bridge(Rules(leave_when_idle=True))
     bridge.worker()
     for _ in range(2):  # silence, then idleness
         deadline = bridge.core.deadline()
@@ -239,8 +240,8 @@ def test_a_worker_that_was_only_silent_is_taken_back_with_what_it_says() -> None
 
 
 def test_an_embedded_bridge_that_nobody_comes_to_ends_too() -> None:
-    bridge = Bridge(state_machine.Rules(leave_when_idle=True))
-    bridge.now += state_machine.FIRST_WORKER_SECONDS
+    bridge = Bridge(Rules(leave_when_idle=True))
+    bridge.now += membership.FIRST_WORKER_SECONDS
     bridge.take(events.Tick())
     assert bridge.stopped
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core_by_hand import WELCOME
+from core_by_hand import WELCOME, encoded
 from core_world import BEGUN_NS, World, play
 from faustwire import codec
 from faustwire.messages import Welcome
@@ -31,7 +31,7 @@ def record(world: World, folder: Path, *, published_only: bool) -> list[str]:
     for now, event in world.log:
         now_ns = round(now * 1e9)
         if isinstance(event, events.Arrived):
-            recorder.arrived(now_ns, event.peer, codec.encode(event.message))
+            recorder.arrived(now_ns, event.peer, encoded(event.message))
         else:
             recorder.took(now_ns, event)
         for told in core.handle(event, now):

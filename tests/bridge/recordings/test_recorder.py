@@ -32,7 +32,7 @@ OFFSET_NS = 1_795_000_000 * 10**9
 ANN = User("ann", frozenset({"publish"}))
 HELLO = Hello("run-7", "abc", "box", 12, every=2)
 REPORT = Report("", 0.2, 0, 2, (Control("/live/dry_wet", 1.0, 0.0, 1.0),), math.inf)
-EVENTS: list[events.Event] = [
+EVENTS: list[events.CoreEvent] = [
     events.Lost(b"\0\1"),
     events.Unreadable(b"\0\1", "two frames", None),
     events.Compiled(REPORT),
@@ -84,14 +84,14 @@ class Session:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-def test_every_event_comes_back_from_the_journal(event: events.Event) -> None:
+def test_every_event_comes_back_from_the_journal(event: events.CoreEvent) -> None:
     assert journal.decode(journal.encode(event)) == event
 
 
 def test_the_journal_knows_every_event_but_messages() -> None:
     known = set(journal._NAMES)
     assert known == {type(event) for event in EVENTS}
-    assert set(get_args(events.Event)) - known == {events.Arrived}
+    assert set(get_args(events.CoreEvent)) - known == {events.Arrived}
     with pytest.raises(KeyError):
         journal.encode(events.Arrived(b"", Ping()))
 

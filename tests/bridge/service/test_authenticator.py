@@ -18,7 +18,7 @@ from faustwire.rendezvous import Rendezvous, events_endpoint, rendezvous
 from faustwire_bridge.core.events import User
 from faustwire_bridge.service import authenticator as guards
 from faustwire_bridge.service.authenticator import TALK, Authenticator, AuthenticatorError
-from faustwire_bridge.service.listeners import BindError, Came, GoneError, Listeners
+from faustwire_bridge.service.listeners import BindError, GoneError, Listeners, Received
 from faustwire_bridge.service.resource_limits import resident_bytes
 
 DEADLINE = 5.0
@@ -86,7 +86,7 @@ def opened(place: Rendezvous, keyring: KeyRing, *machines: Machine) -> Iterator[
         yield doors
 
 
-def came(doors: Listeners, seconds: float = DEADLINE) -> Came | None:
+def came(doors: Listeners, seconds: float = DEADLINE) -> Received | None:
     """What comes next."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -1,0 +1,56 @@
+"""What a bridge is told about deciding, and how a recording keeps it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from faustwire.messages import Choice
+from faustwire_bridge.core.sound_limits import Limits
+from faustwire_bridge.core.throttle import COST_MULTIPLE
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a bridge is told about deciding.
+
+    Attributes:
+        follow: whom the plugin follows at first.
+        settle: publish every worker's newest snapshot that only time turned down, as soon as time
+            allows it.
+        leave_when_idle: stop when the last worker has left.
+        cost_multiple: least time between two reloads, in compile times of the program that plays.
+        limits: how loud a program may be.
+        sees_all: have workers send the calls that would be turned down anyway, for a recording.
+    """
+
+    follow: Choice = field(default_factory=Choice)
+    settle: bool = False
+    leave_when_idle: bool = False
+    cost_multiple: float = COST_MULTIPLE
+    limits: Limits = field(default_factory=Limits)
+    sees_all: bool = False
+
+    def to_text(self) -> str:
+        """The rules as a recording keeps them; ``from_text`` reads them again."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> Rules:
+        """Read rules from a recording.
+
+        Args:
+            text: as ``to_text`` writes it.
+
+        Returns:
+            The rules.
+
+        Raises:
+            ValueError: the text is not JSON.
+            TypeError: fields are missing or unknown.
+            KeyError: ``follow`` or ``limits`` is missing.
+        """
+        known = json.loads(text)
+        return cls(
+            **{**known, "follow": Choice(**known["follow"]), "limits": Limits(**known["limits"])}
+        )

@@ -1,0 +1,238 @@
+"""What is published next: one publication at a time, the newest snapshot first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import KeysView
+
+from faustwire.messages import Choice, Reason, Source, Steered
+from faustwire.packed_snapshot import PackedSnapshot
+from faustwire_bridge.core.event_log import EventLog
+from faustwire_bridge.core.instructions import (
+    Compile,
+    Happened,
+    Instruction,
+    LogInternalError,
+    Send,
+    Write,
+)
+from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
+from faustwire_bridge.core.selection import followed, why_unheard
+from faustwire_bridge.core.sessions import Session, Sessions
+from faustwire_bridge.core.settling import newest_unsettled, settles_at
+from faustwire_bridge.core.throttle import turned_down
+from faustwire_bridge.core.verdicts import Verdicts, repeated
+from faustwire_bridge.core.waiting import Submission, Waiting
+
+_OF_TIME = (Reason.MIN_INTERVAL, Reason.RELOAD_COST)
+
+
+class Scheduler:
+    """Snapshots and programs on their way to the pipeline.
+
+    Attributes:
+        follow: whom the plugin follows.
+    """
+
+    def __init__(
+        self,
+        follow: Choice,
+        *,
+        sessions: Sessions,
+        pipeline: Pipeline,
+        verdicts: Verdicts,
+        event_log: EventLog,
+    ) -> None:
+        self.follow = follow
+        self._sessions = sessions
+        self._pipeline = pipeline
+        self._verdicts = verdicts
+        self._event_log = event_log
+        self._waiting = Waiting()
+        # Another worker was chosen, and its newest snapshot is to be published.
+        self._choice_is_due = False
+
+    def followed(self) -> list[Session]:
+        """The workers that the plugin follows."""
+        return followed(self.follow, self._sessions)
+
+    def waiting(self) -> KeysView[str]:
+        """Incarnations of the workers of which something waits to be published."""
+        return self._waiting.incarnations()
+
+    def settles_at(self) -> float | None:
+        """When a snapshot that only time turned down is to be published; None: none waits."""
+        return settles_at(self._pipeline, self.followed())
+
+    def steer(self, peer: bytes, choice: Choice, now: float) -> list[Instruction]:
+        """Follow another worker.
+
+        Args:
+            peer: who asked for it.
+            choice: whom to follow.
+            now: seconds on the bridge's clock.
+
+        Returns:
+            The answer and an event; ``next_steps`` publishes the worker's newest snapshot.
+        """
+        self.follow = choice
+        self._choice_is_due = True
+        told = Happened(self._event_log.add(now, "followed", str(choice)))
+        return [Send(peer, Steered(f"the plugin follows {choice}")), told]
+
+    def submit(
+        self, session: Session, message: Submission, size: int, now: float
+    ) -> list[Instruction]:
+        """Publish a message, or have it wait while something else is being published.
+
+        Args:
+            session: the worker.
+            message: what it sent.
+            size: bytes on the wire.
+            now: seconds on the bridge's clock.
+
+        Returns:
+            A step of the pipeline, or verdicts.
+        """
+        if session.answered is not None and message.seq <= session.answered.seq:
+            verdict = repeated(session.answered, message.seq)
+            return [Send(session.peer, verdict, again=True)] if session.peer is not None else []
+        current = self._pipeline.current
+        if current is not None and current.session is session and message.seq <= current.seq:
+            return []  # Sent again; its verdict is on its way.
+        if isinstance(message, PackedSnapshot) and message.seq > session.newest_seq():
+            self._sessions.keep_snapshot(session, message, now)
+        if current is None:
+            return self._consider(session, message, now)
+        instructions: list[Instruction] = []
+        for incarnation, old in self._waiting.put(session.hello.incarnation, message, size):
+            whose = self._sessions.of(incarnation)
+            assert whose is not None, "what waits is needed"  # noqa: S101
+            superseded = Conclusion(Publication(whose, old.seq), Reason.SUPERSEDED)
+            instructions += self._verdicts.answer(superseded, now)
+        return instructions
+
+    def next_steps(self, now: float) -> list[Instruction]:
+        """Go on with what waits, until something is being published or nothing waits.
+
+        Args:
+            now: seconds on the bridge's clock.
+
+        Returns:
+            Verdicts, and a step of the pipeline.
+        """
+        instructions: list[Instruction] = []
+        while self._pipeline.current is None and (self._choice_is_due or self._waiting):
+            instructions += self._next(now)
+        return instructions
+
+    def _next(self, now: float) -> list[Instruction]:
+        if not self._choice_is_due:
+            incarnation, submission = self._waiting.pop_next()
+            session = self._sessions.of(incarnation)
+            assert session is not None, "what waits is needed"  # noqa: S101
+            try:
+                return self._consider(session, submission, now)
+            except Exception as error:  # noqa: BLE001 - as in `handle`
+                return self.abandon(Publication(session, submission.seq), error, now)
+        self._choice_is_due = False
+        newest = [session for session in self.followed() if session.newest]
+        if not newest:
+            return []
+        session = max(newest, key=lambda session: session.arrival)
+        assert session.newest is not None  # noqa: S101 - just looked
+        return self._judge(session, session.newest, "followed", session.arrival)
+
+    def settle(self) -> list[Instruction]:
+        """Publish the newest snapshot that only time turned down; its time has come."""
+        unsettled = newest_unsettled(self.followed())
+        assert unsettled is not None, "it has a deadline"  # noqa: S101
+        unsettled.session.unsettled = None
+        return self._judge(unsettled.session, unsettled.snapshot, "settled", unsettled.arrival)
+
+    def conclude(self, step: Compile | Write | Conclusion, now: float) -> list[Instruction]:
+        """Follow a step of the pipeline.
+
+        Args:
+            step: an instruction, or how the publication ended.
+            now: seconds on the bridge's clock.
+
+        Returns:
+            The instruction, or the verdict.
+        """
+        if not isinstance(step, Conclusion):
+            return [step]
+        if step.reason is Reason.PUBLISHED:
+            self._sessions.drop_unsettled(step.publication.arrival)
+        return self._verdicts.answer(step, now)
+
+    def abandon(
+        self, concerned: Publication | None, error: Exception, now: float
+    ) -> list[Instruction]:
+        """End a publication that a bug of ours keeps from being decided.
+
+        Args:
+            concerned: the publication; None: the event had none.
+            error: what was raised.
+            now: seconds on the bridge's clock.
+
+        Returns:
+            An entry for the log, and the verdict.
+        """
+        told: list[Instruction] = [LogInternalError(error)]
+        if concerned is None:
+            return told
+        current = self._pipeline.current
+        if (
+            current is not None
+            and current.session is concerned.session
+            and current.seq == concerned.seq
+        ):
+            self._pipeline.current = None
+        detail = f"internal error, please report it: {type(error).__name__} {error}"
+        return told + self._verdicts.answer(Conclusion(concerned, Reason.REFUSED, detail), now)
+
+    # -- one message --------------------------------------------------------------------------
+
+    def _consider(self, session: Session, message: Submission, now: float) -> list[Instruction]:
+        if isinstance(message, PackedSnapshot):
+            return self._snapshot(session, message, now)
+        return self._program(session, message, now)
+
+    def _snapshot(
+        self, session: Session, snapshot: PackedSnapshot, now: float
+    ) -> list[Instruction]:
+        publication = Publication(session, snapshot.seq, call=snapshot.call)
+        reason = None
+        if not snapshot.force:
+            reason = turned_down(
+                snapshot.call,
+                now,
+                every=session.hello.every,
+                min_interval=session.hello.min_interval,
+                last_reload=self._pipeline.last_reload,
+            )
+        if reason in _OF_TIME and self._verdicts.settles(session):
+            session.unsettled = snapshot, session.arrival
+        if reason is not None:
+            return self._verdicts.answer(Conclusion(publication, reason), now)
+        session.unsettled = None
+        if unheard := self._unheard(publication):
+            return self._verdicts.answer(unheard, now)
+        return self._judge(session, snapshot, "call", session.arrival)
+
+    def _judge(
+        self, session: Session, snapshot: PackedSnapshot, kind: str, arrival: int
+    ) -> list[Instruction]:
+        publication = Publication(session, snapshot.seq, kind, snapshot.call, arrival)
+        return [self._pipeline.begin_snapshot(publication, snapshot)]
+
+    def _program(self, session: Session, source: Source, now: float) -> list[Instruction]:
+        arrival = self._sessions.arrived
+        publication = Publication(session, source.seq, arrival=arrival, program=source.code)
+        if unheard := self._unheard(publication):
+            return self._verdicts.answer(unheard, now)
+        return self.conclude(self._pipeline.begin_program(publication, now), now)
+
+    def _unheard(self, publication: Publication) -> Conclusion | None:
+        why = why_unheard(self.follow, publication.session, self._sessions)
+        return None if why is None else Conclusion(publication, Reason.NOT_FOLLOWED, why)

@@ -1,0 +1,287 @@
+"""The loop around the core: one thread, one poller; what comes in, and following instructions."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import zmq
+
+from faustwire import codec, packed_snapshot
+from faustwire.errors import MessageError
+from faustwire.messages import Event, ToPeer, Verdict, Welcome
+from faustwire_bridge.children.compile_gate import Checker
+from faustwire_bridge.children.judge import JudgeProcess
+from faustwire_bridge.core import events, instructions
+from faustwire_bridge.core.broadcast import Broadcast
+from faustwire_bridge.core.rules import Rules
+from faustwire_bridge.core.state_machine import Core
+from faustwire_bridge.service.listeners import GoneError, Listeners, Received
+from faustwire_bridge.service.plugin_files import PluginFiles
+from faustwire_bridge.service.verdict_log import VerdictLog
+
+if TYPE_CHECKING:
+    from faustwire_bridge.recordings.recorder import Recorder
+
+_log = logging.getLogger("faustwire.bridge")
+
+# Messages handled in one go before time is looked at again.
+_BATCH = 64
+# Events that a verdict says as well, with more figures.
+_TOLD_BY_VERDICT = ("published", "held-back")
+# A recording closes what a kill would lose at least as often.
+_RECORDER_SECONDS = 0.5
+
+
+class Gates(NamedTuple):
+    """The child processes that a snapshot passes.
+
+    Attributes:
+        judge: decodes and judges snapshots.
+        checker: has programs compiled.
+    """
+
+    judge: JudgeProcess
+    checker: Checker
+
+
+class Loop:
+    """Waits for messages, outcomes and time, tells the core, and does what it says."""
+
+    def __init__(
+        self,
+        listeners: Listeners,
+        signals: socket.socket,
+        files: PluginFiles,
+        *,
+        gates: Gates,
+        rules: Rules,
+        recorder: Recorder | None = None,
+        recording: str = "",
+    ) -> None:
+        """Nothing is awaited yet.
+
+        Args:
+            listeners: where messages come from.
+            signals: becomes readable when the bridge is to end.
+            files: what the plugin reads.
+            gates: the child processes.
+            rules: how to decide.
+            recorder: where everything is recorded; None: nowhere.
+            recording: where that is, for workers and watchers.
+        """
+        self._listeners = listeners
+        self._signals = signals
+        self._files = files
+        self._judge, self._checker = gates
+        self._recorder = recorder
+        now = time.monotonic()
+        welcome = Welcome(os.getpid(), socket.gethostname(), str(files.dsp_path), recording)
+        self._core = Core(welcome, now, rules)
+        self._broadcast = Broadcast(now)
+        self._verdict_log = VerdictLog()
+        self._stopping: str | None = None
+
+    def run(self) -> None:
+        """Go on until a signal comes, or the core says that it is time to stop."""
+        while self._stopping is None:
+            ready = self._wait()
+            if self._signals.fileno() in ready:
+                names = [signal.Signals(number).name for number in self._signals.recv(64)]
+                self._stopping = f"{names[0]}"
+            self._receive()
+            self._take_outcomes()
+            deadline = self._core.deadline()
+            if deadline is not None and time.monotonic() >= deadline:
+                self._handle_safely(events.Tick())
+            self._tell_watchers()
+            self._keep_recording()
+        _log.info("stopped", extra={"why": self._stopping})
+
+    # -- what comes in -----------------------------------------------------------------------
+
+    def _wait(self) -> dict[Any, int]:
+        poller = zmq.Poller()
+        for listening in self._listeners.sockets:
+            poller.register(listening, zmq.POLLIN)
+        poller.register(self._signals, zmq.POLLIN)
+        # Others after each start of a child.
+        for descriptor in (self._checker.fileno(), self._judge.fileno()):
+            if descriptor is not None:
+                poller.register(descriptor, zmq.POLLIN)
+        return dict(poller.poll(self._patience_ms()))
+
+    def _patience_ms(self) -> int:
+        deadlines = [self._core.deadline(), self._checker.deadline(), self._judge.deadline()]
+        known = [deadline for deadline in deadlines if deadline is not None]
+        if self._recorder is not None:
+            known.append(time.monotonic() + _RECORDER_SECONDS)
+        soonest = min([self._broadcast.deadline(), self._listeners.deadline(), *known])
+        return max(0, int((soonest - time.monotonic()) * 1000) + 1)
+
+    def _receive(self) -> None:
+        for _ in range(_BATCH):
+            received = self._listeners.receive()
+            if received is None:
+                return
+            self._handle_safely(_event(received), received)
+
+    def _take_outcomes(self) -> None:
+        """Take what the child processes have answered."""
+        for child, failed in (
+            (self._judge, events.JudgeFailed),
+            (self._checker, events.CompileFailed),
+        ):
+            outcome: events.CoreEvent | None
+            try:
+                outcome = child.outcome()
+            except Exception as problem:  # noqa: BLE001 - the publication needs a verdict
+                _log.exception("internal error in a child's answer")
+                outcome = failed(f"internal error: {problem!r}")
+            if outcome is not None:
+                self._handle_safely(outcome)
+
+    def _handle_safely(self, event: events.CoreEvent, received: Received | None = None) -> None:
+        try:
+            if received is not None and self._dsp_was_changed():
+                self._handle(events.DspChanged())
+            self._handle(event, received)
+        except Exception:  # noqa: BLE001 - one message must not end the bridge for everybody else
+            _log.exception("internal error, the message is dropped")
+
+    def _handle(self, event: events.CoreEvent, received: Received | None = None) -> None:
+        # The recording has the same clock, to the digit: a replay decides the same.
+        now_ns = time.monotonic_ns()
+        if self._recorder is not None:
+            if received is not None and len(received.frames) == 1:
+                self._recorder.arrived(now_ns, received.peer, received.frames[0], received.user)
+            else:
+                self._recorder.took(now_ns, event)
+        self._broadcast.changed()
+        for instruction in self._core.handle(event, now_ns * 1e-9):
+            outcome = self._follow(instruction, now_ns)
+            if outcome is not None:
+                self._handle(outcome)
+
+    def _dsp_was_changed(self) -> bool:
+        return self._core.pipeline.playing.program is not None and not self._files.intact()
+
+    # -- instructions ------------------------------------------------------------------------
+
+    def _follow(
+        self, instruction: instructions.Instruction, now_ns: int
+    ) -> events.CoreEvent | None:
+        """Follow an instruction; whatever goes wrong is an outcome that ends its publication."""
+        try:
+            return self._do(instruction, now_ns)
+        except Exception as problem:  # noqa: BLE001 - others wait for their verdicts
+            _log.exception("internal error, an instruction could not be followed")
+            return _failed(instruction, problem)
+
+    def _do(self, instruction: instructions.Instruction, now_ns: int) -> events.CoreEvent | None:
+        """Follow an instruction; what came of it, where that is known at once."""
+        match instruction:
+            case instructions.Send(peer, message, again):
+                if isinstance(message, Verdict) and not again:
+                    self._log_verdict(peer, message)
+                return self._send(peer, message, now_ns)
+            case instructions.Happened(event):
+                self._tell(event, now_ns)
+            case instructions.Judge():
+                return self._judge.begin(instruction)
+            case instructions.Compile(program, play):
+                return self._checker.compile(program, play=play)
+            case instructions.Write():
+                return self._write(instruction)
+            case instructions.LogInternalError(error):
+                _log.error("internal error, the publication is refused", exc_info=error)
+            case instructions.Stop(why):
+                self._stopping = why
+        return None
+
+    def _log_verdict(self, peer: bytes, verdict: Verdict) -> None:
+        session = self._core.sessions.at(peer)
+        incarnation = session.hello.incarnation if session else ""
+        self._verdict_log.log(self._core.worker(peer), incarnation, verdict)
+
+    def _tell(self, event: Event, now_ns: int) -> None:
+        if self._recorder is not None:
+            self._recorder.happened(now_ns, event)
+        if event.kind not in _TOLD_BY_VERDICT:
+            worker = {"worker": event.worker} if event.worker else {}
+            _log.info("%s", event.kind, extra={**worker, "what": event.detail})
+
+    def _tell_watchers(self) -> None:
+        if self._listeners.watched():
+            self._broadcast.joined()
+        now = time.monotonic()
+        if now >= self._broadcast.deadline():
+            self._listeners.publish(codec.encode(self._core.state(now)))
+            done = time.monotonic()
+            self._broadcast.sent(done, done - now)
+
+    def _write(self, write: instructions.Write) -> events.CoreEvent:
+        try:
+            self._files.write(write.program, rewrite_config=write.rewrite_config)
+        except OSError as problem:
+            return events.WriteFailed(_explain(problem))
+        return events.Written()
+
+    def _send(self, peer: bytes, message: ToPeer, now_ns: int) -> events.Lost | None:
+        data = codec.encode(message)
+        session = self._core.sessions.at(peer)
+        if self._recorder is not None and session is not None and isinstance(message, Welcome):
+            self._recorder.identified(peer, session.hello, session.user)
+        try:
+            sent = self._listeners.send(peer, data)
+        except GoneError:
+            return events.Lost(peer)
+        if not sent:
+            _log.debug("a worker does not read its verdicts", extra={"peer": peer.hex()})
+        elif self._recorder is not None:
+            self._recorder.sent(now_ns, peer, data, message)
+        return None
+
+    def _keep_recording(self) -> None:
+        if self._recorder is None:
+            return
+        self._recorder.tick(time.monotonic_ns())
+        problem = self._recorder.problem
+        if problem is not None:
+            _log.error("the recording has stopped: %s", problem)
+            self._recorder = None
+            self._handle_safely(events.Noticed("recording-stopped", problem))
+
+
+def _event(received: Received) -> events.CoreEvent:
+    peer, frames = received.peer, received.frames
+    if len(frames) != 1:
+        return events.Unreadable(peer, f"a message is one frame, not {len(frames)}", None)
+    try:
+        message = packed_snapshot.read(frames[0])
+    except MessageError as problem:
+        return events.Unreadable(peer, str(problem), problem.seq)
+    return events.Arrived(peer, message, received.user, len(frames[0]))
+
+
+def _failed(instruction: instructions.Instruction, problem: Exception) -> events.CoreEvent | None:
+    """The outcome of an instruction that raised something unforeseen; None: it needs none."""
+    detail = f"internal error: {problem!r}"
+    match instruction:
+        case instructions.Judge():
+            return events.JudgeFailed(detail)
+        case instructions.Compile():
+            return events.CompileFailed(detail)
+        case instructions.Write():
+            return events.WriteFailed(detail)
+    return None
+
+
+def _explain(problem: OSError) -> str:
+    where = problem.filename2 or problem.filename
+    what = problem.strerror or type(problem).__name__
+    return f"{what}: {where}" if where else what

@@ -1,0 +1,94 @@
+"""One peer sends what it should not; everybody else gets their verdicts as ever."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+import pytest
+
+from bridges import Plugin, served
+from faustwire import codec
+from faustwire.errors import MessageError
+from faustwire.messages import Hello, Message, Reason, Snapshot, Verdict, Welcome
+from graphs import gain
+from peers import peer
+
+
+def snapshot(seq: int, **fields: Any) -> dict[str, Any]:
+    """A snapshot's fields as they are packed."""
+    data: dict[str, Any] = msgpack.unpackb(
+        codec.encode(Snapshot(seq, seq, 48000.0, gain(0.5))), strict_map_key=False
+    )
+    return {**data, **fields}
+
+
+def answer(endpoint: str, data: bytes) -> Message:
+    """What a worker of its own is answered that sends some bytes."""
+    with peer(endpoint, "mallory") as mallory:
+        mallory.send_bytes(data)
+        return mallory.receive()
+
+
+def test_a_valid_snapshot_that_would_grow_beyond_the_limit_ends_with_a_verdict(
+    plugin: Plugin,
+) -> None:
+    """Its defaults written out it has more than MAX_BYTES, and nobody writes them out."""
+    empty = len(msgpack.packb(snapshot(1, controls={"rt60": {"label": "x" * 2**16}}))) - 2**16
+    label = "x" * (16_775_776 - empty)
+    data = msgpack.packb(snapshot(1, controls={"rt60": {"label": label}}))
+    assert len(data) <= codec.MAX_BYTES
+    with pytest.raises(MessageError, match="at most"):
+        codec.encode(codec.decode(data))
+    with served(plugin) as bridge:
+        verdict = answer(bridge.endpoint, data)
+        assert isinstance(verdict, Verdict)
+        assert verdict.reason is Reason.REFUSED
+        with peer(bridge.endpoint, "anna") as anna:
+            assert anna.update(0.25).published
+
+
+@pytest.mark.parametrize(
+    ("graph", "detail"),
+    [
+        ({"type": "wire"}, "unknown type of node 'wire'"),
+        ({"type": "gain", "matrix": []}, "matrix"),
+        (b"\xc1\xc1", "a node is a map"),
+    ],
+)
+def test_a_graph_that_makes_no_sense_is_refused_with_its_number(
+    plugin: Plugin, graph: object, detail: str
+) -> None:
+    with served(plugin) as bridge:
+        verdict = answer(bridge.endpoint, msgpack.packb(snapshot(3, graph=graph)))
+        assert isinstance(verdict, Verdict)
+        assert (verdict.seq, verdict.reason) == (3, Reason.REFUSED)
+        assert detail in verdict.detail
+
+
+def test_a_bomb_in_a_graph_meets_the_judges_memory_limit_and_not_the_bridge(
+    plugin: Plugin,
+) -> None:
+    """A list that claims four thousand million elements, inside a graph."""
+    data = msgpack.packb(snapshot(1, graph=0))
+    data = data.replace(msgpack.packb("graph") + b"\0", msgpack.packb("graph") + b"\x81\xa1a\x90")
+    header = {"faustwire": 1, "type": "snapshot", "seq": 1, "call": 1, "fs": 48000.0}
+    nested = b"\x91" * 900 + b"\x90"
+    packed = msgpack.packb({**header, "graph": None})[:-1] + nested
+    with served(plugin) as bridge:
+        for sent in (data, packed):
+            verdict = answer(bridge.endpoint, sent)
+            assert isinstance(verdict, Verdict)
+            assert verdict.reason is Reason.REFUSED
+
+
+def test_hello_and_snapshot_in_any_order_of_their_fields_are_understood(plugin: Plugin) -> None:
+    fields = dict(reversed(snapshot(1).items()))
+    hello = dict(reversed(msgpack.unpackb(codec.encode(Hello("late", "1"))).items()))
+    with served(plugin) as bridge, peer(bridge.endpoint, "anna") as anna:
+        anna.send_bytes(msgpack.packb(hello))
+        assert isinstance(anna.receive(), Welcome)
+        anna.send_bytes(msgpack.packb(fields))
+        verdict = anna.receive()
+        assert isinstance(verdict, Verdict)
+        assert verdict.published

@@ -1,0 +1,117 @@
+"""A snapshot as the bridge handles it: a few fields to decide with, and the bytes as they came.
+
+Decoding a graph takes a hundred times as long as reading these fields and a lot of memory. Whoever
+judges the snapshot does it, once, in a process with a memory limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import msgpack
+
+from faustwire import codec
+from faustwire.errors import MessageError
+from faustwire.messages import Message
+
+# Fields of a message that are looked at; a version may grow, and today's largest has nine.
+_MAX_FIELDS = 256
+# Of one field that is read here: 64 metrics with long names. What a stranger packs into one byte
+# may take a hundred in memory.
+_MAX_VALUE_BYTES = 2**17
+_MAX_KEY_BYTES = 256
+
+
+@dataclass(frozen=True)
+class PackedSnapshot:
+    """A Snapshot of which only what decides about its turn has been read and checked.
+
+    Attributes:
+        seq, call, force, metrics: as in ``faustwire.messages.Snapshot``.
+        data: the whole message as it came; ``codec.decode`` makes a Snapshot of it, or refuses it.
+    """
+
+    seq: int
+    call: int
+    force: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    data: bytes = field(default=b"", repr=False)
+
+
+Incoming: TypeAlias = Message | PackedSnapshot
+
+_WANTED = frozenset({"faustwire", "type", "seq", "call", "force", "metrics"})
+
+
+def read(data: bytes) -> Incoming:
+    """Read a message that came to the bridge; a snapshot's graph is not decoded.
+
+    Args:
+        data: one frame.
+
+    Returns:
+        A PackedSnapshot for a snapshot; any other message as ``codec.decode`` gives it.
+
+    Raises:
+        MessageError: not a message of this version, or one that breaks a limit; ``seq`` says which
+            Snapshot or Source it was, if that much could be read.
+    """
+    fields = _header(data)
+    if fields.get("type") != "snapshot":
+        return codec.decode(data)
+    codec.check_version(fields)
+    return PackedSnapshot(**codec.checked_fields(PackedSnapshot, fields, "snapshot"), data=data)
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    """The wanted fields of a message, unpacked; of a message that is no snapshot, some of them."""
+    if len(data) > codec.MAX_BYTES:
+        raise MessageError(f"the message has {len(data)} bytes; at most {codec.MAX_BYTES}")
+    # Keys are text: no list and no map is made of one.
+    unpacker = msgpack.Unpacker(
+        max_buffer_size=codec.MAX_BYTES,
+        max_str_len=_MAX_KEY_BYTES,
+        max_array_len=0,
+        max_map_len=0,
+        max_bin_len=_MAX_KEY_BYTES,
+    )
+    unpacker.feed(data)
+    found: dict[str, Any] = {}
+    try:
+        for _ in range(_field_count(unpacker)):
+            key = unpacker.unpack()
+            start = unpacker.tell()
+            unpacker.skip()
+            if key in _WANTED:
+                found[key] = _value(data[start : unpacker.tell()], key, found)
+            if found.get("type", "snapshot") != "snapshot":
+                return found
+    except MessageError:
+        raise
+    # msgpack raises its own errors, ValueErrors, UnicodeDecodeErrors, and TypeErrors for keys.
+    except (ValueError, TypeError, msgpack.UnpackException) as problem:
+        raise MessageError(
+            f"not msgpack: {type(problem).__name__} {str(problem)[:80]}"
+        ) from problem
+    if unpacker.tell() != len(data):
+        raise MessageError("not msgpack: there are bytes behind the message")
+    return found
+
+
+def _field_count(unpacker: msgpack.Unpacker) -> int:
+    try:
+        count = int(unpacker.read_map_header())
+    except (ValueError, msgpack.UnpackException) as problem:
+        raise MessageError("a message is a map") from problem
+    if count > _MAX_FIELDS:
+        raise MessageError(f"the message has {count} fields; at most {_MAX_FIELDS}")
+    return count
+
+
+def _value(packed: bytes, key: str, found: dict[str, Any]) -> Any:
+    if len(packed) > _MAX_VALUE_BYTES:
+        problem = f"{key} has {len(packed)} bytes; at most {_MAX_VALUE_BYTES}"
+        raise MessageError(problem, seq=codec.seq_of(found))
+    return msgpack.unpackb(packed)
