@@ -7,9 +7,9 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from faustwire.worker_name import full_name
 from faustwire.messages import Hello, Reason, Verdict
 from faustwire.packed_snapshot import PackedSnapshot
+from faustwire.worker_name import full_name
 from faustwire_bridge.core.events import User
 
 # Workers ping every second; five lost ones are no accident, but for one in the middle of a message
