@@ -1,12 +1,14 @@
 # Every command sets itself up: a virtual environment in .venv, made once.
 PYTHON ?= python3
 VENV := .venv
+# CI also tests the oldest and the newest versions that pyproject.toml allows.
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # How many tests run at once: many of them only wait.
 WORKERS ?= 2
 
-.PHONY: help demo test test-slow soak-gates soak fuzz lint types bless bench bench-networks check format clean
+.PHONY: help demo test test-slow soak-gates soak fuzz lint types bless bench bench-networks docs check format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -14,7 +16,7 @@ help: ## list the commands
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "faustwire needs Python 3.10 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev]'
 	@touch $@
 
 demo: $(READY) ## two trainings, one bridge, one stand-in plugin; results in demo-out/
@@ -63,11 +65,18 @@ bench: $(READY) ## times of update and of compiling beside adac's, how exact the
 bench-networks: $(READY) ## how soon a training publishes again after trouble with the network; four minutes
 	PYTHONPATH=tools $(BIN)/python benchmarks/reconnect.py
 
-check: lint types test test-slow ## all that CI checks
+check: lint types test test-slow docs ## all that CI checks
+
+docs: $(VENV)/.docs ## the guides and the API reference as a site, in site/; fails on a warning
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+$(VENV)/.docs: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[docs]'
+	@touch $@
 
 format: $(READY) ## ruff's formatter and its safe fixes
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean: ## remove what the commands made
-	rm -rf $(VENV) demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo-out site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -70,6 +70,6 @@ def _tell(text: str) -> None:
 def _outside() -> int:
     """The stack level, for the function that asks, of the line that called into this package."""
     frame, level = inspect.currentframe(), 0
-    while frame is not None and frame.f_globals["__name__"].startswith(__package__):
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(__package__):
         frame, level = frame.f_back, level + 1
     return level

@@ -116,7 +116,7 @@ def test_the_models_page_names_every_module_that_has_a_rule() -> None:
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
@@ -128,3 +128,24 @@ def test_the_architecture_page_names_every_module() -> None:
             if path.name.startswith("_") or path.name == "py.typed":
                 continue
             assert path.name in page, path
+
+
+def test_what_contributing_names_is_there() -> None:
+    """Paths in backquotes, but for those that the recipes tell people to make."""
+    made = {"bridge/faustwire_bridge/commands/ping.py", "tests/recordings/v1/silent.mcap"}
+    made |= {"tests/wire/messages-v2", "tests/recordings/v2"}
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    named = set(
+        re.findall(r"`((?:bridge|publisher|wire|tests|tools|docs|examples)/[\w./-]+)`", page)
+    )
+    assert len(named) > 20
+    assert [path for path in sorted(named - made) if not (ROOT / path).exists()] == []
+
+
+def test_contributing_says_why_a_file_is_long() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    for folder in ("wire", "publisher", "bridge", "examples", "benchmarks"):
+        for path in (ROOT / folder).rglob("*.py"):
+            name = path.relative_to(ROOT)
+            if len(path.read_text().splitlines()) > 300:
+                assert f"| `{name}` |" in page, f"{name}: split it, or say there why not"

@@ -76,12 +76,14 @@ class Replay:
         paths: files of recordings, or folders of them.
         endpoint: ZeroMQ endpoint of the bridge; default: as in HotReload, the environment's
             FAUSTWIRE_ENDPOINT, else a bridge on this machine, started when there is none.
-        dsp_path, config_path: of that bridge, as in HotReload.
+        dsp_path: of that bridge, as in HotReload.
+        config_path: of that bridge, as in HotReload.
         speed: recorded seconds a second. ``min_interval`` is divided by it, so that as many are
             throttled. ``math.inf``: each state as soon as the last has its verdict;
             ``min_interval`` stays what it was.
-        start, end: from where to where, both included: seconds, "12.5s", or "call:300" of each
-            worker; "step:300" is the same.
+        start: where to begin: seconds, "12.5s", or "call:300" of each worker ("step:300" is the
+            same).
+        end: where to end, included; as ``start``.
         workers: names of those whose states are sent; default: all.
         loop: start again at the end.
         follow_verdicts: send just what was published then, when it was, forced, and wait for each
