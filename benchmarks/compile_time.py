@@ -8,7 +8,8 @@ Needs the extra ``dev``.
 
     python benchmarks/compile_time.py [--sizes 4 8 16 32] [--repeats 15] [--sections 1]
 
-Below the table: FIR filters of growing length, as the chain of short sums that we write and as one
+Below the table: a network with a scattering matrix, as the cascade that we write and multiplied
+out; FIR filters of growing length, as the chain of short sums that we write and as one
 sum.
 """
 
@@ -30,7 +31,7 @@ import numpy as np
 import torch
 from flamo.processor import dsp, system
 
-from faustwire.graph import FIR
+from faustwire.graph import FIR, Delay, Gain, Node, Recursion, Series
 from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import generate
 from faustwire_bridge.codegen.builder import balanced
@@ -44,15 +45,15 @@ COMPILE_GOALS = {
     "hadamard": {4: 3.5, 8: 3.0, 16: 3.0, 32: 4.0},
 }
 RUN_GOALS = {"dense": 0.9, "structured": 0.4}
-# Prints the seconds of one compile, after a first one that loads what libfaust needs.
+# Prints the processor seconds of one compile, after a first one that loads what libfaust needs.
 _COMPILE = """
 import sys, time
 from faustwire_bridge.children.libfaust import compile_program
 text = sys.stdin.read()
 compile_program("process = _,_;")
-start = time.perf_counter()
+start = time.process_time()
 compile_program(text)
-print(time.perf_counter() - start)
+print(time.process_time() - start)
 """
 
 
@@ -140,6 +141,32 @@ def rows(sizes: list[int], sections: int, repeats: int) -> Iterator[str]:
         )
 
 
+def scattering_row(size: int, repeats: int) -> str:
+    """A network whose feedback matrix is a scattering matrix: as a cascade, and multiplied out."""
+    torch.manual_seed(size)
+    none = torch.zeros(size)
+    mixing = dsp.ScatteringMatrix((4, size, size), sparsity=3, m_L=none, m_R=none, device="cpu")
+    cascade = lower(mixing)
+    taps = mixing.map_filter(mixing.map(mixing.param)).detach().numpy()
+    pair = [
+        generate(_loop(size, feedback), fs=FS, channels=None).text
+        for feedback in (cascade, FIR("taps", taps))
+    ]
+    ours, theirs = interleaved(compile_seconds, (pair[0], pair[1]), repeats)
+    ours_run, theirs_run = interleaved(run_seconds, (pair[0], pair[1]), repeats)
+    return (
+        f"scattering FDN, {size} lines: {len(pair[0]) / 1e3:.1f} / {len(pair[1]) / 1e3:.1f} kB, "
+        f"compile {1e3 * ours:.1f} / {1e3 * theirs:.1f} ms ({theirs / ours:.2f}x), "
+        f"run {ours_run / theirs_run:.2f} of it multiplied out"
+    )
+
+
+def _loop(size: int, feedback: Node) -> Node:
+    delays = Delay("delays", np.array([503.0 + 41 * line for line in range(size)]))
+    ins, outs = Gain("in", np.ones((size, 1))), Gain("out", np.ones((1, size)))
+    return Series("fdn", (ins, Recursion("loop", delays, feedback), outs))
+
+
 def fir_rows(taps: list[int], repeats: int) -> Iterator[str]:
     """FIR filters of growing length, a line each: a chain of short sums against one sum."""
     yield f"{'FIR taps':<15}  {'compile ms, chain / one sum':>28}  {'ratio':>6}   run, of one sum's"
@@ -169,6 +196,7 @@ def main() -> None:
     print("ours / adac's, medians; goals: run cost of dense 0.9, of structured at N = 32 0.4")
     for row in rows(options.sizes, options.sections, options.repeats):
         print(row, flush=True)
+    print(scattering_row(4, max(1, options.repeats // 5)), flush=True)
     for row in fir_rows(options.taps, max(1, options.repeats // 5)):
         print(row, flush=True)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 
 import numpy as np
+import torch
+from flamo.auxiliary.scattering import ScatteringMapping
 from flamo.auxiliary.velvet import VelvetNoiseFilter
 from flamo.processor import dsp
 
@@ -25,12 +27,42 @@ def fir(leaf: dsp.Filter, name: str) -> graph.FIR:
 
 
 @lowers(dsp.ScatteringMatrix, dsp.VelvetNoiseMatrix)
-def scattering(leaf: dsp.ScatteringMatrix, name: str) -> graph.FIR:
-    """Mixing matrices with delays between, multiplied out: [taps, n, n].
+def scattering(leaf: dsp.ScatteringMatrix, name: str) -> graph.Node:
+    """Lower a scattering matrix as the cascade that it is: delays and mixing matrices in turn.
 
-    The delays were drawn when the leaf was made; ``map_filter`` keeps them.
+    U(z) = D_L(z) · U_K · D_K(z) ⋯ U_1 · D_1(z) · U_0 · D_R(z), where the columns of U_1 … U_K decay
+    by ``gain_per_sample``. Multiplied out it would have n² impulse responses, each as long as all
+    delays together. The delays were drawn when the leaf was made; ``map_filter`` keeps them.
+
+    Args:
+        leaf: the module; its map gives the matrices, [stages + 1, n, n].
+        name: its key in the module that holds it.
+
+    Returns:
+        A Series, or an FIR, [taps, n, n], where ``map_filter`` is not FLAMO's own mapping.
+
+    Source:
+        S. J. Schlecht and E. A. P. Habets, "Scattering in feedback delay networks", IEEE/ACM
+        Transactions on Audio, Speech, and Language Processing 28, 2020.
     """
-    return graph.FIR(name, values(leaf.map_filter(leaf.map(parameter(leaf)))))
+    mapping = leaf.map_filter
+    matrices = leaf.map(parameter(leaf))
+    if type(mapping) is not ScatteringMapping or "forward" in vars(mapping):
+        return graph.FIR(name, values(mapping(matrices)))
+    decays = mapping.gain_per_sample**mapping.shifts
+    nodes = [*_shifts("right", mapping.m_R), graph.Gain("mix0", values(matrices[0]))]
+    for stage, (matrix, shifts, decay) in enumerate(
+        zip(matrices[1:], mapping.shifts, decays, strict=True), start=1
+    ):
+        mixing = values(matrix) * values(decay.to(matrix.dtype))
+        nodes += [*_shifts(f"shift{stage}", shifts), graph.Gain(f"mix{stage}", mixing)]
+    return graph.Series(name, (*nodes, *_shifts("left", mapping.m_L)))
+
+
+def _shifts(name: str, shifts: torch.Tensor) -> list[graph.Node]:
+    """Delays of whole samples, one a channel; FLAMO drops what is behind the point."""
+    samples = np.trunc(values(shifts).astype(np.float64))
+    return [graph.Delay(name, samples)] if samples.any() else []
 
 
 @lowers(VelvetNoiseFilter)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import flamo_truth
+from faustwire import graph
 from faustwire_publisher.lowering import lower
 from flamo_filters import FRACTIONAL, MODELS, SLOW, make
 from flamo_random import random_model
@@ -42,6 +43,15 @@ def test_the_graph_responds_as_the_model_does(name: str) -> None:
 @pytest.mark.parametrize("name", SLOW)
 def test_the_graph_of_a_slow_model_responds_as_the_model_does(name: str) -> None:
     assert deviation_db(name) < -135
+
+
+@pytest.mark.parametrize("name", ["scattering", "velvet matrix"])
+def test_a_scattering_matrix_is_lowered_as_a_cascade(name: str) -> None:
+    """Never multiplied out: that would be n² responses as long as all its delays together."""
+    node = lower(make(name))
+    assert isinstance(node, graph.Series)
+    assert {type(child) for child in node.nodes} == {graph.Delay, graph.Gain}
+    assert sum(isinstance(child, graph.Gain) for child in node.nodes) == 3
 
 
 @pytest.mark.parametrize("name", FRACTIONAL)
