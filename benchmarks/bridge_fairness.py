@@ -29,8 +29,8 @@ from rich.table import Table  # noqa: E402
 
 from bridges import Plugin, served  # noqa: E402
 from faustwire import codec  # noqa: E402
+from faustwire.endpoint import events_endpoint  # noqa: E402
 from faustwire.messages import Choice, Follow, Snapshot, Steered  # noqa: E402
-from faustwire.rendezvous import events_endpoint  # noqa: E402
 from faustwire_publisher.lowering import lower  # noqa: E402
 from load import Plan, Tally, begin, processes, spread, tallies  # noqa: E402
 from models import fdn  # noqa: E402

@@ -28,7 +28,8 @@ import zmq
 
 from bridges import Plugin, ServedBridge, served
 from faustwire import codec
-from faustwire.key_ring import KeyRing, secure
+from faustwire.curve import secure
+from faustwire.key_ring import KeyRing
 from faustwire.messages import Hello, Ping
 from processes import cpu_seconds, rss_mib
 

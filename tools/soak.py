@@ -35,8 +35,8 @@ import file_reader
 import soak_workers
 from bridges import Plugin, ServedBridge, alive, eventually, served
 from faustwire import codec
+from faustwire.endpoint import events_endpoint
 from faustwire.messages import Event, State
-from faustwire.rendezvous import events_endpoint
 from processes import children, descriptors, rss_mib, send_signal
 from proxy import Proxy
 from soak_workers import Account, Role

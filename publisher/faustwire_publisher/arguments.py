@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from faustwire.codec import MAX_METRICS
+from faustwire.endpoint import EndpointError, to_connect
 from faustwire.key_ring import KeyRing
 from faustwire.validation import MAX_NAME
 from faustwire_publisher.errors import ArgumentError
@@ -42,13 +43,10 @@ def text(argument: str, value: Any) -> str:
 
 def remote_endpoint(value: Any) -> str:
     """A ZeroMQ endpoint to connect to."""
-    transport, _, address = value.partition("://") if isinstance(value, str) else ("", "", "")
-    host, _, port = address.rpartition(":")
-    if transport == "ipc" and address:
-        return str(value)
-    if transport != "tcp" or not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ArgumentError(f"endpoint={value!r}: give one such as tcp://127.0.0.1:5555")
-    return str(value)
+    try:
+        return to_connect(str(value))
+    except EndpointError as problem:
+        raise ArgumentError(f"endpoint={problem}") from problem
 
 
 def record_target(value: str | Path, endpoint: str | None) -> str:

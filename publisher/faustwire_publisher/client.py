@@ -19,9 +19,11 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from faustwire import codec
-from faustwire.client_socket import EVENTS, Link
+from faustwire.client_socket import EVENTS, HANDSHAKE_MS, Link, Pauses, client_socket
+from faustwire.curve import secure
+from faustwire.endpoint import parse
 from faustwire.errors import FaustwireError, MessageError, NonFiniteError
-from faustwire.key_ring import KeyFileError, KeyRing, secure
+from faustwire.key_ring import KeyFileError, KeyRing
 from faustwire.messages import (
     Bye,
     Hello,
@@ -57,12 +59,7 @@ _AGAIN_SECONDS = 0.005
 _STEP_ASIDE_SECONDS = 0.001
 # First and longest pause between two tries. A Unix socket costs next to nothing, and a bridge is
 # about to come there; many workers must not hammer one over TCP.
-_RECONNECT_MS = {"ipc": (20, 160), "tcp": (100, 2560)}
-# The system's own would be two minutes, and its pauses between tries grow to one: after a long
-# partition nobody would notice for as long that it is over.
-_CONNECT_MS = 2000
-# Five times to the bridge and back, with keys: two seconds were too few for a line full of data.
-_HANDSHAKE_MS = 10_000
+_PAUSES = {"ipc": Pauses(20, 160), "tcp": Pauses(100, 2560)}
 # A network that does not even let go of a socket in this time has a name server that is away.
 _FAREWELL_SECONDS = 1.0
 # While there is no connection, how often somebody may be asked to start a bridge.
@@ -189,7 +186,8 @@ class Client:
 
     def _run(self) -> None:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._dealer = _dealer(context, self._endpoint)
+        self._pauses_ms = _PAUSES[parse(self._endpoint).transport]
+        self._dealer = client_socket(context, zmq.DEALER, self._endpoint, self._pauses_ms)
         self._monitor = self._dealer.get_monitor_socket(EVENTS)
         self._connected = False
         self._revivals = 0
@@ -197,7 +195,6 @@ class Client:
         self._next_ping = 0.0
         self._next_resend = 0.0
         self._next_dial: float | None = 0.0
-        self._pauses_ms = _RECONNECT_MS[self._endpoint[:3]]
         self._pause_ms = self._pauses_ms[0]
         self._handshake_until: float | None = None
         self._silent_until = 0.0
@@ -329,7 +326,7 @@ class Client:
 
     def _note(self, event: int, now: float) -> None:
         if event == zmq.Event.CONNECTED:
-            self._handshake_until = now + 1.0 + _HANDSHAKE_MS / 1000
+            self._handshake_until = now + 1.0 + HANDSHAKE_MS / 1000
         elif event == zmq.Event.HANDSHAKE_SUCCEEDED:
             self._connected = True
             self._handshake_until = None
@@ -415,18 +412,3 @@ class Client:
             self._dealer.send(data, zmq.DONTWAIT)
             return True
         return False
-
-
-def _dealer(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:
-    dealer = context.socket(zmq.DEALER)
-    dealer.setsockopt(zmq.LINGER, 0)
-    # Without it messages would queue for a bridge that isn't there, and arrive before Hello.
-    dealer.setsockopt(zmq.IMMEDIATE, 1)
-    first_ms, longest_ms = _RECONNECT_MS[endpoint[:3]]
-    dealer.setsockopt(zmq.RECONNECT_IVL, first_ms)
-    dealer.setsockopt(zmq.RECONNECT_IVL_MAX, longest_ms)
-    dealer.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_MS)
-    dealer.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
-    dealer.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
-    dealer.setsockopt(zmq.IPV6, int("[" in endpoint))
-    return dealer

@@ -31,7 +31,10 @@ from faustwire_publisher.arguments import metric_values
         ({"dsp_path": ""}, "dsp_path='' names no file"),
         ({"dsp_path": "/"}, "is a directory"),
         ({"config_path": "/"}, "config_path='/' is a directory"),
-        ({"endpoint": "localhost"}, "endpoint='localhost': give one such as tcp://"),
+        (
+            {"endpoint": "localhost"},
+            "endpoint='localhost' is no endpoint: write one such as tcp://",
+        ),
         ({"endpoint": "tcp://box:port"}, "endpoint="),
         ({"name": ""}, "name=''"),
         ({"name": "x" * 300}, "1 to 256 characters"),

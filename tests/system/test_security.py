@@ -21,8 +21,10 @@ import zmq
 
 from bridges import Plugin, ServedBridge, eventually, served
 from faustwire import codec
+from faustwire.curve import secure
+from faustwire.endpoint import events_endpoint
 from faustwire.errors import MessageError
-from faustwire.key_ring import RIGHTS, KeyRing, secure
+from faustwire.key_ring import RIGHTS, KeyRing
 from faustwire.messages import (
     Choice,
     Follow,
@@ -37,7 +39,6 @@ from faustwire.messages import (
     Verdict,
     Welcome,
 )
-from faustwire.rendezvous import events_endpoint
 from faustwire_bridge.cli import main
 from faustwire_bridge.core import sessions, waiting
 from faustwire_bridge.service import listeners

@@ -18,9 +18,9 @@ import pytest
 import zmq
 
 from bridges import Plugin, ServedBridge, eventually, served
+from faustwire.endpoint import events_endpoint
 from faustwire.key_ring import RIGHTS, KeyRing
 from faustwire.messages import Reason, State
-from faustwire.rendezvous import events_endpoint
 from faustwire_bridge.cli import main
 from faustwire_bridge.monitor.connection import Connection
 from peers import Peer, peer

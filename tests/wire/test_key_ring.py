@@ -14,7 +14,8 @@ import pytest
 import zmq
 from zmq.utils import z85
 
-from faustwire.key_ring import Enrolled, KeyFileError, KeyRing, public_key, secure
+from faustwire.curve import secure
+from faustwire.key_ring import Enrolled, KeyFileError, KeyRing, public_key
 
 BOX, STUDIO = bytes(range(32)), bytes(range(32, 64))
 PUBLISH = frozenset({"publish"})

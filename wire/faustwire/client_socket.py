@@ -1,18 +1,26 @@
-"""What a socket's monitor tells of its connection, in words: refused, no answer, no key.
+"""A client's socket, and in words why it has no connection: refused, no answer, no key.
 
-libzmq tries again and again and says nothing; only the events of a monitor show why.
+libzmq tries again and again and says nothing; only the events of a socket's monitor show why.
 """
 
 from __future__ import annotations
 
 import errno
 from enum import Enum, auto
+from typing import NamedTuple
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from faustwire.codec import MAX_BYTES
+from faustwire.endpoint import parse
 from faustwire.key_ring import RIGHTS, own_name
 
+# The system's own would be two minutes, and its pauses between tries grow to one: after a long
+# partition nobody would notice for as long that it is over.
+_CONNECT_MS = 2000
+# Five times to the bridge and back, with keys: two seconds were too few for a line full of data.
+HANDSHAKE_MS = 10_000
 # What a monitor has to be asked for. Some twenty a second at most: read them, or the socket stops.
 EVENTS = (
     zmq.Event.CONNECT_DELAYED
@@ -62,6 +70,52 @@ _NOT_ENROLLED = (
     "{right}; run there {enrol}"
 )
 _NO_AUTHENTICATOR = "{endpoint} can't check keys at the moment (status {value}): restart the bridge"
+
+
+class Pauses(NamedTuple):
+    """How long libzmq waits between two tries to connect: the first and the longest pause, ms."""
+
+    first_ms: int
+    longest_ms: int
+
+
+def client_socket(
+    context: zmq.Context[zmq.Socket[bytes]],
+    kind: int,
+    endpoint: str,
+    pauses: Pauses,
+    *,
+    heartbeat_ms: int = 0,
+) -> zmq.Socket[bytes]:
+    """Make a socket for one connection to a bridge; it is not connected yet.
+
+    Args:
+        context: where it belongs.
+        kind: ``zmq.DEALER``, or ``zmq.SUB`` for all events.
+        endpoint: where it is going to connect.
+        pauses: between two tries.
+        heartbeat_ms: how often ZeroMQ asks the other side for a sign of life; 0: never, for
+            sockets that have pings of their own.
+    """
+    made = context.socket(kind)
+    made.setsockopt(zmq.LINGER, 0)
+    # Without it messages would queue for a bridge that isn't there, and arrive before Hello.
+    made.setsockopt(zmq.IMMEDIATE, 1)
+    made.setsockopt(zmq.RECONNECT_IVL, pauses.first_ms)
+    made.setsockopt(zmq.RECONNECT_IVL_MAX, pauses.longest_ms)
+    made.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_MS)
+    made.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+    made.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
+    made.setsockopt(zmq.IPV6, int(":" in parse(endpoint).host))
+    if heartbeat_ms:
+        made.setsockopt(zmq.HEARTBEAT_IVL, heartbeat_ms)
+        made.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * heartbeat_ms)
+        # With a mark and heartbeats a process that was suspended aborts when it goes on (libzmq's
+        # issue 3937); the bridge keeps but a few messages for one that does not read.
+        made.setsockopt(zmq.RCVHWM, 0)
+    if kind == zmq.SUB:
+        made.setsockopt(zmq.SUBSCRIBE, b"")
+    return made
 
 
 class _Stage(Enum):
@@ -145,7 +199,7 @@ class Link:
                 self._stage = _Stage.ACCEPTED
                 self._why = self._why if self._handshake_failed else None
             case zmq.Event.CLOSED:
-                self._failed(_CLOSED[self._endpoint[:3]])
+                self._failed(_CLOSED[parse(self._endpoint).transport])
             case zmq.Event.CONNECT_RETRIED:
                 if self._stage is _Stage.IDLE:
                     # A try that ended before it began had no address.

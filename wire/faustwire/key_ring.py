@@ -19,17 +19,17 @@ import os
 import re
 import socket
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import zmq
 from zmq.utils import z85
 
+from faustwire.endpoint import EndpointError, normal, to_connect
 from faustwire.errors import FaustwireError
+from faustwire.file_lock import HeldError, file_lock
 
 # What a key may be enrolled for: to send snapshots, to see what happens, to choose who is heard.
 RIGHTS = ("publish", "watch", "steer")
@@ -37,7 +37,6 @@ RIGHTS = ("publish", "watch", "steer")
 KEY_BYTES = 32
 # Part of "<name>/<worker>", and of a line whose fields are parted by spaces.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
-_ENDPOINT = re.compile(r"tcp://\S+:\d{1,5}|ipc://\S+")
 # Far more than anybody enrols; a file is read whole.
 _MAX_FILE_BYTES = 2**20
 _PATIENCE_SECONDS = 2.0
@@ -102,7 +101,7 @@ class KeyRing:
 
     def bridge_key(self, endpoint: str) -> bytes | None:
         """The public key of the bridge at an endpoint; None: none is known."""
-        return self.bridges().get(_plain(endpoint))
+        return self.bridges().get(normal(endpoint))
 
     def bridges(self) -> dict[str, bytes]:
         """The key of each bridge that this machine knows, by endpoint.
@@ -114,11 +113,12 @@ class KeyRing:
 
     def trust(self, endpoint: str, public: bytes) -> None:
         """Know a bridge by its key from now on; a key known before is replaced."""
-        place = _plain(endpoint)
-        if not _ENDPOINT.fullmatch(place):
-            raise KeyFileError(f"{endpoint!r} is no endpoint: write one such as tcp://studio:5555")
+        try:
+            place = normal(to_connect(endpoint))
+        except EndpointError as problem:
+            raise KeyFileError(str(problem)) from problem
         with self._edited("bridges") as lines:
-            kept = [line for line in lines if _plain(_first(line)) != place]
+            kept = [line for line in lines if normal(_first(line)) != place]
             lines[:] = [*kept, f"{place} {public.hex()}"]
 
     # -- who may connect here --------------------------------------------------------------------
@@ -226,12 +226,19 @@ class KeyRing:
     def _edited(self, name: str) -> Iterator[list[str]]:
         """The lines of a file to change, comments too; written back in one step."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = self.folder / f".{name}.new"
-        # It is the lock as well: whoever makes it is the one who writes.
-        with os.fdopen(_create(new), "w") as file:
-            try:
+        try:
+            with file_lock(self.folder / f".{name}.lock", patience_seconds=_PATIENCE_SECONDS):
                 lines = self._read(name).splitlines()
                 yield lines
+                self._replace(name, lines)
+        except HeldError as problem:
+            raise KeyFileError(f"another `faustwire keys` is at work: {problem}") from problem
+
+    def _replace(self, name: str, lines: list[str]) -> None:
+        new = self.folder / f".{name}.new"
+        new.unlink(missing_ok=True)  # A process that was killed may have left one.
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            try:
                 file.writelines(f"{line}\n" for line in lines)
                 file.flush()
                 os.fsync(file.fileno())
@@ -239,31 +246,6 @@ class KeyRing:
             except BaseException:
                 new.unlink()
                 raise
-
-
-def secure(client: zmq.Socket[Any], endpoint: str, keyring: KeyRing) -> bool:
-    """Have a client's socket encrypt, and prove who it is, where the bridge's key is known.
-
-    Args:
-        client: a DEALER or SUB that is connected nowhere yet.
-        endpoint: the bridge's, as it was trusted; also for the socket of its events.
-        keyring: this machine's.
-
-    Returns:
-        Whether it is known. If not, the socket is left as it is and gets in nowhere where keys
-        are asked for.
-
-    Raises:
-        KeyFileError: a file of keys can't be used.
-    """
-    bridge = keyring.bridge_key(endpoint)
-    if bridge is None:
-        return False
-    public, secret = keyring.pair()
-    client.setsockopt(zmq.CURVE_PUBLICKEY, public)
-    client.setsockopt(zmq.CURVE_SECRETKEY, secret)
-    client.setsockopt(zmq.CURVE_SERVERKEY, bridge)
-    return True
 
 
 def own_name() -> str:
@@ -324,14 +306,13 @@ def _check_name(name: str, where: str) -> None:
 def _bridge(line: str, where: str) -> tuple[str, bytes]:
     fields = line.split()
     public = _from_hex(fields[1]) if len(fields) == 2 else None
-    if public is None or not _ENDPOINT.fullmatch(fields[0]):
+    try:
+        place = to_connect(fields[0])
+    except EndpointError:
+        public = None
+    if public is None:
         raise KeyFileError(f"{where} is not `ENDPOINT PUBLIC`: mend or remove it")
-    return _plain(fields[0]), public
-
-
-def _plain(endpoint: str) -> str:
-    """Names of hosts are the same in upper and lower case; paths are not."""
-    return endpoint if endpoint.startswith("ipc://") else endpoint.lower()
+    return normal(place), public
 
 
 def _first(line: str) -> str:
@@ -352,14 +333,3 @@ def _check_private(
         raise KeyFileError(f"{path} belongs to somebody else, so it proves nothing: move it away")
     if status.st_mode & 0o077:
         raise KeyFileError(f"others can get at {path}: chmod {mode} {path}")
-
-
-def _create(path: Path) -> int:
-    """A new file for this user alone, as a descriptor; waits while there is one."""
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        with suppress(FileExistsError):
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        if time.monotonic() > end:
-            raise KeyFileError(f"another `faustwire keys` is at work here; if not, remove {path}")
-        time.sleep(0.02)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from faustwire.endpoint import of_socket
 from faustwire.errors import FaustwireError
 
 # The reference's default, and what the plugin has hard-wired.
@@ -43,7 +44,7 @@ class Rendezvous:
     @property
     def endpoint(self) -> str:
         """The same as a ZeroMQ endpoint."""
-        return f"ipc://{self.socket_path}"
+        return of_socket(self.socket_path)
 
     @property
     def lock_path(self) -> Path:
@@ -117,11 +118,3 @@ def file_path(path: str | Path, argument: str) -> Path:
 def _one_line(text: str) -> bool:
     # Lone surrogates stand for bytes that are no text; neither a config line nor a message has any.
     return not any(character in "\0\n\r" or "\ud800" <= character <= "\udfff" for character in text)
-
-
-def events_endpoint(endpoint: str) -> str:
-    """Where watchers of the bridge at ``endpoint`` connect: one port on, or a socket beside it."""
-    if endpoint.startswith("ipc://"):
-        return f"{endpoint}.events"
-    address, _, port = endpoint.rpartition(":")
-    return f"{address}:{int(port) + 1}"

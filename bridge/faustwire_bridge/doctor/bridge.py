@@ -11,13 +11,14 @@ from contextlib import closing
 from dataclasses import replace
 from statistics import median
 
+from faustwire.endpoint import events_endpoint, parse, to_connect
 from faustwire.errors import FaustwireError
 from faustwire.messages import Ping, Pong, Rejection, State
-from faustwire.rendezvous import Rendezvous, events_endpoint, file_path, rendezvous
+from faustwire.rendezvous import Rendezvous, file_path, rendezvous
 from faustwire.terminal import printable
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subject
 from faustwire_bridge.monitor.connection import UnreachableError
-from faustwire_bridge.monitor.target import Target, checked_endpoint
+from faustwire_bridge.monitor.target import Target
 
 _PINGS = 5
 
@@ -51,7 +52,7 @@ def local(subject: Subject) -> Iterator[Finding]:
 def remote(subject: Subject) -> Iterator[Finding]:
     """The bridge at an endpoint: name, connection, handshake, answer, events; up to what fails."""
     try:
-        endpoint = checked_endpoint(subject.endpoint)
+        endpoint = to_connect(subject.endpoint)
     except FaustwireError as problem:
         yield Finding(PROBLEM, str(problem))
         return
@@ -63,9 +64,10 @@ def remote(subject: Subject) -> Iterator[Finding]:
 
 
 def _address(subject: Subject) -> Iterator[Finding]:
-    if subject.endpoint.startswith("ipc://"):
+    if parse(subject.endpoint).transport == "ipc":
         return
-    host, port = _host_and_port(subject.endpoint)
+    at = parse(subject.endpoint)
+    host, port = at.host, at.port
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as problem:
@@ -82,13 +84,14 @@ def _address(subject: Subject) -> Iterator[Finding]:
 
 def _connection(subject: Subject) -> Iterator[Finding]:
     """The port of the bridge itself; ZeroMQ's own tries hide the reason."""
-    if subject.endpoint.startswith("ipc://"):
+    if parse(subject.endpoint).transport == "ipc":
         return
     yield _connect(subject.endpoint, subject.timeout, "`faustwire serve --bind …`")
 
 
 def _connect(endpoint: str, timeout: float, whose: str) -> Finding:
-    host, port = _host_and_port(endpoint)
+    found = parse(endpoint)
+    host, port = found.host, found.port
     begun = time.monotonic()
     try:
         socket.create_connection((host, port), timeout).close()
@@ -135,7 +138,7 @@ def _answer(subject: Subject) -> Iterator[Finding]:
         secured = connection.secured
     how = "encrypted" if secured else "in the clear"
     yield Finding(OK, f"a bridge answers, {how}, after {1000 * median(times):.1f} ms")
-    if not secured and not _is_near(subject.endpoint):
+    if not secured and not parse(subject.endpoint).is_local:
         yield Finding(
             WARNING,
             "whoever is on the way can read and change what is sent",
@@ -145,7 +148,7 @@ def _answer(subject: Subject) -> Iterator[Finding]:
 
 def _events(subject: Subject) -> Iterator[Finding]:
     """The port beside it, for `status` and `watch`."""
-    if not subject.endpoint.startswith("ipc://"):
+    if parse(subject.endpoint).transport == "tcp":
         reached = _connect(
             events_endpoint(subject.endpoint), subject.timeout, "it or the tunnel for this port too"
         )
@@ -193,14 +196,3 @@ def _runs(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _host_and_port(endpoint: str) -> tuple[str, int]:
-    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
-    return host.strip("[]"), int(port)
-
-
-def _is_near(endpoint: str) -> bool:
-    """Whether it is on this machine, perhaps the end of a tunnel."""
-    host = "" if endpoint.startswith("ipc://") else _host_and_port(endpoint)[0]
-    return host in ("", "localhost", "::1") or host.startswith("127.")

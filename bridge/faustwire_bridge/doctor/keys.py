@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from faustwire.endpoint import is_unix
 from faustwire.key_ring import KeyFileError
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Subject
 
@@ -40,7 +41,7 @@ def _known(subject: Subject) -> Iterator[Finding]:
     known = subject.keyring.bridges()
     if subject.endpoint and subject.keyring.bridge_key(subject.endpoint) is None:
         yield Finding(
-            OK if subject.endpoint.startswith("ipc://") else WARNING,
+            OK if is_unix(subject.endpoint) else WARNING,
             f"no key is known for {subject.endpoint}, so nothing sent there is encrypted",
             "`faustwire keys` on the bridge's machine prints the line to paste here; the endpoint "
             "has to be written the same way",

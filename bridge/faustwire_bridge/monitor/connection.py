@@ -8,18 +8,15 @@ from collections.abc import Callable
 import zmq
 
 from faustwire import codec
-from faustwire.client_socket import EVENTS, Link
+from faustwire.client_socket import EVENTS, Link, Pauses, client_socket
+from faustwire.endpoint import parse
 from faustwire.errors import FaustwireError, MessageError
 from faustwire.messages import Message, ToBridge
 
 # First and longest pause between two tries. Trying a Unix socket costs next to nothing; many
 # watchers must not hammer a bridge over TCP, nor one of them a tunnel whose other end is away: that
 # one takes every call, which libzmq answers with the first pause for ever.
-_RECONNECT_MS = {"ipc": (50, 200), "tcp": (500, 2000)}
-# The system's own would be two minutes.
-_CONNECT_MS = 2000
-# Five times to the bridge and back, with keys, over a line that may be full of data.
-_HANDSHAKE_MS = 10_000
+_PAUSES = {"ipc": Pauses(50, 200), "tcp": Pauses(500, 2000)}
 _HEARTBEAT_MS = 2000
 # A key that was turned down may be enrolled a moment later.
 _AGAIN_SECONDS = 2.0
@@ -138,23 +135,10 @@ class Connection:
         return message
 
     def _open(self) -> None:
-        made = self._context.socket(self._kind)
-        made.setsockopt(zmq.LINGER, 0)
-        made.setsockopt(zmq.IMMEDIATE, 1)
-        first_ms, longest_ms = _RECONNECT_MS[self._endpoint[:3]]
-        made.setsockopt(zmq.RECONNECT_IVL, first_ms)
-        made.setsockopt(zmq.RECONNECT_IVL_MAX, longest_ms)
-        made.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_MS)
-        made.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
-        made.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
-        made.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3 * _HEARTBEAT_MS)
-        made.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
-        made.setsockopt(zmq.IPV6, int("[" in self._endpoint))
-        # With a mark and heartbeats a watcher that was suspended aborts when it goes on (libzmq's
-        # issue 3937); the bridge keeps but a few states for one that does not read.
-        made.setsockopt(zmq.RCVHWM, 0)
-        if self.watches:
-            made.setsockopt(zmq.SUBSCRIBE, b"")
+        pauses = _PAUSES[parse(self._endpoint).transport]
+        made = client_socket(
+            self._context, self._kind, self._endpoint, pauses, heartbeat_ms=_HEARTBEAT_MS
+        )
         self._link = Link(self._endpoint, right="watch" if self.watches else "steer")
         self._link.dial(self._secure(made))
         self._monitor = made.get_monitor_socket(EVENTS)

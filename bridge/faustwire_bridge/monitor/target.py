@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,20 +12,16 @@ from pathlib import Path
 
 import zmq
 
-from faustwire.errors import FaustwireError
-from faustwire.key_ring import KeyRing, secure
+from faustwire.curve import secure
+from faustwire.endpoint import events_endpoint, to_connect
+from faustwire.key_ring import KeyRing
 from faustwire.messages import Message, State, ToBridge
-from faustwire.rendezvous import DSP_PATH, events_endpoint, rendezvous
+from faustwire.rendezvous import DSP_PATH, rendezvous
 from faustwire_bridge.monitor.connection import Connection, UnreachableError
 
 _SLICE_SECONDS = 0.1
 # Somebody may just be starting.
 _HOPELESS_SECONDS = 1.0
-_ENDPOINT = re.compile(r"tcp://\S+:\d{1,5}|ipc://\S+")
-
-
-class EndpointError(FaustwireError, ValueError):
-    """Text that names no endpoint."""
 
 
 @dataclass(frozen=True)
@@ -177,24 +172,9 @@ def target(options: argparse.Namespace) -> Target:
     )
     keyring = KeyRing(options.keys)
     if endpoint:
-        return Target(checked_endpoint(endpoint), None, options.timeout, keyring)
+        return Target(to_connect(endpoint), None, options.timeout, keyring)
     place = rendezvous(options.dsp_path or DSP_PATH)
     return Target(place.endpoint, place.dsp_path, options.timeout, keyring)
-
-
-def checked_endpoint(endpoint: str) -> str:
-    """The endpoint itself.
-
-    Raises:
-        EndpointError: it is none that can be connected to.
-    """
-    port = endpoint.rpartition(":")[2]
-    ported = endpoint.startswith("ipc://") or (port.isdigit() and 0 < int(port) < 65535)
-    if not _ENDPOINT.fullmatch(endpoint) or not ported:
-        raise EndpointError(
-            f"{endpoint!r} is no endpoint of a bridge: write one such as tcp://studio:5555"
-        )
-    return endpoint
 
 
 def _seconds(text: str) -> float:

@@ -17,6 +17,7 @@ import zmq
 from zmq.utils import z85
 from zmq.utils.monitor import recv_monitor_message
 
+from faustwire.curve import use_as_client, use_as_server
 from faustwire.errors import FaustwireError
 from faustwire.key_ring import KeyRing
 from faustwire_bridge.core.events import User
@@ -105,11 +106,7 @@ class Authenticator:
 
     def protect(self, socket: zmq.Socket[bytes], domain: bytes) -> None:
         """Have a socket that is bound nowhere yet let in only whom we allow."""
-        socket.setsockopt(zmq.CURVE_SECRETKEY, self._secret)
-        socket.setsockopt(zmq.CURVE_SERVER, 1)
-        socket.setsockopt(zmq.ZAP_DOMAIN, domain)
-        # Without it libzmq lets in every key when nobody answers for it.
-        socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+        use_as_server(socket, self._secret, domain)
 
     def answer(self) -> None:
         """Answer what libzmq has asked, so much in one go that others have their turn."""
@@ -165,9 +162,7 @@ class Authenticator:
             with closing(self.socket.context.socket(kind)) as stranger:
                 stranger.setsockopt(zmq.LINGER, 0)
                 if with_key:
-                    stranger.setsockopt(zmq.CURVE_PUBLICKEY, public)
-                    stranger.setsockopt(zmq.CURVE_SECRETKEY, secret)
-                    stranger.setsockopt(zmq.CURVE_SERVERKEY, self._public)
+                    use_as_client(stranger, (public, secret), self._public)
                 outcome = self._knock(stranger, endpoint)
             if outcome == zmq.Event.HANDSHAKE_SUCCEEDED:
                 raise AuthenticatorError(

@@ -12,9 +12,10 @@ from pathlib import Path
 import zmq
 
 from faustwire import codec
+from faustwire.endpoint import EndpointError, events_endpoint, of_socket, parse
 from faustwire.errors import FaustwireError
 from faustwire.key_ring import KeyRing
-from faustwire.rendezvous import Rendezvous, events_endpoint
+from faustwire.rendezvous import Rendezvous
 from faustwire_bridge.core.events import User
 from faustwire_bridge.service.authenticator import TALK, WATCH, Authenticator, AuthenticatorError
 from faustwire_bridge.service.resource_limits import (
@@ -131,11 +132,11 @@ class Listener:
         if self.guard is None:
             return
         for made, stranger in ((self.router, zmq.DEALER), (self.events, zmq.SUB)):
-            made.bind(f"ipc://{path}")
+            made.bind(of_socket(path))
             try:
-                self.guard.test(f"ipc://{path}", stranger)
+                self.guard.test(of_socket(path), stranger)
             finally:
-                made.unbind(f"ipc://{path}")
+                made.unbind(of_socket(path))
                 path.unlink(missing_ok=True)
 
     def bind(self, endpoint: str) -> None:
@@ -144,7 +145,8 @@ class Listener:
         Raises:
             BindError: it, or its neighbour for watchers, can't be had.
         """
-        tries = _PORT_TRIES if endpoint.startswith("tcp:") and endpoint.endswith(":0") else 1
+        found = parse(endpoint)
+        tries = _PORT_TRIES if found.transport == "tcp" and found.port == 0 else 1
         for left in reversed(range(tries)):
             bound = _bind(self.router, endpoint)
             try:
@@ -362,8 +364,8 @@ class Listeners:
         self._context.term()
         for endpoint in [endpoint for door in self._shut for endpoint in door.bound]:
             for address in (endpoint, events_endpoint(endpoint)):
-                if address.startswith("ipc://"):
-                    Path(address.removeprefix("ipc://")).unlink(missing_ok=True)
+                if path := parse(address).path:
+                    Path(path).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -379,23 +381,20 @@ def listening(
 
 
 def check_endpoint(endpoint: str, *, safe: bool) -> None:
-    """Raise BindError for an endpoint that is none, or that had better not be listened on.
+    """Check an endpoint that the bridge is to listen at.
 
     Args:
         endpoint: of ``--bind``.
         safe: whether it may be one that other machines reach.
+
+    Raises:
+        BindError: it is none, or had better not be listened at.
     """
-    transport, _, address = endpoint.partition("://")
-    if transport not in ("tcp", "ipc") or not address:
-        raise BindError(f"{endpoint!r} is no endpoint: write tcp://127.0.0.1:5555 or ipc:///a/path")
-    if transport == "ipc":
-        return
-    host, _, port = address.rpartition(":")
-    # libzmq takes a port modulo 65536, and watchers have the next one.
-    if not port.isdigit() or int(port) > 65534:
-        raise BindError(f"{endpoint!r} has no port from 0 to 65534; 0 takes a free one")
-    host = host.strip("[]")
-    if not safe and host not in ("localhost", "::1") and not host.startswith("127."):
+    try:
+        found = parse(endpoint)
+    except EndpointError as problem:
+        raise BindError(str(problem)) from problem
+    if not safe and not found.is_local:
         raise BindError(
             f"{endpoint} can be reached from other machines, and whoever reaches it decides what "
             "the plugin plays. Let in only whom you know: `faustwire keys` where the training "

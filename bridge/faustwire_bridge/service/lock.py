@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 from faustwire.errors import FaustwireError
+from faustwire.file_lock import HeldError, file_lock, write_note
 from faustwire.rendezvous import Rendezvous
 
 
@@ -27,52 +26,26 @@ def locked(place: Rendezvous) -> Iterator[int]:
     Raises:
         LockedError: another bridge holds it, and which.
     """
-    descriptor = _acquire(place)
-    try:
-        yield descriptor
-    finally:
-        # Removed while still locked, so that nobody else can be the one who loses it.
-        if _is_current(descriptor, place.lock_path):
-            place.lock_path.unlink()
-        os.close(descriptor)
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(file_lock(place.lock_path, prepare=place.prepare))
+        except HeldError as problem:
+            raise LockedError(
+                f"{place.dsp_path} is kept by another bridge ({_holder(problem.note)}): use that "
+                "one, stop it, or choose another --dsp-path"
+            ) from None
+        yield held
 
 
 def sign(descriptor: int, endpoints: Sequence[str]) -> None:
     """Write down who holds the lock, for the error of whoever comes next."""
     signature = json.dumps({"pid": os.getpid(), "endpoints": list(endpoints)})
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, signature.encode(), 0)
+    write_note(descriptor, signature.encode())
 
 
-def _acquire(place: Rendezvous) -> int:
-    while True:
-        place.prepare()
-        descriptor = os.open(place.lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = _holder(descriptor)
-            os.close(descriptor)
-            raise LockedError(
-                f"{place.dsp_path} is kept by another bridge ({holder}): use that one, stop it, "
-                "or choose another --dsp-path"
-            ) from None
-        if _is_current(descriptor, place.lock_path):
-            return descriptor
-        # Its holder removed it between our open and our lock.
-        os.close(descriptor)
-
-
-def _is_current(descriptor: int, path: Path) -> bool:
+def _holder(note: bytes) -> str:
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _holder(descriptor: int) -> str:
-    try:
-        signature = json.loads(os.pread(descriptor, 4096, 0))
+        signature = json.loads(note)
         return f"pid {signature['pid']}, endpoints {', '.join(signature['endpoints'])}"
     except (ValueError, KeyError, TypeError):
         return "it is just starting"

@@ -13,9 +13,10 @@ import sys
 from typing import Any
 
 from faustwire.errors import FaustwireError
+from faustwire.terminal import printable
 from faustwire_publisher.replay.keyboard import keyboard
 from faustwire_publisher.replay.player import Replay, ReplayError
-from faustwire_publisher.replay.screen import KEYS, Screen, Tally, plain
+from faustwire_publisher.replay.screen import KEYS, Screen, Tally
 
 # sysexits.h, and what a shell says of a program that Ctrl-C has ended.
 _EXIT_USAGE = 64
@@ -40,7 +41,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
     except (FaustwireError, OSError) as problem:
-        print(f"faustwire replay: {plain(problem)}", file=sys.stderr)
+        print(f"faustwire replay: {printable(problem)}", file=sys.stderr)
         return _EXIT_UNAVAILABLE if isinstance(problem, ReplayError) else _EXIT_USAGE
 
 
@@ -84,7 +85,7 @@ def _tell(replay: Replay, tally: Tally, *, as_json: bool) -> None:
         print(json.dumps(summary))
     print(f"{replay.sent} states sent: {tally}", file=sys.stderr)
     for line in damage[:_MOST_DAMAGES]:
-        print(f"damaged: {plain(line)}", file=sys.stderr)
+        print(f"damaged: {printable(line)}", file=sys.stderr)
     if len(damage) > _MOST_DAMAGES:
         print(f"damaged: {len(damage) - _MOST_DAMAGES} more places", file=sys.stderr)
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from faustwire.messages import Reason
+from faustwire.terminal import printable
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.replay import keyboard
 from faustwire_publisher.replay.player import Played, Replay
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
 # A key's step, as rosbag2's player has it.
 _FASTER = 1.1
 KEYS = "space pauses, right and left play the next and the last one, up and down change the speed"
-
-
-def plain(text: object) -> str:
-    """Text that strangers chose, unable to do anything to a terminal."""
-    said = str(text)
-    return said if said.isprintable() else repr(said)
 
 
 class Tally:
@@ -97,7 +92,7 @@ class Screen:
         self._progress.update(
             self._task,
             completed=played.seconds - self._first,
-            description=f"{plain(played.state.hello.worker)} {call}  {published} published",
+            description=f"{printable(played.state.hello.worker)} {call}  {published} published",
             mode=self._mode(),
         )
 

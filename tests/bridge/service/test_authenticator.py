@@ -13,8 +13,10 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from bridges import eventually
-from faustwire.key_ring import KeyRing, secure
-from faustwire.rendezvous import Rendezvous, events_endpoint, rendezvous
+from faustwire.curve import secure
+from faustwire.endpoint import events_endpoint
+from faustwire.key_ring import KeyRing
+from faustwire.rendezvous import Rendezvous, rendezvous
 from faustwire_bridge.core.events import User
 from faustwire_bridge.service import authenticator as guards
 from faustwire_bridge.service.authenticator import TALK, Authenticator, AuthenticatorError

@@ -1,0 +1,28 @@
+"""Rules that only one module may hold: sockets of clients, CURVE, what terminals get to see."""
+
+from __future__ import annotations
+
+import pytest
+
+from source_tree import files_with
+
+OWNERS = {
+    "options of a client's socket": (
+        r"RECONNECT_IVL|CONNECT_TIMEOUT|HEARTBEAT_IVL",
+        "wire/faustwire/client_socket.py",
+    ),
+    "CURVE on sockets": (
+        r"CURVE_(SERVER|SECRET|PUBLIC)KEY|CURVE_SERVER\b|curve_(server|secret|public)key",
+        "wire/faustwire/curve.py",
+    ),
+    "escaping for terminals": (
+        r"isprintable\(\) else repr",
+        "wire/faustwire/terminal.py",
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", OWNERS)
+def test_a_rule_has_one_owner(rule: str) -> None:
+    pattern, owner = OWNERS[rule]
+    assert files_with(pattern) == [owner]

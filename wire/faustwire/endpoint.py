@@ -1,0 +1,118 @@
+"""Endpoints of a bridge, ``tcp://HOST:PORT`` or ``ipc:///PATH``: parsed and checked here only."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from faustwire.errors import FaustwireError
+
+# libzmq takes a port modulo 65536 without a word, and 65535 has no next port for the events.
+MAX_PORT = 65534
+_EVENTS_SUFFIX = ".events"
+_TCP = re.compile(r"tcp://(?P<host>\[\S+\]|[^\s\[\]]+):(?P<port>[0-9]{1,5})")
+_IPC = re.compile(r"ipc://(?P<path>.*\S.*)")
+
+
+class EndpointError(FaustwireError, ValueError):
+    """Text that is no endpoint of a bridge; says what one looks like."""
+
+
+class Endpoint(NamedTuple):
+    """An endpoint taken apart.
+
+    Attributes:
+        transport: "tcp" or "ipc".
+        host: name or address, IPv6 without its brackets; empty with ipc.
+        port: 1 to ``MAX_PORT``, or 0 where a free one is to be taken; 0 with ipc.
+        path: of the Unix socket; empty with tcp.
+    """
+
+    transport: str
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in ("", "localhost", "::1") or self.host.startswith("127.")
+
+
+def parse(endpoint: str) -> Endpoint:
+    """Take an endpoint apart.
+
+    Args:
+        endpoint: one to listen at or to connect to.
+
+    Raises:
+        EndpointError: it is none, or its port is out of range.
+    """
+    if found := _IPC.fullmatch(endpoint):
+        return Endpoint("ipc", path=found["path"])
+    found = _TCP.fullmatch(endpoint)
+    if found is None:
+        raise EndpointError(
+            f"{endpoint!r} is no endpoint: write one such as tcp://studio:5555 or ipc:///a/path"
+        )
+    port = int(found["port"])
+    if port > MAX_PORT:
+        raise EndpointError(
+            f"{endpoint!r}: a port is at most {MAX_PORT}, because the bridge's events use the next"
+        )
+    return Endpoint("tcp", found["host"].strip("[]"), port)
+
+
+def to_connect(endpoint: str) -> str:
+    """Check an endpoint that somebody wants to connect to.
+
+    Args:
+        endpoint: as a person wrote it.
+
+    Returns:
+        The endpoint itself.
+
+    Raises:
+        EndpointError: it is none, or one that can only be listened at.
+    """
+    found = parse(endpoint)
+    if found.transport == "tcp" and (found.port == 0 or found.host == "*"):
+        raise EndpointError(
+            f"{endpoint!r} can be listened at but not connected to: name the host and its port, "
+            "as in tcp://studio:5555"
+        )
+    return endpoint
+
+
+def events_endpoint(endpoint: str) -> str:
+    """Where watchers of a bridge connect: the next port, or a second Unix socket beside it.
+
+    Args:
+        endpoint: the bridge's own.
+
+    Raises:
+        EndpointError: it is no endpoint.
+    """
+    found = parse(endpoint)
+    if found.transport == "ipc":
+        return f"{endpoint}{_EVENTS_SUFFIX}"
+    beginning = endpoint.removesuffix(f":{endpoint.rpartition(':')[2]}")
+    return f"{beginning}:{found.port + 1}"
+
+
+def normal(endpoint: str) -> str:
+    """An endpoint in the spelling by which it is compared.
+
+    Host names are the same in upper and lower case, paths are not.
+    """
+    return endpoint if is_unix(endpoint) else endpoint.lower()
+
+
+def is_unix(endpoint: str) -> bool:
+    """Whether it is the endpoint of a Unix socket, which only this machine can reach."""
+    return endpoint.startswith("ipc://")
+
+
+def of_socket(path: object) -> str:
+    """The endpoint of the Unix socket at a path."""
+    return f"ipc://{path}"
