@@ -11,7 +11,7 @@ import zmq
 
 from faustwire import codec
 from faustwire.messages import Hello, Ping, Pong, Reason, Source, Verdict, Welcome
-from faustwire_publisher import client
+from faustwire_publisher import client, connection_thread
 from faustwire_publisher.mailbox import Ticket
 
 
@@ -62,7 +62,7 @@ def test_a_message_that_is_never_answered_is_sent_again_and_given_up_for_a_newer
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, seconds in (("_PING", 0.05), ("_RESEND", 0.1), ("_LOST", 0.5)):
-        monkeypatch.setattr(client, f"{name}_SECONDS", seconds)
+        monkeypatch.setattr(connection_thread, f"{name}_SECONDS", seconds)
     tickets = [Ticket(number, lambda number=number: Source(number, "")) for number in (1, 2)]  # type: ignore[misc]
     with bridge_that_drops(1) as (endpoint, came):
         worker = client.Client(endpoint, Hello("anna", "1"))

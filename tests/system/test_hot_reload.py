@@ -394,10 +394,19 @@ def test_before_the_first_call_there_is_no_verdict_and_no_bridge(plugin: Plugin)
 
 
 def test_ctrl_c_in_the_trainings_terminal_spares_the_bridge(plugin: Plugin) -> None:
-    process = training(plugin, "time.sleep(60)")
+    process = training(
+        plugin,
+        """
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            knob.step()
+            print(live.update(knob.model), flush=True)
+        """,
+    )
     pid = plugin.bridge_pid()
     assert pid is not None
     assert os.getpgid(pid) != os.getpgid(process.pid)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=DEADLINE)
-    assert alive(pid), "it has its two seconds"
+    told, errors = process.communicate(timeout=DEADLINE)
+    assert told == "True\n", errors

@@ -21,7 +21,7 @@ from bridges import Plugin, ServedBridge, eventually, served
 from faustwire import codec
 from faustwire.key_ring import KeyRing
 from faustwire.messages import Hello, Ping, Reason
-from faustwire_publisher import HotReload, client
+from faustwire_publisher import HotReload, connection
 from hosts import Host, Network, NoNetworkError, two_hosts
 from notices import recorded_warnings
 from proxy import Proxy
@@ -157,7 +157,7 @@ def test_a_network_that_lets_nothing_large_through_costs_two_timeouts(
     plugin: Plugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though each new connection begins well: its Hello and Welcome are small."""
-    monkeypatch.setattr(client, "_SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(connection, "_SILENCE_SECONDS", 2.0)
     large = "process = _, _;\n//" + "x" * 2000
     with through_a_proxy(plugin) as (training, proxy, _):
         proxy.largest_bytes = 1400
