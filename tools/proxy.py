@@ -102,8 +102,14 @@ class Proxy:
         self._server = await asyncio.start_server(self._connect, sock=self._listener)
 
     async def _end(self) -> None:
+        # Nobody new, and whoever was being accepted just now becomes a line first: asyncio leaves
+        # such a connection open when its server closes meanwhile.
+        self._loop.remove_reader(self._listener)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for line in self._lines:
+                line.cancel()
+            await asyncio.wait(others)
         self._server.close()
-        await self._cut()
 
     async def _renew(self) -> None:
         self.heal()
@@ -115,20 +121,21 @@ class Proxy:
             line.cancel()
         await asyncio.gather(*lines, return_exceptions=True)
 
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connects.append(time.monotonic())
         line = asyncio.ensure_future(self._line(reader, writer))
         self._lines.add(line)
         line.add_done_callback(self._lines.discard)
+        # A line that is cut before its first step runs no "finally" of its own.
+        line.add_done_callback(lambda _: _reset(writer))
 
     async def _line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers = [writer]
+        far_writer: asyncio.StreamWriter | None = None
         pumps: list[asyncio.Future[None]] = []
         try:
             if not self.answers:
                 return
             far_reader, far_writer = await asyncio.open_connection(*self._target)
-            writers.append(far_writer)
             for source, sink, way in ((reader, far_writer, "up"), (far_reader, writer, "down")):
                 chunks: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_CHUNKS_ON_THE_WAY)
                 pumps.append(asyncio.ensure_future(self._take_in(source, chunks)))
@@ -140,8 +147,8 @@ class Proxy:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            for end in writers:
-                _reset(end)
+            if far_writer is not None:
+                _reset(far_writer)
 
     async def _take_in(
         self, source: asyncio.StreamReader, chunks: asyncio.Queue[tuple[float, bytes]]

@@ -12,7 +12,8 @@ from typing import Any
 from unittest import mock
 
 import adac
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridges import Plugin, eventually
@@ -33,10 +34,9 @@ CODES = st.sampled_from(["process = _,_;", "process = !,!,0,0;"])
 UPDATES = st.tuples(st.just("update"), VALUES, st.booleans())
 PUBLISHES = st.tuples(st.just("publish"), CODES)
 WAITS = st.tuples(st.just("wait"), st.sampled_from([0.1, 0.25, 0.5, 3.0]))
-SETTINGS = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
+INTERVALS = st.sampled_from([0.0, 0.25, 0.5, 1.0])
+# An hour, or none, leaves no question of timing.
+GENEROUS = st.sampled_from([0.0, 3600.0])
 Script = list[tuple[Any, ...]]
 
 
@@ -97,11 +97,11 @@ class ByHand:
         return self.published(Source(self.seq, code))
 
 
-@SETTINGS
+@settings(max_examples=200, deadline=None)
 @given(
     script=st.lists(UPDATES | PUBLISHES | WAITS, min_size=1, max_size=25),
     every=st.integers(1, 4),
-    min_interval=st.sampled_from([0.0, 0.25, 0.5, 1.0]),
+    min_interval=INTERVALS,
 )
 def test_the_rules_agree_with_adacs_on_a_clock_moved_by_hand(
     script: Script, every: int, min_interval: float
@@ -140,23 +140,26 @@ def bridge(plugin: Plugin) -> Iterator[None]:
         process.join()
 
 
-@SETTINGS
-@given(
-    script=st.lists(UPDATES | PUBLISHES, min_size=1, max_size=15),
-    every=st.integers(1, 4),
-    min_interval=st.sampled_from([0.0, 3600.0]),
-)
-def test_the_whole_path_agrees_with_adac_on_a_generous_clock(
-    tmp_path: Path, script: Script, every: int, min_interval: float
-) -> None:
-    """Real sockets, processes and files; an hour, or none, leaves no question of timing."""
-    knob = Knob()
-    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
-        plugin = Plugin(Path(folder))
-        options: dict[str, Any] = {"every": every, "min_interval": min_interval}
-        theirs = adac.HotReload(
-            48000, dsp_path=f"{folder}/adac.dsp", config_path=f"{folder}/adac.txt", **options
-        )
-        expected = run(script, knob, theirs, time.sleep)
-        with bridge(plugin), HotReload(48000, **plugin.paths, **options) as ours:
-            assert run(script, knob, ours, time.sleep) == expected
+@pytest.mark.parametrize("scripts", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_the_whole_path_agrees_with_adac_on_a_generous_clock(tmp_path: Path, scripts: int) -> None:
+    """Real sockets, processes and files."""
+
+    @settings(max_examples=scripts, deadline=None)
+    @given(
+        script=st.lists(UPDATES | PUBLISHES, min_size=1, max_size=15),
+        every=st.integers(1, 4),
+        min_interval=GENEROUS,
+    )
+    def agree(script: Script, every: int, min_interval: float) -> None:
+        knob = Knob()
+        with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+            plugin = Plugin(Path(folder))
+            options: dict[str, Any] = {"every": every, "min_interval": min_interval}
+            theirs = adac.HotReload(
+                48000, dsp_path=f"{folder}/adac.dsp", config_path=f"{folder}/adac.txt", **options
+            )
+            expected = run(script, knob, theirs, time.sleep)
+            with bridge(plugin), HotReload(48000, **plugin.paths, **options) as ours:
+                assert run(script, knob, ours, time.sleep) == expected
+
+    agree()
