@@ -344,21 +344,18 @@ def ended(context: zmq.Context[zmq.Socket[bytes]]) -> Iterator[None]:
         context.destroy(linger=0)
 
 
-# With pings of ZMTP from a peer libzmq 4.3.5 still aborts in some runs (`!_io_error`): its own bug,
-# which a receive mark brings out. Not strict, since most runs pass; see docs/security.md.
-ABORTS = pytest.mark.xfail(reason="libzmq aborts now and then", strict=False)
+def test_a_worker_of_ours_does_not_use_zmtps_own_heartbeats() -> None:
+    """Such pings can make libzmq 4.3.5 abort a bridge that slept; see docs/security.md."""
+    with zmq.Context() as context, client._dealer(context, "tcp://127.0.0.1:1") as dealer:
+        assert dealer.getsockopt(zmq.HEARTBEAT_IVL) == 0
 
 
-@pytest.mark.parametrize("heartbeat_ms", [0, pytest.param(50, marks=ABORTS)])
-def test_a_peer_that_sends_too_much_and_hangs_up_does_not_end_a_bridge(
-    plugin: Plugin, heartbeat_ms: int
-) -> None:
+def test_a_peer_that_sends_too_much_and_hangs_up_does_not_end_a_bridge(plugin: Plugin) -> None:
     """A bridge that slept finds more than it takes at a time, and nobody there any more."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     with served(plugin) as bridge, ended(context):
         for number in range(3):
             peer = context.socket(zmq.DEALER)
-            peer.setsockopt(zmq.HEARTBEAT_IVL, heartbeat_ms)
             peer.setsockopt(zmq.LINGER, 0)
             peer.connect(bridge.endpoint)
             peer.send(codec.encode(Hello("rogue", str(number))))
@@ -449,7 +446,7 @@ def test_a_cable_pulled_out_on_either_side(studio: Studio, host: str) -> None:
     start = time.monotonic()
     pulled: Host = getattr(studio.network, host)
     pulled.plug(into=False)
-    time.sleep(3.0)
+    eventually(lambda: studio.trainee.since(start + TIMEOUT + SLACK), "calls go on without it")
     assert not studio.trainee.since(start + TIMEOUT + SLACK)[-1].published
     pulled.plug(into=True)
     studio.resumes(start, HEALING)
@@ -470,10 +467,10 @@ def test_a_network_in_between_that_loses_everything_for_longer_than_heartbeats_w
 def test_a_bad_wireless_network_loses_a_tenth_and_is_late(studio: Studio) -> None:
     start = time.monotonic()
     studio.network.cable.be(loss=0.1, delay_seconds=0.03)
-    time.sleep(5.0)
+    eventually(
+        lambda: sum(call.published for call in studio.trainee.since(start)) >= 5, "it publishes"
+    )
     studio.network.cable.be()
-    calls = studio.trainee.since(start)
-    assert sum(call.published for call in calls) >= 5
     assert studio.trainee.longest(start) < TIMEOUT + SLACK
 
 

@@ -10,17 +10,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from bridges import DEADLINE, Plugin
+from bridges import DEADLINE, Plugin, eventually
 from faustwire import codec
 from faustwire.messages import Event
 from faustwire.recording import Recording
 from faustwire_bridge.recordings.offline import decide_again
 from scripted_run import perform, recorded
+
+# What the scripted run has written.
+PROGRAMS = 16
 
 
 def programs(run: Path) -> list[str]:
@@ -31,11 +33,11 @@ def programs(run: Path) -> list[str]:
 
 @pytest.fixture
 def run(plugin: Plugin, tmp_path: Path) -> Path:
-    """A run that meets every reason, recorded by a bridge that was killed a second after it."""
+    """A run that meets every reason, recorded by a bridge that was then killed."""
     target = tmp_path / "run"
     with recorded(plugin, target) as endpoint:
         perform(plugin, endpoint)
-        time.sleep(1.2)
+        eventually(lambda: len(programs(target)) == PROGRAMS, "all of it is on the disk")
         pid = plugin.bridge_pid()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
@@ -46,7 +48,7 @@ def test_what_was_recorded_is_written_again_online_and_offline(
     run: Path, plugin: Plugin, tmp_path: Path
 ) -> None:
     live = programs(run)
-    assert len(live) == 16
+    assert len(live) == PROGRAMS
     outcome = decide_again([run], tmp_path / "offline")
     assert outcome.differences == []
     assert outcome.programs == live
@@ -64,4 +66,4 @@ def test_what_was_recorded_is_written_again_online_and_offline(
             )
         assert programs(again) == live
         summary = json.loads(ended.stdout)
-        assert (summary["sent"], summary["reasons"]) == (16, {"published": 16})
+        assert (summary["sent"], summary["reasons"]) == (PROGRAMS, {"published": PROGRAMS})

@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 
+from bridges import eventually
 from faustwire import recording
 from recordings import START_NS, record, snapshot, worker
 from small_disk import small_disk
@@ -21,6 +22,7 @@ SECOND = 10**9
 # Records the number of a message and its time as fast as asked to, and says so after each.
 WRITER = """
 import os, sys, time
+from bridges import eventually
 from faustwire import recording
 folder, pause = sys.argv[1], float(sys.argv[2])
 writer = recording.RecordingWriter(folder, time.time_ns(), {})
@@ -56,8 +58,8 @@ def test_a_killed_writer_leaves_all_but_the_last_second(tmp_path: Path) -> None:
                 writer = subprocess.Popen(command, stdout=told)
             stack.callback(writer.kill)
             runs.append((moments.uniform(0.8, 3.0), folder, writer))
-        while not all(folder.with_suffix(".told").stat().st_size for _, folder, _ in runs):
-            time.sleep(0.01)
+        told_of = [folder.with_suffix(".told") for _, folder, _ in runs]
+        eventually(lambda: all(path.stat().st_size for path in told_of), "each has begun")
         started = time.monotonic()
         for moment, folder, writer in sorted(runs, key=lambda run: run[0]):
             time.sleep(max(0.0, started + moment - time.monotonic()))
