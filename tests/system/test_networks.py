@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,7 @@ from faustwire import codec
 from faustwire.key_ring import KeyRing
 from faustwire.messages import Hello, Ping, Reason
 from faustwire_publisher import HotReload, connection
+from faustwire_publisher.connection import Connection
 from hosts import Host, Network, NoNetworkError, two_hosts
 from notices import recorded_warnings
 from proxy import Proxy
@@ -346,8 +347,8 @@ def ended(context: zmq.Context[zmq.Socket[bytes]]) -> Iterator[None]:
 
 def test_a_worker_of_ours_does_not_use_zmtps_own_heartbeats() -> None:
     """Such pings can make libzmq 4.3.5 abort a bridge that slept; see docs/security.md."""
-    with zmq.Context() as context, client._dealer(context, "tcp://127.0.0.1:1") as dealer:
-        assert dealer.getsockopt(zmq.HEARTBEAT_IVL) == 0
+    with closing(Connection("tcp://127.0.0.1:1", lambda _up: None)) as connection:
+        assert connection.dealer.getsockopt(zmq.HEARTBEAT_IVL) == 0
 
 
 def test_a_peer_that_sends_too_much_and_hangs_up_does_not_end_a_bridge(plugin: Plugin) -> None:
