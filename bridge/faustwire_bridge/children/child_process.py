@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -15,16 +16,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
-# Python and its libraries from a cold disk; a servant is started long before it is needed.
+# Python and its libraries from a cold disk; a child is started long before it is needed.
 _START_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The child is no more.
+    """The child has ended.
 
     Attributes:
-        asked: whether it owed an answer.
+        asked: whether an answer was outstanding.
         code: its exit code; negative: the signal that ended it.
         said: the beginning of what it wrote to its standard output and error.
         late: it was ended because its deadline had passed.
@@ -36,7 +37,7 @@ class Ended:
     late: bool = False
 
     def how(self) -> str:
-        """How it ended, for people: "ended with SIGABRT (its last words)"."""
+        """How it ended, for people: "ended with SIGABRT (last line of its output)"."""
         code = self.code
         how = f"ended with {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
         words = self.said.strip().splitlines()
@@ -44,12 +45,12 @@ class Ended:
 
 
 class ChildProcess:
-    """A child process that does what it is asked to.
+    """A child process that answers requests.
 
-    It is started when it is needed and stays; one that has died or was killed is started again
-    for the next request. Its answer makes ``fileno`` readable. Requests and answers are a JSON
-    object a line over a socket; what is long travels in two files, so that no child that has
-    stopped reading can block us: ``{"size": n, …}`` stands for n bytes there.
+    It is started when it is needed and stays; one that has ended is started again for the next
+    request. Requests and answers are one JSON object per line over a socket; ``fileno`` becomes
+    readable when an answer comes. Long data travels in two files, so that a child that has stopped
+    reading can't block the bridge: ``{"size": n, …}`` stands for n bytes there.
     """
 
     def __init__(
@@ -62,10 +63,10 @@ class ChildProcess:
         """Nothing is started yet.
 
         Args:
-            command: the command line, of the descriptors of the socket, of the file that holds a
-                request's bytes, and of the one that takes an answer's.
-            timeout: seconds, on the clock, that an answer may take.
-            environment: what the child's differs in from ours.
+            command: makes the command line from three descriptors: of the socket, of the file that
+                holds a request's bytes, and of the one that takes an answer's.
+            timeout: wall-clock seconds that an answer may take.
+            environment: variables that the child has beside the bridge's.
         """
         self._command = command
         self._timeout = timeout
@@ -80,11 +81,11 @@ class ChildProcess:
 
     @property
     def pid(self) -> int | None:
-        """The child's process; None: there is none."""
+        """Process id of the child; None: there is none."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Have the child there before it is needed.
+        """Start the child, so that it is ready before it is needed; one that runs goes on.
 
         Raises:
             OSError: no process can be started.
@@ -110,12 +111,17 @@ class ChildProcess:
     def ask(self, request: Mapping[str, Any], body: bytes) -> None:
         """Send a request; the last answer must have come.
 
+        Args:
+            request: what is asked, as JSON.
+            body: bytes that go with it.
+
         Raises:
-            OSError: no process can be started, or the body finds no room.
+            OSError: no process can be started, or there is no room for the body.
         """
         self.start()
         assert self._control is not None  # noqa: S101 - start has seen to it
-        self._request.truncate(os.pwrite(self._request.fileno(), body, 0))
+        self._request.truncate(0)
+        write_whole(self._request.fileno(), body)
         self._said.truncate(0)
         self._deadline = time.monotonic() + (self._timeout if self._ready else _START_SECONDS)
         # A child that has just died is noticed by its end of file.
@@ -124,19 +130,36 @@ class ChildProcess:
             self._control.send(json.dumps(line).encode() + b"\n")
 
     def body(self, size: int) -> bytes:
-        """The bytes of the last answer."""
-        return os.pread(self._answer.fileno(), size, 0)
+        """Read the bytes of the last answer.
+
+        Args:
+            size: how many the child says there are.
+
+        Returns:
+            Exactly so many bytes.
+
+        Raises:
+            OSError: there are fewer.
+        """
+        body = os.pread(self._answer.fileno(), size, 0)
+        if len(body) != size:
+            raise OSError(errno.EIO, f"an answer of {size} bytes has only {len(body)}")
+        return body
 
     def fileno(self) -> int | None:
-        """What becomes readable when there is something to ``receive``; None: no child."""
+        """What is readable when there is something to ``receive``; None: there is no child."""
         return None if self._control is None else self._control.fileno()
 
     def deadline(self) -> float | None:
-        """When ``receive`` wants to be called at the latest, monotonic seconds."""
+        """When ``receive`` must be called at the latest, in monotonic seconds; None: any time."""
         return self._deadline
 
     def receive(self) -> dict[str, Any] | Ended | None:
-        """An answer, if one has come, or that none will."""
+        """Take what the child has answered.
+
+        Returns:
+            The answer; how the child ended, if it did; None: nothing yet.
+        """
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return self.end(late=True)
         if not self._read():
@@ -153,7 +176,14 @@ class ChildProcess:
         return None
 
     def end(self, *, late: bool = False) -> Ended:
-        """End the child, should it live; the next ``ask`` starts another."""
+        """End the child if it lives; the next ``ask`` starts another.
+
+        Args:
+            late: it is ended because its deadline has passed.
+
+        Returns:
+            How it ended.
+        """
         asked, self._deadline = self._deadline is not None, None
         if self._process is None or self._control is None:
             return Ended(asked, 0, "", late)
@@ -173,7 +203,7 @@ class ChildProcess:
             file.close()
 
     def _read(self) -> bool:
-        """Take what the child has sent; False: it has ended."""
+        """Read what the child has sent; False: it has ended."""
         if self._control is None:
             return True
         try:
@@ -184,6 +214,23 @@ class ChildProcess:
             return False
         self._received += data
         return bool(data)
+
+
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write data at the beginning of a file, all of it.
+
+    On a full disk a write may be short before the next one fails.
+
+    Args:
+        descriptor: of the file.
+        data: what to write.
+
+    Raises:
+        OSError: there is no room.
+    """
+    done = 0
+    while done < len(data):
+        done += os.pwrite(descriptor, data[done:], done)
 
 
 def _scratch() -> IO[bytes]:

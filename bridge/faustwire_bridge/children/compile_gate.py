@@ -40,7 +40,7 @@ class Checker:
         try:
             self._compiler.ask(program, play=play)
         except OSError as problem:
-            return events.CompileFailed(f"libfaust can't be started: {problem}")
+            return events.CompileFailed(f"libfaust can't be asked: {problem}")
         self._asked = True
         return None
 

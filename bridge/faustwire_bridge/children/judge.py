@@ -90,8 +90,13 @@ class JudgeProcess:
             outcome = self.outcome()
         return outcome
 
-    def _judged(self, said: dict[str, Any]) -> Judged:
-        program = self._child.body(said["size"]).decode()
+    def _judged(self, said: dict[str, Any]) -> Judged | JudgeFailed:
+        if "problem" in said:
+            return JudgeFailed(said["problem"])
+        try:
+            program = self._child.body(said["size"]).decode()
+        except OSError as problem:
+            return JudgeFailed(f"its program was lost: {problem}")
         assessment = said["assessment"]
         return Judged(
             program,

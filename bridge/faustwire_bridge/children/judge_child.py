@@ -15,11 +15,13 @@ import resource
 import signal
 import socket
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from faustwire_bridge.analysis.judgement import judge
+from faustwire_bridge.children.child_process import write_whole
 from faustwire_bridge.core.events import Judged
 from faustwire_bridge.core.sound_limits import Limits
 
@@ -38,12 +40,20 @@ def main() -> None:
             request = json.loads(line)
             # Should the bridge be killed meanwhile, nobody else ends a judgement that takes ages.
             signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 1)
-            judged = _judged(os.pread(request_fd, request["size"], 0), request)
+            answer = _answer(request, request_fd, answer_fd)
             signal.setitimer(signal.ITIMER_REAL, 0)
-            text = judged.program.encode()
-            os.pwrite(answer_fd, text, 0)
-            answer = {**asdict(judged), "program": None, "size": len(text)}
             control.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def _answer(request: dict[str, Any], request_fd: int, answer_fd: int) -> dict[str, Any]:
+    data = os.pread(request_fd, request["size"], 0)
+    judged = _judged(data, request)
+    text = judged.program.encode()
+    try:
+        write_whole(answer_fd, text)
+    except OSError as problem:
+        return {"problem": f"its program finds no room in {tempfile.gettempdir()}: {problem}"}
+    return {**asdict(judged), "program": None, "size": len(text)}
 
 
 def _judged(data: bytes, request: dict[str, Any]) -> Judged:
