@@ -15,6 +15,7 @@ import msgpack
 from faustwire import codec
 from faustwire.errors import MessageError
 from faustwire.messages import Message
+from faustwire.validation import MAX_NAME
 
 # Fields of a message that are looked at; a version may grow, and today's largest has nine.
 _MAX_FIELDS = 256
@@ -29,7 +30,8 @@ class PackedSnapshot:
     """A Snapshot of which only what decides about its turn has been read and checked.
 
     Attributes:
-        seq, call, force, metrics: as in ``faustwire.messages.Snapshot``.
+        seq, call, force: as in ``faustwire.messages.Snapshot``.
+        metrics: likewise, without those whose names are longer than 256 characters.
         data: the whole message as it came; ``codec.decode`` makes a Snapshot of it, or refuses it.
     """
 
@@ -62,7 +64,11 @@ def read(data: bytes) -> Incoming:
     if fields.get("type") != "snapshot":
         return codec.decode(data)
     codec.check_version(fields)
-    return PackedSnapshot(**codec.checked_fields(PackedSnapshot, fields, "snapshot"), data=data)
+    known = codec.checked_fields(PackedSnapshot, fields, "snapshot")
+    # Longer names can't be followed, and are not worth being remembered.
+    metrics = known.pop("metrics", {})
+    short = {name: value for name, value in metrics.items() if len(name) <= MAX_NAME}
+    return PackedSnapshot(**known, metrics=short, data=data)
 
 
 def _header(data: bytes) -> dict[str, Any]:
@@ -114,4 +120,15 @@ def _value(packed: bytes, key: str, found: dict[str, Any]) -> Any:
     if len(packed) > _MAX_VALUE_BYTES:
         problem = f"{key} has {len(packed)} bytes; at most {_MAX_VALUE_BYTES}"
         raise MessageError(problem, seq=codec.seq_of(found))
-    return msgpack.unpackb(packed)
+    return _map(packed) if key == "metrics" else msgpack.unpackb(packed)
+
+
+def _map(packed: bytes) -> Any:
+    """A map of plain values, key by key: whole maps get interned keys, which some Pythons keep."""
+    unpacker = msgpack.Unpacker(max_buffer_size=_MAX_VALUE_BYTES, max_array_len=0, max_map_len=0)
+    unpacker.feed(packed)
+    try:
+        count = unpacker.read_map_header()
+    except ValueError:
+        return msgpack.unpackb(packed)
+    return {unpacker.unpack(): unpacker.unpack() for _ in range(count)}

@@ -44,6 +44,10 @@ class Report:
     controls: tuple[Control, ...] = ()
     peak: float | None = None
 
+    def text_size(self) -> int:
+        """Characters of all its texts: how much room it takes where it is remembered."""
+        return len(self.problem) + sum(64 + len(control.address) for control in self.controls)
+
 
 def from_plain(answer: Mapping[str, Any]) -> Report:
     """The report that the child sent."""

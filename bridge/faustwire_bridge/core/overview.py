@@ -12,8 +12,6 @@ from faustwire_bridge.core.sessions import Session, Sessions
 # Those who left are shown for as long as somebody may wonder where they are.
 _GONE_SHOWN_SECONDS = 600.0
 _MAX_GONE = 64
-# A line of a table; the verdict has the whole.
-_MAX_DETAIL = 200
 # A thousand workers with as much as they may say must fit into one message (codec.MAX_BYTES).
 _MAX_METRICS = 16
 _MAX_NAME = 64
@@ -90,7 +88,7 @@ def _worker(session: Session, now: float, *, followed: bool) -> WorkerState:
         newest_call=session.newest_call,
         metrics={name[:_MAX_NAME]: value for name, value in metrics},
         reason=session.reason,
-        detail=session.detail[:_MAX_DETAIL],
+        detail=session.detail,
         counts=dict(session.counts),
         rate=session.rate(now),
     )

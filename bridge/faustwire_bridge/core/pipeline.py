@@ -36,6 +36,11 @@ from faustwire_bridge.core.throttle import LastReload
 RETRY_SECONDS = 10.0
 
 
+# Characters of a report that is remembered; the plugin can use twelve controls, and text of a
+# worker's own may have a million.
+_MAX_REMEMBERED = 2**16
+
+
 @dataclass(frozen=True)
 class Publication:
     """A snapshot or program on its way to the plugin.
@@ -223,7 +228,8 @@ class Pipeline:
         match event:
             case Compiled(report):
                 # Constants may well be what libfaust refuses: that holds for this text alone.
-                self._known.put(text if report.problem else key, report)
+                if report.text_size() <= _MAX_REMEMBERED:
+                    self._known.put(text if report.problem else key, report)
                 return self._check_report(publication, report)
             case CompileFailed(problem):
                 self._known.put(key, problem, now + RETRY_SECONDS)

@@ -146,7 +146,7 @@ class Scheduler:
         """Publish the newest snapshot that only time turned down; its time has come."""
         unsettled = newest_unsettled(self.followed())
         assert unsettled is not None, "it has a deadline"  # noqa: S101
-        unsettled.session.unsettled = None
+        self._sessions.keep_unsettled(unsettled.session, None)
         return self._judge(unsettled.session, unsettled.snapshot, "settled", unsettled.arrival)
 
     def conclude(self, step: Compile | Write | Conclusion, now: float) -> list[Instruction]:
@@ -212,10 +212,10 @@ class Scheduler:
                 last_reload=self._pipeline.last_reload,
             )
         if reason in _OF_TIME and self._verdicts.settles(session):
-            session.unsettled = snapshot, session.arrival
+            self._sessions.keep_unsettled(session, snapshot)
         if reason is not None:
             return self._verdicts.answer(Conclusion(publication, reason), now)
-        session.unsettled = None
+        self._sessions.keep_unsettled(session, None)
         if unheard := self._unheard(publication):
             return self._verdicts.answer(unheard, now)
         return self._judge(session, snapshot, "call", session.arrival)

@@ -21,8 +21,13 @@ MAX_SESSIONS = 256
 # Four times the largest sweep that was asked for; each costs a few kilobytes and its newest
 # snapshot.
 MAX_WORKERS = 1024
-# Of newest snapshots, in bytes as they came.
+# Of snapshots that are kept, in bytes as they came: the newest ones, and those that wait for their
+# time.
 MAX_HELD_BYTES = 128 * 2**20
+# Best values that are kept for each worker; as many as a snapshot may have metrics.
+MAX_METRICS = 64
+# The beginning of a detail that is kept for a table.
+_MAX_DETAIL = 200
 # For the rate that people see.
 _RECENT = 32
 
@@ -82,9 +87,12 @@ class Session:
         """The number of its newest snapshot; 0 where that is not kept."""
         return 0 if self.newest is None else self.newest.seq
 
-    def newest_size(self) -> int:
-        """Bytes of its newest snapshot; 0 where that is not kept."""
-        return 0 if self.newest is None else len(self.newest.data)
+    def held_bytes(self) -> int:
+        """Bytes of its snapshots that are kept."""
+        newest = 0 if self.newest is None else len(self.newest.data)
+        if self.unsettled is None or self.unsettled[0] is self.newest:
+            return newest
+        return newest + len(self.unsettled[0].data)
 
     def silent_at(self) -> float:
         """When it counts as gone unless it is heard of before."""
@@ -115,12 +123,15 @@ class Session:
             self.metrics = dict(snapshot.metrics)
         for metric, value in snapshot.metrics.items():
             if math.isfinite(value):
-                low, high = self.extremes.get(metric, (value, value))
+                low, high = self.extremes.pop(metric, (value, value))
                 self.extremes[metric] = min(low, value), max(high, value)
+        # Those that have not come for longest are the first ones.
+        while len(self.extremes) > MAX_METRICS:
+            del self.extremes[next(iter(self.extremes))]
 
     def count_verdict(self, verdict: Verdict) -> None:
         """Remember the verdict on one of its messages."""
-        self.reason, self.detail = verdict.reason, verdict.detail
+        self.reason, self.detail = verdict.reason, verdict.detail[:_MAX_DETAIL]
         self.counts[verdict.reason.value] += 1
         if self.answered is None or self.answered.seq < verdict.seq:
             self.answered = verdict
@@ -137,6 +148,8 @@ class Sessions:
         self._by_incarnation: OrderedDict[str, Session] = OrderedDict()
         self._by_peer: dict[bytes, Session] = {}
         self._joined = 0
+        # Bytes of the snapshots that are kept.
+        self._held = 0
         self.arrived = 0
 
     def __iter__(self) -> Iterator[Session]:
@@ -203,7 +216,9 @@ class Sessions:
         if session is not None:
             session.peer, session.left = None, now
             session.silent_peer = peer if silent else None
+            self._held -= session.held_bytes()
             session.newest = None
+            self._held += session.held_bytes()
         return session
 
     def gone(self, peer: bytes) -> Session | None:
@@ -220,23 +235,41 @@ class Sessions:
             now: seconds on the bridge's clock.
         """
         self.arrived += 1
+        self._held -= session.held_bytes()
         session.keep_snapshot(snapshot, self.arrived, now)
-        held = sum(other.newest_size() for other in self._by_peer.values())
-        if held > MAX_HELD_BYTES:
-            for other in sorted(self._by_peer.values(), key=lambda other: other.arrival):
-                if held <= MAX_HELD_BYTES:
-                    break
-                held -= other.newest_size()
-                other.newest = None
+        self._held += session.held_bytes()
+        if self._held > MAX_HELD_BYTES:
+            self._make_room()
+
+    def keep_unsettled(self, session: Session, snapshot: PackedSnapshot | None) -> None:
+        """Remember a snapshot that only time turned down, until its time comes.
+
+        Args:
+            session: whose it is.
+            snapshot: the snapshot, its newest; None: nothing of it waits any more.
+        """
+        self._held -= session.held_bytes()
+        session.unsettled = None if snapshot is None else (snapshot, session.arrival)
+        self._held += session.held_bytes()
+        if self._held > MAX_HELD_BYTES:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Let go of the snapshots that arrived first, until the rest has room."""
+        for session in sorted(self._by_incarnation.values(), key=lambda session: session.arrival):
+            if self._held <= MAX_HELD_BYTES:
+                return
+            self._held -= session.held_bytes()
+            session.newest = session.unsettled = None
 
     def drop_unsettled(self, arrival: int) -> None:
         """Drop the unsettled snapshots up to an arrival index: the plugin has a newer one."""
         for session in self._by_incarnation.values():
             if session.unsettled is not None and session.unsettled[1] <= arrival:
-                session.unsettled = None
+                self.keep_unsettled(session, None)
 
     def forget_oldest(self, still_needed: Iterable[str]) -> None:
-        """Drop those that left longest ago, beyond ``MAX_SESSIONS``.
+        """Drop those that left longest ago, beyond ``MAX_SESSIONS``; last what waits to settle.
 
         Args:
             still_needed: incarnations of which something waits to be published.
@@ -246,9 +279,12 @@ class Sessions:
             return
         needed = set(still_needed)
         away = [
-            key
+            (session.present, key)
             for key, session in self._by_incarnation.items()
-            if not session.present and key not in needed
+            if session.peer is None and key not in needed
         ]
-        for incarnation in away[:excess]:
-            del self._by_incarnation[incarnation]
+        for waits, incarnation in sorted(away, key=lambda one: one[0])[:excess]:
+            # As many may wait to settle as may be connected.
+            if waits and len(self._by_incarnation) <= MAX_SESSIONS + MAX_WORKERS:
+                return
+            self._held -= self._by_incarnation.pop(incarnation).held_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from faustwire.codec import MAX_TEXT
 from faustwire.messages import HOLDS_BACK, Due, Reason, Verdict
 from faustwire_bridge.core.event_log import EventLog
 from faustwire_bridge.core.instructions import Happened, Instruction, Send
@@ -12,6 +13,8 @@ from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sessions import Session
 from faustwire_bridge.core.throttle import due
 
+# The last verdict is kept for each worker; no program of ours has more than a few.
+_MAX_WARNINGS = 32
 # After these the number of the call and the clock are all that decides on the next.
 _TELLS_DUE = (
     Reason.PUBLISHED,
@@ -65,8 +68,8 @@ class Verdicts:
             publication.seq,
             reason is Reason.PUBLISHED,
             reason,
-            conclusion.detail,
-            publication.warnings,
+            conclusion.detail[:MAX_TEXT],
+            tuple(line[:MAX_TEXT] for line in publication.warnings[:_MAX_WARNINGS]),
             self._due(publication, now) if reason in _TELLS_DUE else None,
             compile_seconds=report.seconds if report else None,
             peak_db=assessment.peak_db,
