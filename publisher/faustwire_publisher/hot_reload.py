@@ -34,7 +34,7 @@ from faustwire_publisher.bridge_process import EmbeddedBridge
 from faustwire_publisher.client import Client
 from faustwire_publisher.due_hint import DueHint
 from faustwire_publisher.errors import ArgumentError, ForkError, ModelError
-from faustwire_publisher.lowering import lower, take
+from faustwire_publisher.lowering import defer, lower
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.warn_once import WarnOnce
 
@@ -346,9 +346,9 @@ class HotReload:
 
         Until a first snapshot has been published what is wrong must be raised here.
         """
-        taken = take(model) if self._proven and not self._wait else None
-        if taken is not None:
-            return lambda: lower(model, taken)
+        deferred = defer(model) if self._proven and not self._wait else None
+        if deferred is not None:
+            return lambda: lower(model, deferred)
         graph = lower(model)
         self._warn_once.over(Reason.NON_FINITE)
         return lambda: graph

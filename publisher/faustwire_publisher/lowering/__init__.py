@@ -1,7 +1,8 @@
-"""FLAMO module → ``faustwire.graph``: only the values that the module applies at this moment.
+"""FLAMO module → ``faustwire.graph``: the values that the module applies at this moment.
 
 ``lower`` turns a model into a graph. ``lowers`` makes a module type of your own publishable: the
-decorated function gets the module and its key and returns a node of ``faustwire.graph``::
+decorated function, its *rule*, gets the module and its key, and returns a node of
+``faustwire.graph``::
 
     from faustwire import graph
     from faustwire_publisher.lowering import lowers, values
@@ -10,11 +11,11 @@ decorated function gets the module and its key and returns a node of ``faustwire
     def my_gain(module: MyGain, name: str) -> graph.Node:
         return graph.Gain(name, values(module.map(module.param)))
 
-Types are matched exactly: a subclass may have changed the maths, so it needs an entry of its own,
-and is refused without one; ``lowers(MyShell)(rule_of(Shell))`` says that it hasn't. Rules run under
-``torch.no_grad()`` in the middle of a training loop: they read the module and change nothing. A
-rule that says no raises ``RefusalError``; a rule of a container lowers what it holds with
-``lower_child``.
+Types are matched exactly. A subclass may have changed the computation, so it needs a rule of its
+own and is refused without one; ``lowers(MyShell)(rule_of(Shell))`` states that it computes the
+same. Rules run under ``torch.no_grad()`` within the training loop: they read the module and change
+nothing. A rule raises ``RefusalError`` for a module that can't be played; the rule of a container
+lowers its children with ``lower_child``.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from faustwire_publisher.lowering import (
     reverb,
     sections,
 )
-from faustwire_publisher.lowering.deferred import take
+from faustwire_publisher.lowering.deferred import defer
 from faustwire_publisher.lowering.entry import flamo_to_json, lower
 from faustwire_publisher.lowering.registry import lower_child, lowers, rule_of
 from faustwire_publisher.lowering.tensors import values
@@ -38,12 +39,12 @@ from faustwire_publisher.lowering.tensors import values
 __all__ = [
     "ModelError",
     "RefusalError",
+    "defer",
     "flamo_to_json",
     "lower",
     "lower_child",
     "lowers",
     "rule_of",
-    "take",
     "values",
 ]
 

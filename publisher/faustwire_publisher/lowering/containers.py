@@ -1,4 +1,4 @@
-"""Containers: how modules are wired. Names are the keys by which people know the parts."""
+"""Containers: how modules are wired. Nodes are named by the keys of the modules."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ Parts: TypeAlias = Iterable[tuple[str, nn.Module]]
     nn.Identity,
 )
 def wire(_module: nn.Module, _name: str) -> None:
-    """FLAMO's way of computing, not part of the sound."""
+    """Part of FLAMO's computation, not of the response."""
 
 
 @lowers(dsp.Transform)
 def lone_transform(module: dsp.Transform, name: str) -> Node | None:
-    """A transform that is not part of a series: its channels, if somebody has told it."""
+    """A transform outside of a series; its channels are known only if it has the attribute."""
     return transform(module, name, getattr(module, "input_channels", None))
 
 
 @lowers(system.Series, nn.Sequential)
 def series(module: nn.Sequential, name: str) -> Node | None:
-    """The children in order; one that stands in it twice is applied twice."""
+    """The children in order; a child that is held twice is applied twice."""
     nodes = _chain(_children(module), _inputs(module))
     return graph.Series(name, nodes) if nodes else None
 
@@ -66,9 +66,8 @@ def recursion(module: system.Recursion, name: str) -> graph.Recursion:
 def shell(module: system.Shell, name: str) -> Node | None:
     """Input layer, core, output layer.
 
-    The layers are FLAMO's way of computing and of looking at the result: transforms of theirs
-    that aren't a mix of channels (a magnitude, a window) are no part of the sound. Whatever else
-    stands in them is.
+    The layers compute and analyse: their transforms that aren't a mix of channels (a magnitude, a
+    window) are no part of the response. All other modules in them are.
     """
     nodes: list[Node] = []
     for key, part, n_in in (
@@ -92,7 +91,7 @@ def shell(module: system.Shell, name: str) -> Node | None:
     "torch._dynamo.eval_frame.OptimizedModule",
 )
 def wrapper(module: nn.Module, name: str) -> Node | None:
-    """What torch wraps around a model to train it on several devices, or compiled."""
+    """The module inside a wrapper of torch's: several devices, or compiled."""
     key = "_orig_mod" if "_orig_mod" in module._modules else "module"  # noqa: SLF001
     nodes = _chain([(key, getattr(module, key))], None)
     return graph.Series(name, nodes) if nodes else None
@@ -103,7 +102,7 @@ _NORMS = {"backward": 0.0, "ortho": -0.5, "forward": -1.0}
 
 
 def _norm(into: nn.Module, out: nn.Module) -> float:
-    """A transform and its inverse cancel, unless their norms differ."""
+    """The gain of a transform and its inverse: 1 unless their norms differ."""
     transforms: list[Any] = [*_parts(into), *_parts(out)]
     forward = [part for part in transforms if type(part) in (dsp.FFT, dsp.FFTAntiAlias)]
     inverse = [part for part in transforms if type(part) in (dsp.iFFT, dsp.iFFTAntiAlias)]
@@ -126,7 +125,7 @@ def _layer(module: nn.Module, key: str, n_in: int | None) -> Node | None:
 
 
 def _chain(parts: Parts, n_in: int | None, *, analyses: bool = False) -> tuple[Node, ...]:
-    """Modules in the order of the signal; ``n_in`` channels come in, None: not known."""
+    """Lower modules in the order of the signal; ``n_in`` input channels, None: not known."""
     nodes: list[Node] = []
     for key, part in parts:
         if type(part) is dsp.Transform:
@@ -148,7 +147,7 @@ def _transform(module: dsp.Transform, key: str, n_in: int | None, analyses: bool
 
 
 def _branch(part: nn.Module, key: str, n: int) -> Node:
-    """A branch can't drop out: one that does nothing is a wire for each channel."""
+    """Lower a branch, which can't be left out: one that does nothing becomes gains of 1."""
     node = lower_child(part, key)
     return graph.DiagonalGain(key, np.ones(n)) if node is None else node
 

@@ -1,9 +1,9 @@
-"""Lowering later: only the parameters are copied now, and what FLAMO makes of them waits.
+"""Deferred lowering: the parameters are copied now, the maps are evaluated later.
 
 A training loop that does not wait for its verdict need not wait for a matrix exponential either.
-That is exact where a model is made of leaves whose maps are FLAMO's own: those depend on nothing
-but the parameter. A map of the user's may look at anything that the next step will change, so a
-model with one is lowered at once.
+Deferring is exact for models whose leaves have FLAMO's own maps, which depend on nothing but the
+parameter. A user's map may depend on anything that the next step changes, so a model that has one
+is lowered at once.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import torch
 from flamo.processor import dsp, system
 from torch import nn
 
-Taken: TypeAlias = Mapping[int, torch.Tensor]
-"""Copies of the parameters, by the id of the leaf."""
+Deferred: TypeAlias = Mapping[int, torch.Tensor]
+"""Copies of the parameters at the time of the call, by the ``id`` of their leaf."""
 
 _LEAVES = {
     dsp.Gain,
@@ -33,7 +33,7 @@ _LEAVES = {
     dsp.SOSFilter,
     dsp.parallelSOSFilter,
 }
-_REST = {
+_WITHOUT_PARAMETERS = {
     system.Series,
     system.Parallel,
     system.Recursion,
@@ -45,25 +45,31 @@ _REST = {
     dsp.FFTAntiAlias,
     dsp.iFFTAntiAlias,
 }
-_NOTHING: Taken = {}
-_taken: ContextVar[Taken] = ContextVar("taken", default=_NOTHING)
+_NOTHING: Deferred = {}
+_current: ContextVar[Deferred] = ContextVar("deferred", default=_NOTHING)
 
 
-def take(model: Any) -> Taken | None:
-    """Copies of all parameters, or None if the model has to be lowered at once.
+def defer(model: Any) -> Deferred | None:
+    """Copy a model's parameters, to lower it later as it is now.
 
-    A copy on another device is only asked for here: nothing waits for the device.
+    Copies on an accelerator are enqueued there; this does not wait for them.
+
+    Args:
+        model: what ``lower`` will be given.
+
+    Returns:
+        Copies for ``lower``; None where the model has to be lowered at once.
     """
     if not isinstance(model, nn.Module):
         return None
-    taken = {}
+    copies = {}
     module: Any
     for module in model.modules():
         if type(module) in _LEAVES and _is_flamos(module.map):
-            taken[id(module)] = module.param.detach().clone()
-        elif type(module) not in _REST:
+            copies[id(module)] = module.param.detach().clone()
+        elif type(module) not in _WITHOUT_PARAMETERS:
             return None
-    return taken
+    return copies
 
 
 def _is_flamos(function: object) -> bool:
@@ -71,21 +77,35 @@ def _is_flamos(function: object) -> bool:
 
 
 @contextmanager
-def using(taken: Taken) -> Iterator[None]:
-    """In this block rules see the parameters as they were when they were taken."""
-    for parameter in taken.values():
+def using(deferred: Deferred) -> Iterator[None]:
+    """Within this block, rules see the copied parameters.
+
+    Args:
+        deferred: what ``defer`` returned; empty: the parameters as they are.
+
+    Yields:
+        Nothing.
+    """
+    for parameter in deferred.values():
         if parameter.is_cuda:
-            # The copies were made on the training's stream, this may be another thread's.
+            # The copies were made on the training's stream; this thread may use another one.
             torch.cuda.synchronize(parameter.device)
             break
-    token = _taken.set(taken)
+    token = _current.set(deferred)
     try:
         yield
     finally:
-        _taken.reset(token)
+        _current.reset(token)
 
 
 def parameter(leaf: Any) -> torch.Tensor:
-    """The leaf's raw parameter, as it is or as it was taken."""
-    raw: torch.Tensor | None = _taken.get().get(id(leaf))
+    """The leaf's raw parameter.
+
+    Args:
+        leaf: a FLAMO leaf.
+
+    Returns:
+        The copy that ``using`` provides, else ``leaf.param``; not mapped.
+    """
+    raw: torch.Tensor | None = _current.get().get(id(leaf))
     return leaf.param if raw is None else raw

@@ -1,4 +1,4 @@
-"""Delays, plain and with a gain on each."""
+"""Delays, without and with gains."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from faustwire_publisher.lowering.tensors import values
 
 @lowers(dsp.Delay, dsp.parallelDelay)
 def delay(leaf: dsp.Delay, name: str) -> graph.Delay:
-    """Samples per channel [n] or per entry [n_out, n_in]; the leaf's own fs and unit apply."""
+    """Samples for each channel [n] or entry [n_out, n_in], by the leaf's own fs and unit."""
     return graph.Delay(name, _samples(leaf, leaf.s2sample(leaf.map(parameter(leaf)))))
 
 
 @lowers(dsp.GainDelay, dsp.parallelGainDelay)
 def gain_delay(leaf: dsp.GainDelay, name: str) -> graph.Delay:
-    """Gains in ``param[0]``, delays in ``param[1]``, each with a map of its own."""
+    """Gains are ``param[0]``, delays ``param[1]``; each has its own map."""
     gains, delays = leaf.param
     samples = _samples(leaf, leaf.s2sample(leaf.map_delay(delays)))
     gains = values(leaf.map_gain(gains))
@@ -31,11 +31,11 @@ def gain_delay(leaf: dsp.GainDelay, name: str) -> graph.Delay:
 
 
 def _samples(leaf: Any, delays: torch.Tensor) -> NDArray[Any]:
-    """Rounded where the leaf rounds, and where it is only its precision that misses a whole.
+    """Round where the leaf rounds, and where only the parameter's precision misses a whole number.
 
-    A parameter holds seconds, so 593 samples come back as 592.99997 in single precision: two
-    roundings on the way in, two on the way out, half a unit in the last place each. Such a delay
-    is meant to be whole; as a fractional one it would cost an interpolator and gain nothing.
+    A parameter holds seconds, so 593 samples become 592.99997 in single precision: two roundings
+    from samples to seconds, two back, half a unit in the last place each. Such a delay is meant to
+    be whole; as a fractional one it would cost an interpolator for nothing.
     """
     samples = values(delays)
     whole: NDArray[Any] = np.rint(samples)  # halves to even, as torch rounds

@@ -1,8 +1,8 @@
 """Filters that FLAMO designs from their parameters: biquads, state-variable filters, equalisers.
 
-Their coefficients are read off FLAMO's own ``get_poly_coeff``. It rounds many of them to single
-precision even in a model of double precision, which near z = 1 makes another filter of them than
-the formulas would.
+Their coefficients are those of FLAMO's own ``get_poly_coeff``. It rounds many of them to single
+precision even in a double-precision model, and near z = 1 the rounded filter differs audibly from
+the one that the formulas give.
 """
 
 from __future__ import annotations
@@ -52,12 +52,11 @@ def parametric(leaf: Any, name: str) -> graph.SOS:
 
 
 class _DesignView:
-    """A leaf as its ``get_poly_coeff`` sees it, with a transform of 4 points and no damping.
+    """A leaf with ``nfft`` 4 and no time anti-aliasing, as ``get_poly_coeff`` sees it.
 
-    The leaf itself must not be touched: a training thread may be computing with it. Three taps
-    fit into 4 points, so the transform can be undone; without the time anti-aliasing envelope,
-    which is FLAMO's way of computing, they are the filter's own. In float64, because some designs
-    multiply in the envelope's precision.
+    The leaf itself must not change: a training thread may be computing with it. Three taps fit
+    into 4 points, so the transform can be inverted. The envelope of ones undoes the anti-aliasing,
+    which is no part of the response; float64, because some designs compute in its precision.
     """
 
     def __init__(self, leaf: Any) -> None:
@@ -70,7 +69,7 @@ class _DesignView:
 
 
 # A graphic equaliser costs milliseconds a channel, an accurate one seconds, and most models keep
-# theirs fixed. One design a leaf: the newest.
+# theirs fixed: the newest design of each leaf is kept.
 _DESIGNS: WeakKeyDictionary[nn.Module, tuple[list[Any], Sections]] = WeakKeyDictionary()
 
 # What the designs depend on, besides the mapped parameter.
@@ -98,7 +97,7 @@ def _designed(leaf: Any, bins_first: Callable[[NDArray[Any]], NDArray[Any]]) -> 
 
 
 def _fixed(value: Any) -> Any:
-    """A value that can be compared later: an optimiser writes tensors in place."""
+    """Copy a value so that it can be compared later: optimisers change tensors in place."""
     if isinstance(value, torch.Tensor):
         return str(value.dtype), value.shape, values(value).tobytes()
     return tuple(map(_fixed, value)) if isinstance(value, tuple) else value

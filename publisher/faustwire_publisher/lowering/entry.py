@@ -1,4 +1,4 @@
-"""The way in: a whole model, lowered and checked."""
+"""Entry points: lower a whole model and check the result."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import Node
 from faustwire.validation import check
 from faustwire_publisher.errors import ModelError
-from faustwire_publisher.lowering.deferred import Taken, using
+from faustwire_publisher.lowering.deferred import Deferred, using
 from faustwire_publisher.lowering.registry import lower_child
 
 ROOT = "model"
 
 
-def lower(model: Any, taken: Taken | None = None) -> Node:
-    """The graph that plays what the model does to a signal with its parameters as they are now.
+def lower(model: Any, deferred: Deferred | None = None) -> Node:
+    """Convert a model, with its present parameters, to a graph with the same response.
 
-    The model is only read: nothing is copied, patched or moved, and the values of the graph are
-    its own, so training may go on at once.
+    The model is only read, not copied, patched or moved. The graph has its own copy of all values,
+    so training may continue at once.
 
     Args:
         model: a FLAMO module, container or ``Shell``, a ``HomogeneousFDN``, or any module that
             has a rule in the registry.
-        taken: what ``take`` copied earlier; the graph is then of that moment.
+        deferred: what ``defer`` copied earlier; the graph is then that of the earlier moment.
 
     Returns:
-        The graph, checked. Its names are the model's own keys; its root is called ``model``.
+        The graph, validated. Its nodes are named by the model's own keys; the root is ``model``.
 
     Raises:
-        NonFiniteError: a value is NaN or infinite; it carries the path.
-        ModelError: a module that can't be lowered, or a system that can't be played; it carries
-            the path in the model.
+        NonFiniteError: a value is NaN or infinite; has its path in the model.
+        ModelError: a module can't be lowered, or the system can't be played; has the path in the
+            model.
     """
     # Some designs (AccurateGEQ) run an optimiser of their own, which inference mode forbids.
-    with torch.inference_mode(False), torch.no_grad(), using(taken or {}):
+    with torch.inference_mode(False), torch.no_grad(), using(deferred or {}):
         node = lower_child(model, ROOT)
     if node is None:
-        raise ModelError(ROOT, "nothing in it does anything to a signal")
+        raise ModelError(ROOT, "it holds no module that processes a signal; pass the FLAMO model")
     try:
         check(node)
     except NonFiniteError:
@@ -51,18 +51,18 @@ def lower(model: Any, taken: Taken | None = None) -> Node:
 
 
 def flamo_to_json(model: Any, fs: float, *, name: str = "FDN") -> dict[str, Any]:
-    """The first of two steps by hand; ``faustwire_bridge.json_to_faust`` is the second.
+    """Convert a model to a config, which ``json_to_faust`` turns into a Faust program.
 
     Args:
-        model: as for ``lower``.
-        fs: sampling rate in Hz of the signal that the program will get.
+        model: a FLAMO module, container or ``Shell``.
+        fs: sampling rate in Hz of the signal that the program will process.
         name: of the program.
 
     Returns:
         The graph as a dict that ``json.dumps`` takes and a person can edit.
 
     Raises:
-        NonFiniteError: as ``lower``.
-        ModelError: as ``lower``.
+        NonFiniteError: a parameter is NaN or infinite; has its path in the model.
+        ModelError: a module can't be lowered, or the system can't be played; has the path.
     """
     return to_json(lower(model), fs, name)

@@ -1,4 +1,4 @@
-"""``flamo.auxiliary.filterbank``: one input, one output a band. By name: it loads torchaudio."""
+"""``flamo.auxiliary.filterbank``, by name: importing it loads torchaudio."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _IDENTITY = np.array([1.0, 0, 0, 1, 0, 0])
 
 @lowers("flamo.auxiliary.filterbank.FilterBank")
 def filter_bank(bank: Any, name: str) -> graph.SOS:
-    """Butterworth bands; the highest and the lowest may have fewer sections than the others."""
+    """Butterworth bands, one output each; the outer bands may have fewer sections."""
     bands = [values(sections) for sections in bank._sos]  # noqa: SLF001
     sections = np.tile(_IDENTITY[:, None], (max(map(len, bands)), 1, len(bands)))
     for band, filled in enumerate(bands):

@@ -21,7 +21,7 @@ from faustwire_publisher.lowering.tensors import values
 def fir(leaf: dsp.Filter, name: str) -> graph.FIR:
     """``leaf.map(leaf.param)``: [taps, n_out, n_in] or [taps, n].
 
-    All of them: that FLAMO's transform cuts what is longer than ``nfft`` is its way of computing.
+    All of them, also those beyond ``nfft``, which FLAMO's transform cuts off.
     """
     return graph.FIR(name, values(leaf.map(parameter(leaf))))
 
@@ -67,21 +67,23 @@ def _shifts(name: str, shifts: torch.Tensor) -> list[graph.Node]:
 
 @lowers(VelvetNoiseFilter)
 def velvet_noise(leaf: VelvetNoiseFilter, name: str) -> graph.FIR:
-    """The noise that the leaf computed with last: [taps, n_out, n_in].
+    """The noise that the leaf used last: [taps, n_out, n_in].
 
-    Its map draws new noise at each call, and FLAMO keeps what it drew in the memo of the frequency
-    response alone. So the memo is read and never asked: asking might draw.
+    Its map draws new noise at each call, and FLAMO keeps the noise in the cache of the frequency
+    response only. The cache is read here without calling the function, which might draw again.
     """
     memo = inspect.getclosurevars(leaf.freq_response).nonlocals["cache"]
     if "value" not in memo:
-        raise RefusalError("it has not drawn its noise yet: run the model once before publishing")
+        raise RefusalError("it has not drawn its noise yet; run the model once before publishing")
     bins = memo["value"].numpy(force=True)
     if bins.shape[0] != leaf.nfft // 2 + 1:
-        raise RefusalError("nfft has changed since it drew its noise: run the model once again")
+        raise RefusalError("nfft has changed since it drew its noise; run the model once more")
     damped = np.fft.irfft(bins, n=leaf.nfft, axis=0)[: leaf.size[0]]
     damping = values(leaf.gamma).astype(np.float64) ** np.arange(len(damped))
     taps = damped / damping[:, None, None]
     pulses = np.rint(taps)  # -1, 0 or 1 each
     if np.abs(taps - pulses).max() > 0.1:
-        raise RefusalError("its noise can't be told from FLAMO's damping: lower alias_decay_db")
+        raise RefusalError(
+            "its pulses can't be recovered from FLAMO's damping; lower alias_decay_db"
+        )
     return graph.FIR(name, pulses)

@@ -16,7 +16,7 @@ from faustwire_publisher.lowering.registry import lowers
 from faustwire_publisher.lowering.tensors import values
 
 
-# Each of these leaves sets ``map`` to what it is; whoever replaces the map replaces the matrix.
+# A Matrix sets ``map`` to its construction; replacing the map replaces the matrix.
 @lowers(dsp.Gain, dsp.Matrix)
 def matrix(leaf: dsp.Gain, name: str) -> graph.Gain:
     """``leaf.map(leaf.param)``: [n_out, n_in], linear."""
@@ -44,9 +44,11 @@ def allpass(module: AllpassFDNMatrix, name: str) -> graph.Gain:
 
 
 def _inputs(gains: NDArray[Any], n_in: int) -> NDArray[Any]:
-    """FLAMO's einsum lets one gain stand for all inputs, and objects to any other mismatch."""
+    """FLAMO's einsum broadcasts one gain over all inputs, and raises for any other mismatch."""
     if gains.ndim == 0 or gains.shape[-1] == n_in:
         return gains
     if gains.shape[-1] == 1:
         return np.broadcast_to(gains, (*gains.shape[:-1], n_in))
-    raise RefusalError(f"its map returns {list(gains.shape)}, but {n_in} channels come in")
+    raise RefusalError(
+        f"its map returns {list(gains.shape)}, but it has {n_in} input channels; mend the map"
+    )

@@ -1,4 +1,4 @@
-"""Which function lowers which type of module: one table, matched exactly."""
+"""The rules: one table from the exact type of a module to the function that lowers it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from faustwire.graph import Node
 from faustwire_publisher.errors import ModelError, RefusalError
 
 Rule: TypeAlias = Callable[[Any, str], Node | None]
-"""(module, its key) → its node, or None where the module passes its input on unchanged."""
+"""(module, its key) → its node; None where the module passes its input on unchanged."""
 
 AnyRule = TypeVar("AnyRule", bound=Rule)
 
 _RULES: dict[type, Rule] = {}
-# By "module.Class", for types whose import would cost a training script something it doesn't use.
+# By "module.Class": importing these types would load packages that a training may not use.
 _NAMED: dict[str, Rule] = {}
 
 
@@ -42,10 +42,16 @@ def lowers(*kinds: type | str) -> Callable[[AnyRule], AnyRule]:
 
 
 def rule_of(kind: type) -> Rule:
-    """The rule of a type, for a subclass that does nothing else: ``lowers(Mine)(rule_of(Gain))``.
+    """Find the rule of a type, to register it for a subclass: ``lowers(Mine)(rule_of(Gain))``.
+
+    Args:
+        kind: a module type, matched exactly.
+
+    Returns:
+        The function that lowers it.
 
     Raises:
-        KeyError: the type has none.
+        KeyError: no rule is registered for the type.
     """
     rule = _RULES.get(kind) or _by_name(kind)
     if rule is None:
@@ -58,13 +64,13 @@ def lower_child(module: Any, name: str) -> Node | None:
 
     Args:
         module: what to lower.
-        name: its key in the module that holds it; becomes the node's name.
+        name: its key in its parent; becomes the node's name.
 
     Returns:
         The node, or None where the module passes its input on unchanged.
 
     Raises:
-        ModelError: there is no rule, or it says no; the path starts with ``name``.
+        ModelError: there is no rule, or it refuses the module; the path starts with ``name``.
     """
     kind = type(module)
     rule = _RULES.get(kind) or _by_name(kind)

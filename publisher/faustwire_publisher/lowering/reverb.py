@@ -1,4 +1,4 @@
-"""What ``flamo.auxiliary.reverb`` adds. By name: importing it loads a computer algebra system."""
+"""``flamo.auxiliary.reverb``, by name: importing it loads a computer algebra system."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from faustwire_publisher.lowering.tensors import values
 
 @lowers("flamo.auxiliary.reverb.HomogeneousFDN")
 def homogeneous_fdn(fdn: Any, name: str) -> graph.Node | None:
-    """Not a module itself: the shell that it trains."""
+    """Not a module itself; it trains the shell ``model``."""
     return shell(fdn.model, name)
 
 

@@ -12,8 +12,8 @@ from faustwire_publisher.lowering.deferred import parameter
 from faustwire_publisher.lowering.registry import lowers
 from faustwire_publisher.lowering.tensors import values
 
-# FLAMO computes most coefficients in single precision; a section that would cancel exactly in
-# real numbers misses by a few of its roundings.
+# FLAMO computes most coefficients in single precision: poles and zeros that cancel in real
+# arithmetic differ by a few roundings of it.
 CANCELS = 8 * float(np.finfo(np.float32).eps)
 
 
@@ -24,11 +24,14 @@ def given_sections(leaf: dsp.SOSFilter, name: str) -> graph.SOS:
 
 
 def sos(name: str, sections: NDArray[np.float64]) -> graph.SOS:
-    """A checked cascade from coefficients that need not be normalised.
+    """Make a stable cascade of coefficients that need not be normalised.
 
     Args:
-        name: the node's.
+        name: of the node.
         sections: [sections, 6, …channels], float64, b0 b1 b2 a0 a1 a2 each.
+
+    Returns:
+        The node, with a0 = 1.
 
     Raises:
         RefusalError: a section is unstable: a pole lies on or outside the unit circle.
@@ -48,9 +51,9 @@ def _stable(sections: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _repair(sections: NDArray[np.float64]) -> None:
-    """Let poles that zeros cancel drop out, in place; refuse the rest that are unstable.
+    """Remove unstable poles that zeros cancel, in place; refuse the remaining unstable sections.
 
-    A design reaches such corners in training: its cutoff is clamped to 0 or half the sample rate.
+    Designs reach such limits in training: a cutoff is clamped to 0 or half the sampling rate.
     """
     cascades = np.moveaxis(sections, 1, -1)  # [sections, …channels, 6], the same memory
     for where in np.argwhere(~_stable(sections)):

@@ -1,4 +1,4 @@
-"""Tensors as arrays: off the graph, off the device, real."""
+"""Tensors as real numpy arrays, detached and on the CPU."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from faustwire_publisher.errors import RefusalError
 
 
 def values(tensor: torch.Tensor) -> NDArray[Any]:
-    """The tensor's values on the CPU, in its own precision; may share its memory.
+    """Copy a tensor's values to the CPU, in its own precision; memory may be shared.
 
     Args:
-        tensor: any shape, dtype and device; a complex one must have no imaginary part, which is
-            how FLAMO carries some real values.
+        tensor: any shape, dtype and device. A complex one must have imaginary part 0: FLAMO stores
+            some real values so.
 
     Returns:
         A real array. Nodes of ``faustwire.graph`` copy it, so it may be a view.
 
     Raises:
-        RefusalError: the values are complex.
+        RefusalError: an imaginary part is not 0.
     """
     if tensor.dtype == torch.bfloat16:  # the one floating type that numpy doesn't have
         tensor = tensor.float()
     array = tensor.numpy(force=True)
     if array.dtype.kind == "c":
         if np.any(array.imag != 0):
-            raise RefusalError("its values are complex; a signal needs real ones")
+            raise RefusalError("its values are complex; give it a map that returns real ones")
         array = array.real
     return array

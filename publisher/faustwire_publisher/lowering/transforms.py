@@ -1,4 +1,4 @@
-"""Transforms: FLAMO's wrapper for any function of a signal. Most of them only analyse."""
+"""``dsp.Transform``: FLAMO's wrapper for any function of a signal, most often an analysis."""
 
 from __future__ import annotations
 
@@ -12,23 +12,33 @@ from numpy.typing import NDArray
 from faustwire import graph
 from faustwire_publisher.errors import RefusalError
 
-# What Transform() does when it isn't told otherwise.
+# The default function of Transform().
 _IDENTITY = dsp.Transform.__init__.__defaults__[0]
 
 
 def transform(module: dsp.Transform, name: str, n_in: int | None) -> graph.Gain | None:
-    """What the function does to ``n_in`` channels, if that is to mix them.
+    """Lower a transform that only mixes channels.
 
-    Nothing but trying tells what a function does: it is applied to one impulse a channel, and the
-    gains that come out must predict what it makes of noise, in every bin.
+    What a function does can only be found by applying it: first to one impulse a channel, then to
+    noise, which the gains so found must predict in every bin.
+
+    Args:
+        module: the transform.
+        name: its key.
+        n_in: number of its input channels; None: not known.
+
+    Returns:
+        The mixing matrix [n_out, n_in]; None where it is the identity.
 
     Raises:
-        RefusalError: it does something else, which no program could play.
+        RefusalError: it does anything else, which no program could play.
     """
     if module.transform is _IDENTITY:
         return None
     if n_in is None:
-        raise RefusalError("no module beside it tells how many channels it gets; leave it out")
+        raise RefusalError(
+            "its number of input channels is not known, since no module precedes it; leave it out"
+        )
     bins = n_in + 5
     impulses = np.eye(bins, n_in, dtype=np.complex128)
     draw = np.random.default_rng(bins).standard_normal
@@ -58,6 +68,7 @@ def _applied(module: dsp.Transform, signal: NDArray[Any]) -> NDArray[Any]:
 
 def _not_a_mix() -> RefusalError:
     return RefusalError(
-        "this transform is not linear and time-invariant, or more than a mix of channels: take it "
-        "out of what is published, or make it a module and register a rule for that"
+        "this transform is not linear and time-invariant, or not just a mix of channels: "
+        "remove it from the model that is published, or make it a module with a rule "
+        "(docs/models.md, Modules of your own)"
     )
