@@ -6,9 +6,9 @@ Errors are |H(f) − exp(−2πi·f·m/fs)|, magnitude and phase in one, for f u
   0.35 fs), never above unity gain. Shorter ones have less past to look at: −90 dB from 4 samples,
   −80 dB from 0.9 samples on (at a gain of at most 12 dB near fs/2), −55 dB below that (16 dB): no
   causal filter does much better without a larger gain near fs/2.
-- Inside loops an allpass of order 8, whose gain is one at every frequency: −120 dB from 9 samples
-  on. Each sample less costs an order: −105, −90, −75, −60, −50, −35, −20 dB. Below one sample,
-  first order: −20 dB.
+- Inside loops an allpass, whose gain is one at every frequency: −120 dB from 9 samples on, and from
+  17 samples on, where its order is 16, −100 dB up to 3/8 fs. Each sample less costs an order: below
+  9 samples −105, −90, −75, −60, −50, −35, −20 dB. Below one sample, first order: −20 dB.
 
 The FIR design is the general least-squares method of T. I. Laakso et al., "Splitting the unit
 delay", IEEE Signal Processing Magazine 13(1), 1996; the allpass the equation-error method of
@@ -33,10 +33,8 @@ _CENTRED_FROM = _TAPS / 2
 # (shortest delay, weight outside the band): more weight there is less gain near fs/2 and less
 # accuracy below fs/4.
 _OUTSIDE_WEIGHTS = ((4.0, 1e-12), (0.9, 1e-10), (0.0, 1e-8))
-_MAX_ORDER = 8
-_GRID = (np.arange(48) + 0.5) * np.pi / 48
-# Up to 0.275 fs in full; the rest only keeps the poles away from the circle.
-_GRID_WEIGHTS = np.where(0.55 * np.pi > _GRID, 1.0, 1e-7)
+# Twice the compile of order 8, which is −34 dB at 3/8 fs: that moves the modes of a loop up there.
+_MAX_ORDER = 16
 
 
 def write_fractional(samples: float, operand: str, builder: ProgramBuilder, place: Place) -> str:
@@ -103,9 +101,23 @@ def allpass(samples: float) -> tuple[int, tuple[float, ...]]:
     order = min(_MAX_ORDER, max(1, math.floor(samples - 0.25)))
     # An order is most accurate for a delay from 0.75 below itself to 0.25 above.
     steps = max(math.floor(samples - order + 0.75), int(samples >= 1))
-    half_error = (order - (samples - steps)) * _GRID / 2
-    sines = np.sin(np.outer(_GRID, np.arange(1, order + 1)) - half_error[:, None])
+    grid, weights = _grid(order)
+    half_error = (order - (samples - steps)) * grid / 2
+    sines = np.sin(np.outer(grid, np.arange(1, order + 1)) - half_error[:, None])
     solved: Any = np.linalg.lstsq(
-        sines * _GRID_WEIGHTS[:, None], np.sin(half_error) * _GRID_WEIGHTS, rcond=None
+        sines * weights[:, None], np.sin(half_error) * weights, rcond=None
     )
     return steps, tuple(solved[0].tolist())
+
+
+@lru_cache(maxsize=_MAX_ORDER)
+def _grid(order: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where an allpass is fitted, in radians a sample, and how much each point counts.
+
+    Up to 0.275 fs in full, or to 0.375 fs where the order suffices for that; the rest only keeps
+    the poles away from the circle.
+    """
+    spare = max(order - _MAX_ORDER // 2, 0) / (_MAX_ORDER // 2)
+    count = 96 if spare else 48
+    grid = (np.arange(count) + 0.5) * np.pi / count
+    return grid, np.where((0.55 + 0.2 * spare) * np.pi > grid, 1.0, 1e-7)

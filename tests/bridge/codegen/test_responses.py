@@ -210,6 +210,20 @@ def test_a_fractional_delay_in_a_loop_has_unit_gain_and_the_right_phase(
     assert np.abs(error).max() < 10 ** (-115 / 20)
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.floats(17, 600), st.floats(0, 1))
+def test_longer_fractional_delays_in_a_loop_are_right_up_to_3_8_of_the_rate(
+    samples: float, fraction: float
+) -> None:
+    graph = Recursion(
+        "loop", Delay("delay", np.array([samples + fraction])), Gain("open", np.zeros((1, 1)))
+    )
+    wide = np.linspace(0, 3 / 8 * FS, 801)
+    error = spectrum(played(graph, samples=2048)[0, 0], wide)
+    error -= frequency_response(graph, wide, FS)[:, 0, 0]
+    assert np.abs(error).max() < 10 ** (-100 / 20)
+
+
 @pytest.mark.parametrize("samples", [0.4, 1.05, 1.3, 2.5, 3.3, 4.75, 5.5, 7.2])
 def test_short_fractional_delays_in_a_loop_are_stable_and_have_unit_gain(samples: float) -> None:
     graph = Recursion("loop", Delay("delay", np.array([samples])), Gain("open", np.zeros((1, 1))))
@@ -226,7 +240,7 @@ def test_a_delay_within_a_millionth_of_a_whole_number_is_whole(samples: float) -
 FREQUENCIES = np.linspace(0, FS / 4, 801)
 
 
-def spectrum(response: Array) -> Spectrum:
-    turns = np.outer(FREQUENCIES / FS, np.arange(len(response)))
+def spectrum(response: Array, frequencies: Array = FREQUENCIES) -> Spectrum:
+    turns = np.outer(frequencies / FS, np.arange(len(response)))
     values: Spectrum = np.exp(-2j * np.pi * turns) @ response
     return values
