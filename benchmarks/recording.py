@@ -35,6 +35,7 @@ import torch  # noqa: E402
 from bridges import Plugin, served  # noqa: E402
 from faustwire import codec, recording  # noqa: E402
 from faustwire.graph import Gain  # noqa: E402
+from faustwire.header import read_header  # noqa: E402
 from faustwire.messages import Hello, Reason, Snapshot, Verdict  # noqa: E402
 from faustwire_bridge.recordings import recorder  # noqa: E402
 from faustwire_publisher.lowering import lower  # noqa: E402
@@ -77,7 +78,7 @@ def write(target: Path, messages: list[bytes], pace: float) -> tuple[Path, float
     begun = time.process_time()
     for number, data in enumerate(messages):
         at_ns = START_NS + int(number * pace * SECOND)
-        recording.peek(data)  # As the recorder does.
+        read_header(data)  # As the recorder does.
         writer.write(at_ns, where, data)
     writer.close()
     return writer.path, 1e6 * (time.process_time() - begun) / len(messages)

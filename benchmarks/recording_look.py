@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from faustwire import recording
+from faustwire.header import read_header
 
 SECOND = 10**9
 START_NS = 1_795_000_000 * SECOND
@@ -51,7 +52,7 @@ def look(path: Path, count: int) -> None:
     finding = [timed(lambda call=call: read.find(call, "w1")) for call in calls]  # type: ignore[misc]
     for call in calls:
         item = read.find(call, "w1")
-        seen = recording.peek(item.data) if item else None
+        seen = read_header(item.data) if item else None
         assert seen is not None  # noqa: S101
         assert seen.call == call  # noqa: S101
     times = [START_NS + int(at) * SECOND // 1000 for at in random.integers(0, count, 50)]

@@ -26,7 +26,7 @@ from faustwire import codec
 from faustwire.controls import Slider, sliders
 from faustwire.errors import FaustwireError
 from faustwire.graph import DiagonalGain, Gain, Node, Recursion, Series, channels
-from faustwire.messages import Hello, Reason, Snapshot, Source, Verdict, Welcome
+from faustwire.messages import Hello, OwnProgram, Reason, Snapshot, Verdict, Welcome
 from faustwire.packed_snapshot import read
 from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.children.compiler import Compiler, Failed, Missing
@@ -112,9 +112,9 @@ class Fuzz:
 
     # -- what is sent ------------------------------------------------------------------------
 
-    def _message(self) -> Snapshot | Source:
+    def _message(self) -> Snapshot | OwnProgram:
         if self._rng.random() < 0.4:
-            return Source(self._seq, self._text())
+            return OwnProgram(self._seq, self._text())
         graph = self._graph()
         return Snapshot(
             self._seq, self._seq, float(_FS), graph, force=True, controls=self._controls()

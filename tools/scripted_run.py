@@ -27,10 +27,10 @@ from faustwire.messages import (
     Follow,
     Hello,
     Message,
+    OwnProgram,
     Ping,
     Reason,
     Snapshot,
-    Source,
     Steered,
     Verdict,
     Welcome,
@@ -93,9 +93,9 @@ class Player(Peer):
 
     def publish(self, code: str) -> Reason:
         self.seq += 1
-        return self.verdict(Source(self.seq, code))
+        return self.verdict(OwnProgram(self.seq, code))
 
-    def verdict(self, message: Snapshot | Source) -> Reason:
+    def verdict(self, message: Snapshot | OwnProgram) -> Reason:
         self.say(message)
         answer = self.hear()
         while not isinstance(answer, Verdict):  # pongs

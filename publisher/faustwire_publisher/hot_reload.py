@@ -19,7 +19,7 @@ from faustwire.controls import sliders
 from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import Node
 from faustwire.key_ring import KeyRing
-from faustwire.messages import Hello, Reason, Snapshot, Source, Verdict
+from faustwire.messages import Hello, OwnProgram, Reason, Snapshot, Verdict
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, file_path, rendezvous
 from faustwire_publisher.arguments import (
     knows,
@@ -222,8 +222,8 @@ class HotReload:
         with self._lock:
             client = self._connect()
             self._seq += 1
-            source = Source(self._seq, code)
-            return self._hand_over(client, Ticket(source.seq, lambda: source))
+            own = OwnProgram(self._seq, code)
+            return self._hand_over(client, Ticket(own.seq, lambda: own))
 
     @contextmanager
     def follow(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[Self]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from faustwire import codec
-from faustwire.messages import Reason, Snapshot, Source, Verdict
+from faustwire.messages import OwnProgram, Reason, Snapshot, Verdict
 
 
 @dataclass(eq=False)
@@ -24,7 +24,7 @@ class Ticket:
     """
 
     seq: int
-    make: Callable[[], Snapshot | Source] | None
+    make: Callable[[], Snapshot | OwnProgram] | None
     force: bool = False
     made: float = field(default_factory=time.monotonic)
     sent: float = 0.0

@@ -10,7 +10,7 @@ import pytest
 import zmq
 
 from faustwire import codec
-from faustwire.messages import Hello, Ping, Pong, Reason, Source, Verdict, Welcome
+from faustwire.messages import Hello, OwnProgram, Ping, Pong, Reason, Verdict, Welcome
 from faustwire_publisher import client, connection_thread
 from faustwire_publisher.mailbox import Ticket
 
@@ -38,7 +38,7 @@ def bridge_that_drops(seq: int) -> Iterator[tuple[str, list[int]]]:
                     reply: Welcome | Pong | Verdict = Welcome(1, "here", "/nowhere.dsp")
                 case Ping():
                     reply = Pong()
-                case Source(number):
+                case OwnProgram(number):
                     came.append(number)
                     if number == seq:
                         continue
@@ -63,7 +63,7 @@ def test_a_message_that_is_never_answered_is_sent_again_and_given_up_for_a_newer
 ) -> None:
     for name, seconds in (("_PING", 0.05), ("_RESEND", 0.1), ("_LOST", 0.5)):
         monkeypatch.setattr(connection_thread, f"{name}_SECONDS", seconds)
-    tickets = [Ticket(number, lambda number=number: Source(number, "")) for number in (1, 2)]  # type: ignore[misc]
+    tickets = [Ticket(number, lambda number=number: OwnProgram(number, "")) for number in (1, 2)]  # type: ignore[misc]
     with bridge_that_drops(1) as (endpoint, came):
         worker = client.Client(endpoint, Hello("anna", "1"))
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faustwire.messages import Due, Reason, Source, Verdict
+from faustwire.messages import Due, OwnProgram, Reason, Verdict
 from faustwire_publisher import due_hint
 from faustwire_publisher.mailbox import Ticket
 
@@ -25,7 +25,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def answered(due: Due | None) -> Ticket:
     """A verdict that took 0.1 s to come back at 100.0."""
-    ticket = Ticket(1, lambda: Source(1, ""))
+    ticket = Ticket(1, lambda: OwnProgram(1, ""))
     ticket.sent, ticket.received = 99.9, 100.0
     ticket.verdict = Verdict(1, True, Reason.PUBLISHED, due=due)
     return ticket

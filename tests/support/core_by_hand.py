@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faustwire import codec
-from faustwire.messages import Event, Hello, Snapshot, Source, Verdict, Welcome
+from faustwire.messages import Event, Hello, OwnProgram, Snapshot, Verdict, Welcome
 from faustwire.packed_snapshot import Incoming, PackedSnapshot, read
 from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.core import events, instructions, state_machine
@@ -110,7 +110,7 @@ class Worker:
     def take(self, message: object) -> list[instructions.Send]:
         return self.bridge.take(arrived(self.peer, message))
 
-    def verdict(self, message: Snapshot | Source) -> Verdict:
+    def verdict(self, message: Snapshot | OwnProgram) -> Verdict:
         [send] = self.take(message)
         assert send.peer == self.peer
         assert isinstance(send.message, Verdict)
@@ -132,4 +132,4 @@ class Worker:
 
     def publish(self, code: str) -> Verdict:
         self.seq += 1
-        return self.verdict(Source(self.seq, code))
+        return self.verdict(OwnProgram(self.seq, code))

@@ -15,9 +15,9 @@ from faustwire.messages import (
     Choice,
     Follow,
     Hello,
+    OwnProgram,
     Ping,
     Snapshot,
-    Source,
     Verdict,
 )
 from faustwire_bridge.analysis.judgement import judge
@@ -44,7 +44,7 @@ class Person:
     hello: Hello
     peer: bytes = b""
     call: int = 0
-    sent: Snapshot | Source | None = None
+    sent: Snapshot | OwnProgram | None = None
     answered: bool = True
 
 
@@ -140,9 +140,9 @@ def _step(world: World, who: Person, number: int) -> None:
         world.take(arrived(who.peer, who.sent))
 
 
-def _message(dice: random.Random, number: int) -> Snapshot | Source:
+def _message(dice: random.Random, number: int) -> Snapshot | OwnProgram:
     if dice.random() < 0.1:
-        return Source(number, f"process = {dice.randint(1, 3)};")
+        return OwnProgram(number, f"process = {dice.randint(1, 3)};")
     value, loss = dice.randint(1, 5) / 8, dice.random()
     force = dice.random() < 0.1
     return Snapshot(number, number, 48e3, gain(value), force=force, metrics={"loss": loss})

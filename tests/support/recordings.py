@@ -10,6 +10,7 @@ import msgpack
 import numpy as np
 
 from faustwire import recording
+from faustwire.header import read_header
 from faustwire.messages import Hello
 
 START_NS = 1_795_000_000 * 10**9
@@ -47,7 +48,7 @@ def snapshot(number: int, *, call: int = 0, size: int = 40) -> tuple[recording.C
 
 def call_of(data: bytes) -> int | None:
     """The number of the call that a snapshot is of."""
-    seen = recording.peek(data)
+    seen = read_header(data)
     return seen.call if seen else None
 
 

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from faustwire import codec, recording
-from faustwire.messages import Bye, Event, Hello, Message, Reason, Snapshot, Source, Verdict
+from faustwire.messages import Bye, Event, Hello, Message, OwnProgram, Reason, Snapshot, Verdict
 from graphs import gain
 
 Said = tuple[recording.Channel, bytes]
@@ -33,7 +33,7 @@ def sends(name: str, call: int, value: float, **hello: Any) -> Said:
 
 def publishes(name: str, seq: int, code: str) -> Said:
     """A worker publishes text of its own."""
-    return says(name, Source(seq, code))
+    return says(name, OwnProgram(seq, code))
 
 
 def leaves(name: str) -> Said:

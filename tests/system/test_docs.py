@@ -101,7 +101,7 @@ def test_the_wire_page_states_the_limits_that_hold() -> None:
     assert rows["numbers in a graph"] == powers[validation.MAX_VALUES]
     assert rows["list and map elements in a message"] == powers[codec.MAX_ELEMENTS]
     assert f"{codec.MAX_BYTES // 2**20} MiB" in WIRE
-    assert f"{codec.MAX_CODE // 2**20} Mi characters" in WIRE
+    assert f"{codec.MAX_PROGRAM // 2**20} Mi characters" in WIRE
 
 
 def test_the_models_page_names_every_module_that_has_a_rule() -> None:

@@ -14,6 +14,7 @@ import zmq
 
 from bridges import Plugin, eventually, served
 from faustwire import codec, recording
+from faustwire.header import Header, read_header
 from faustwire.messages import Choice, Event, Follow, Hello, Reason, Snapshot, Steered, Verdict
 from faustwire.recording import layout, part, writer
 from faustwire_bridge.core import events
@@ -78,7 +79,7 @@ def test_every_call_of_every_worker_is_recorded_with_its_verdict(
         assert [verdict.reason for verdict in verdicts(items, worker)] == run.reasons
         found = read.find(20, worker)
         assert found is not None
-        assert recording.peek(found.data) == recording.Peek("snapshot", 20, 20)
+        assert read_header(found.data) == Header("snapshot", 20, 20)
         hello = recording.hello(found.metadata)
         assert hello is not None
         assert codec.decode(items[0].data) == hello or worker == "bob"

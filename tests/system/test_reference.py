@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from bridges import Plugin, eventually
 from core_by_hand import Bridge
 from faustwire import codec
-from faustwire.messages import Hello, Snapshot, Source, Verdict
+from faustwire.messages import Hello, OwnProgram, Snapshot, Verdict
 from faustwire.packed_snapshot import read
 from faustwire_bridge.core import events
 from faustwire_bridge.service.server import serve
@@ -77,13 +77,13 @@ class ByHand:
         self.seq = self.call = 0
         self.send(Hello("anna", "1", every=every, min_interval=min_interval))
 
-    def send(self, message: Hello | Snapshot | Source) -> Any:
+    def send(self, message: Hello | Snapshot | OwnProgram) -> Any:
         arrived = events.Arrived(b"anna", read(codec.encode(message)))
         self.bridge.now = self.clock.now
         [send] = self.bridge.take(arrived)
         return codec.decode(codec.encode(send.message))
 
-    def published(self, message: Snapshot | Source) -> bool:
+    def published(self, message: Snapshot | OwnProgram) -> bool:
         verdict = self.send(message)
         assert isinstance(verdict, Verdict)
         return verdict.published
@@ -94,7 +94,7 @@ class ByHand:
 
     def publish(self, code: str) -> bool:
         self.seq += 1
-        return self.published(Source(self.seq, code))
+        return self.published(OwnProgram(self.seq, code))
 
 
 @settings(max_examples=200, deadline=None)

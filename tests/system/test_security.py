@@ -29,9 +29,9 @@ from faustwire.messages import (
     Follow,
     Hello,
     Message,
+    OwnProgram,
     Rejection,
     Snapshot,
-    Source,
     State,
     Steered,
     ToBridge,
@@ -370,7 +370,7 @@ def test_a_right_is_good_for_what_it_says_and_for_nothing_else(
         answers = [
             ask(talker, Hello("anna", "a" * 8)),
             ask(talker, Snapshot(1, 1, 48000.0, gain(0.5))),
-            ask(talker, Source(2, "process = 0,0;")),
+            ask(talker, OwnProgram(2, "process = 0,0;")),
             ask(talker, Follow(Choice("latest"))),
         ]
         publishes = [isinstance(answer, (Welcome, Verdict)) for answer in answers[:3]]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from faustwire import codec, graph_codec, messages
 from faustwire.controls import sliders
 from faustwire.errors import MessageError
-from faustwire.messages import Due, Hello, Message, Reason, Snapshot, Source, Verdict, Welcome
+from faustwire.messages import Due, Hello, Message, OwnProgram, Reason, Snapshot, Verdict, Welcome
 from graphs import fdn, gain
 
 FIXTURES = Path(__file__).parent / "messages-v1"
@@ -36,7 +36,7 @@ EXAMPLES: dict[str, Message] = {
         controls=sliders({"rt60": {"max": 5}, "dry_wet": True}),
         metrics={"loss": 0.5},
     ),
-    "source": Source(4, "process = _,_;"),
+    "source": OwnProgram(4, "process = _,_;"),
     "ping": messages.Ping(),
     "bye": messages.Bye(),
     "welcome": Welcome(7, "studio", "/plugins/live.dsp"),
@@ -283,7 +283,7 @@ def test_no_room_is_made_for_more_than_a_message_may_hold() -> None:
 def test_a_message_that_is_too_large_is_refused_on_both_sides() -> None:
     assert "at most" in refused(b"\x00" * (codec.MAX_BYTES + 1))
     with pytest.raises(MessageError, match="at most"):
-        codec.encode(Source(1, "x" * (codec.MAX_BYTES + 1)))
+        codec.encode(OwnProgram(1, "x" * (codec.MAX_BYTES + 1)))
 
 
 VALID = [codec.encode(message) for message in EXAMPLES.values()]
@@ -314,4 +314,4 @@ def test_a_line_that_is_too_long_is_cut_so_that_its_verdict_arrives() -> None:
 
 def test_text_that_is_no_unicode_is_refused_before_it_is_sent() -> None:
     with pytest.raises(MessageError, match="can't be sent"):
-        codec.encode(Source(1, "\ud800"))
+        codec.encode(OwnProgram(1, "\ud800"))

@@ -7,7 +7,7 @@ import pytest
 
 from faustwire import codec
 from faustwire.errors import MessageError
-from faustwire.header import glance, retouched
+from faustwire.header import read_fields, with_fields
 from faustwire.messages import Snapshot
 from graphs import fdn
 
@@ -16,7 +16,7 @@ DATA = codec.encode(SNAPSHOT)
 
 
 def test_fields_are_read_without_the_rest() -> None:
-    assert glance(DATA, "type", "call", "metrics", "nothing") == {
+    assert read_fields(DATA, "type", "call", "metrics", "nothing") == {
         "type": "snapshot",
         "call": 4,
         "metrics": {"loss": 0.5},
@@ -25,22 +25,22 @@ def test_fields_are_read_without_the_rest() -> None:
 
 def test_what_is_too_large_to_be_a_field_is_left_out() -> None:
     data = msgpack.packb({"call": 1, "metrics": [[]] * 2**17})
-    assert glance(data, "call", "metrics") == {"call": 1}
+    assert read_fields(data, "call", "metrics") == {"call": 1}
 
 
 def test_other_values_leave_every_other_byte_as_it_is() -> None:
-    assert retouched(DATA, {"seq": 3, "force": False}) == DATA
-    changed = retouched(DATA, {"seq": 2**40, "force": True})
+    assert with_fields(DATA, {"seq": 3, "force": False}) == DATA
+    changed = with_fields(DATA, {"seq": 2**40, "force": True})
     message = codec.decode(changed)
     assert isinstance(message, Snapshot)
     assert (message.seq, message.call, message.force) == (2**40, 4, True)
-    assert retouched(changed, {"seq": 3, "force": False}) == DATA
+    assert with_fields(changed, {"seq": 3, "force": False}) == DATA
 
 
 def test_a_field_that_has_its_default_by_being_absent_is_added() -> None:
     body = msgpack.unpackb(DATA)
     del body["force"]
-    message = codec.decode(retouched(msgpack.packb(body), {"force": True}))
+    message = codec.decode(with_fields(msgpack.packb(body), {"force": True}))
     assert isinstance(message, Snapshot)
     assert message.force
 
@@ -63,6 +63,6 @@ def test_a_field_that_has_its_default_by_being_absent_is_added() -> None:
 )
 def test_what_is_no_message_is_an_error_and_nothing_else(data: bytes) -> None:
     with pytest.raises(MessageError):
-        glance(data, "call")
+        read_fields(data, "call")
     with pytest.raises(MessageError):
-        retouched(data, {"call": 1})
+        with_fields(data, {"call": 1})

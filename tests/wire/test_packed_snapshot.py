@@ -9,7 +9,7 @@ import pytest
 
 from faustwire import codec
 from faustwire.errors import MessageError
-from faustwire.messages import Bye, Hello, Message, Ping, Snapshot, Source
+from faustwire.messages import Bye, Hello, Message, OwnProgram, Ping, Snapshot
 from faustwire.packed_snapshot import PackedSnapshot, read
 from graphs import fdn
 
@@ -27,7 +27,9 @@ def test_the_header_is_read_and_the_bytes_are_those_that_came() -> None:
     assert read(DATA) == PackedSnapshot(3, 4, True, {"loss": 0.5}, DATA)
 
 
-@pytest.mark.parametrize("message", [Hello("anna", "1"), Source(2, "process = _;"), Ping(), Bye()])
+@pytest.mark.parametrize(
+    "message", [Hello("anna", "1"), OwnProgram(2, "process = _;"), Ping(), Bye()]
+)
 def test_other_messages_come_as_the_codec_decodes_them(message: Message) -> None:
     assert read(codec.encode(message)) == message
 

@@ -23,7 +23,7 @@ VERSION = 1
 # A 256-channel dense matrix of double precision is half a MiB; 16 MiB is 32 of them.
 MAX_BYTES = 16 * 2**20
 # A Faust program of ours is some 50 KiB for 32 lines; text by hand is rarely longer.
-MAX_CODE = 4 * 2**20
+MAX_PROGRAM = 4 * 2**20
 # Names and details are read by people.
 MAX_TEXT = 4096
 MAX_METRICS = 64
@@ -57,7 +57,7 @@ def decode(data: bytes) -> Message:
 
     Raises:
         MessageError: not a message of this version, or one that breaks a limit; ``seq`` says which
-            Snapshot or Source it was, if that much could be read.
+            Snapshot or OwnProgram it was, if that much could be read.
     """
     body = _unpack(data)
     name = body.get("type")
@@ -106,7 +106,7 @@ def check_version(body: Mapping[str, Any]) -> None:
 
 
 def seq_of(body: Mapping[str, Any]) -> int | None:
-    """The number of a Snapshot or Source; None if it has none that a verdict could carry."""
+    """The number of a Snapshot or OwnProgram; None if it has none that a verdict could carry."""
     seq = body.get("seq")
     return seq if type(seq) is int and 0 <= seq < 2**63 else None
 
@@ -186,7 +186,7 @@ def _array(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def _plain_fields(part: Any) -> dict[str, Any]:
-    plain_fields = {key: _plain(value) for key, value in vars(part).items()}
+    plain_fields = {name: _plain(getattr(part, key)) for key, name in _WIRE_NAMES[type(part)]}
     # A path in a detail may be longer than what the other side takes.
     if "detail" in plain_fields:
         plain_fields["detail"] = plain_fields["detail"][:MAX_TEXT]
@@ -215,15 +215,16 @@ def _are_sliders(mapping: Mapping[str, object]) -> bool:
 def _arguments(kind: type[Any], body: Mapping[str, Any], name: str) -> dict[str, Any]:
     arguments = {}
     for field in fields(kind):
-        if field.name in body:
+        key = field.metadata.get("wire", field.name)
+        if key in body:
             try:
-                value = body[field.name]
+                value = body[key]
                 may_be_none = value is None and str(field.type).endswith("| None")
-                arguments[field.name] = None if may_be_none else _CHECKS[field.name](value)
+                arguments[field.name] = None if may_be_none else _CHECKS[key](value)
             except MessageError as problem:
-                raise MessageError(f"{name}.{field.name}: {problem}") from None
+                raise MessageError(f"{name}.{key}: {problem}") from None
         elif field.default is MISSING and field.default_factory is MISSING:
-            raise MessageError(f"{name} without {field.name}")
+            raise MessageError(f"{name} without {key}")
     return arguments
 
 
@@ -353,7 +354,7 @@ _CHECKS: dict[str, _Check] = {
     "after": _seconds,
     "at": _measured,
     "call": _integer(1),
-    "code": _text(MAX_CODE),
+    "code": _text(MAX_PROGRAM),
     "compile_seconds": _measured,
     "connected": _flag,
     "controls": _sliders,
@@ -404,7 +405,7 @@ _CHECKS: dict[str, _Check] = {
 _TYPES: dict[str, type[Message]] = {
     "hello": messages.Hello,
     "snapshot": messages.Snapshot,
-    "source": messages.Source,
+    "source": messages.OwnProgram,
     "ping": messages.Ping,
     "bye": messages.Bye,
     "welcome": messages.Welcome,
@@ -419,3 +420,8 @@ _TYPES: dict[str, type[Message]] = {
 _NAMES = {kind: name for name, kind in _TYPES.items()}
 # What stands within messages.
 _PARTS = (messages.Due, messages.Choice, messages.Event, messages.WorkerState)
+# The attributes of each, with their names on the wire.
+_WIRE_NAMES = {
+    kind: [(field.name, field.metadata.get("wire", field.name)) for field in fields(kind)]
+    for kind in (*_NAMES, *_PARTS)
+}

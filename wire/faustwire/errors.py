@@ -32,7 +32,7 @@ class MessageError(FaustwireError, ValueError):
     """Bytes that are no message of this protocol, or one that breaks a limit of it.
 
     Attributes:
-        seq: of the Snapshot or Source they were, None where that could not be read.
+        seq: of the Snapshot or OwnProgram they were, None where that could not be read.
     """
 
     def __init__(self, problem: str, *, seq: int | None = None) -> None:

@@ -1,9 +1,9 @@
 """The messages to and from the bridge, one frozen type each; see ``docs/wire.md``.
 
-A worker says Hello, then sends Snapshots, Sources and Pings, one at a time, and Bye. The bridge
-answers Hello with Welcome, Snapshot and Source with a Verdict, Ping with Pong, and what it can't
-make sense of, or what somebody has no right to, with Rejection. Whoever steers sends Follow and
-gets Steered. Watchers get a State each time something has changed.
+A worker says Hello, then sends Snapshots, OwnPrograms and Pings, one at a time, and Bye. The bridge
+answers Hello with Welcome, Snapshot and OwnProgram with a Verdict, and Ping with Pong. Rejection is
+the answer to what it can't make sense of and to what its sender has no right to. Whoever steers
+sends Follow and gets Steered. Watchers get a State each time something has changed.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Snapshot:
     """The model as it was at one call of ``update``.
 
     Attributes:
-        seq: numbers this worker's Snapshots and Sources, from 1; the Verdict names it.
+        seq: numbers this worker's Snapshots and OwnPrograms, from 1; the Verdict names it.
         call: numbers its calls of ``update``, from 1, those included that were never sent.
         fs: sampling rate, Hz.
         graph: what to play.
@@ -107,11 +107,16 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Faust text of the caller's own; no throttle applies. ``seq`` as in Snapshot."""
+class OwnProgram:
+    """A Faust program of the caller's own; no throttle applies. On the wire its type is "source".
+
+    Attributes:
+        seq: as in Snapshot.
+        program: its text; on the wire the field is called "code".
+    """
 
     seq: int
-    code: str
+    program: str = field(metadata={"wire": "code"})
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ class Verdict:
     """How a call ended.
 
     Attributes:
-        seq: of the Snapshot or Source it answers; 0 where none was sent.
+        seq: of the Snapshot or OwnProgram it answers; 0 where none was sent.
         published: a new ``.dsp`` was written and the plugin reloads.
         reason: one of the closed list.
         detail: one line for people.
@@ -333,6 +338,6 @@ class State:
     events: tuple[Event, ...]
 
 
-ToBridge: TypeAlias = Hello | Snapshot | Source | Ping | Bye | Follow
+ToBridge: TypeAlias = Hello | Snapshot | OwnProgram | Ping | Bye | Follow
 ToPeer: TypeAlias = Welcome | Verdict | Pong | Rejection | Steered
 Message: TypeAlias = ToBridge | ToPeer | Event | State

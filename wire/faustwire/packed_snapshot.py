@@ -58,7 +58,7 @@ def read(data: bytes) -> Incoming:
 
     Raises:
         MessageError: not a message of this version, or one that breaks a limit; ``seq`` says which
-            Snapshot or Source it was, if that much could be read.
+            Snapshot or OwnProgram it was, if that much could be read.
     """
     fields = _header(data)
     if fields.get("type") != "snapshot":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faustwire import codec
-from faustwire.codec import MAX_CODE
+from faustwire.codec import MAX_PROGRAM
 from faustwire.errors import FaustwireError
 from faustwire.fingerprint import fingerprint
 from faustwire.messages import Reason, Snapshot
@@ -35,10 +35,10 @@ def judge(data: bytes, *, limits: Limits, playing: str | None, playing_db: float
         )
     except FaustwireError as problem:
         return _refused(str(problem))
-    if len(program.text) > MAX_CODE:
+    if len(program.text) > MAX_PROGRAM:
         # libfaust would not be done with it in time, and everybody would wait for that.
         return _refused(
-            f"the program would have {len(program.text)} characters, at most {MAX_CODE} "
+            f"the program would have {len(program.text)} characters, at most {MAX_PROGRAM} "
             "are written: shorten the FIRs, or use fewer sections and channels"
         )
     if fingerprint(program.text) == playing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import KeysView
 
-from faustwire.messages import Choice, Reason, Source, Steered
+from faustwire.messages import Choice, OwnProgram, Reason, Steered
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.event_log import EventLog
 from faustwire_bridge.core.instructions import (
@@ -226,9 +226,9 @@ class Scheduler:
         publication = Publication(session, snapshot.seq, kind, snapshot.call, arrival)
         return [self._pipeline.begin_snapshot(publication, snapshot)]
 
-    def _program(self, session: Session, source: Source, now: float) -> list[Instruction]:
+    def _program(self, session: Session, own: OwnProgram, now: float) -> list[Instruction]:
         arrival = self._sessions.arrived
-        publication = Publication(session, source.seq, arrival=arrival, program=source.code)
+        publication = Publication(session, own.seq, arrival=arrival, program=own.program)
         if unheard := self._unheard(publication):
             return self._verdicts.answer(unheard, now)
         return self.conclude(self._pipeline.begin_program(publication, now), now)

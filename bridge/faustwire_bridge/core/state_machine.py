@@ -13,11 +13,11 @@ from faustwire.messages import (
     Choice,
     Follow,
     Hello,
+    OwnProgram,
     Ping,
     Pong,
     Reason,
     Rejection,
-    Source,
     State,
     Welcome,
 )
@@ -182,7 +182,7 @@ class Core:
         """The publication whose verdict would be missing if an event could not be handled."""
         if isinstance(event, Arrived):
             session, message = self.sessions.at(event.peer), event.message
-            if session is None or not isinstance(message, (PackedSnapshot, Source)):
+            if session is None or not isinstance(message, (PackedSnapshot, OwnProgram)):
                 return None
             return Publication(session, message.seq)
         if isinstance(event, (Unreadable, Lost, DspChanged, Noticed, Tick)):
@@ -232,7 +232,7 @@ class Core:
                 return [Send(peer, Pong())]
             case Bye():
                 return self._membership.leave(peer, "left", "", now)
-            case PackedSnapshot() | Source():
+            case PackedSnapshot() | OwnProgram():
                 return self._scheduler.submit(session, message, event.size, now)
         problem = f"a {type(message).__name__} is sent by the bridge only"
         return [Send(peer, Rejection(problem))]

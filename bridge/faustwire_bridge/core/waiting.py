@@ -7,10 +7,10 @@ from collections.abc import KeysView
 from dataclasses import replace
 from typing import TypeAlias
 
-from faustwire.messages import Source
+from faustwire.messages import OwnProgram
 from faustwire.packed_snapshot import PackedSnapshot
 
-Submission: TypeAlias = PackedSnapshot | Source
+Submission: TypeAlias = PackedSnapshot | OwnProgram
 
 # In bytes as they came. A sweep's snapshots have some tens of kilobytes each.
 MAX_WAITING_BYTES = 128 * 2**20

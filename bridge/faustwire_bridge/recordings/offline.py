@@ -15,7 +15,7 @@ from pathlib import Path
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError
-from faustwire.messages import Choice, Event, Hello, Source, Verdict, Welcome
+from faustwire.messages import Choice, Event, Hello, OwnProgram, Verdict, Welcome
 from faustwire.packed_snapshot import PackedSnapshot, read
 from faustwire.recording import Item, Recording
 from faustwire.recording.publications import Publications
@@ -151,7 +151,7 @@ class _Again:
             if isinstance(message, PackedSnapshot):
                 self._calls[peer, self._numbers] = message.call
                 message = replace(message, seq=self._numbers, force=True)
-            elif isinstance(message, Source):
+            elif isinstance(message, OwnProgram):
                 message = replace(message, seq=self._numbers)
             self._handle(events.Arrived(peer, message, None, len(published.data)), now)
             while self._asked is not None:

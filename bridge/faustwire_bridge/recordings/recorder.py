@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from faustwire import codec, recording
 from faustwire.errors import FaustwireError
+from faustwire.header import read_header
 from faustwire.messages import Event, Hello, Message, Reason, Verdict
 from faustwire_bridge.core import events
 from faustwire_bridge.core.events import User
@@ -88,7 +89,7 @@ class Recorder:
         self._place_hello()
         # On the way of every message: a look is worth it only where it can find something.
         looks = self._held is not None or b"hello" in data
-        seen = recording.peek(data) if looks else None
+        seen = read_header(data) if looks else None
         if seen is not None and seen.type == "hello":
             # It belongs to the channel of the worker that the core meets by it, if it does.
             self._hello = (now_ns, peer, data, user)

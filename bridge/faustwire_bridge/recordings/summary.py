@@ -9,7 +9,7 @@ from typing import Any
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError
-from faustwire.header import glance
+from faustwire.header import read_fields
 from faustwire.messages import Event, Hello, Snapshot, Verdict
 from faustwire.recording import Item, Recording
 from faustwire.recording.publications import PUBLISHED, Publications
@@ -145,7 +145,7 @@ def _account(result: Survey, item: Item) -> Account | None:
 
 
 def _sent(account: Account, item: Item) -> None:
-    seen = glance(item.data, "type", "call", "metrics")
+    seen = read_fields(item.data, "type", "call", "metrics")
     if seen.get("type") == "source":
         account.sources += 1
         account.data_bytes += len(item.data)
@@ -200,7 +200,7 @@ def _happened(result: Survey, item: Item) -> None:
 
 def _published(result: Survey, item: Item) -> None:
     account = result.accounts.get(item.metadata.get("incarnation", ""))
-    call = glance(item.data, "call").get("call")
+    call = read_fields(item.data, "call").get("call")
     if account is not None and account.drawn and isinstance(call, int):
         codec.decode(item.data)  # Before anybody draws it.
         account.publishes.add(call, None)

@@ -11,7 +11,7 @@ from typing import Any
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError
-from faustwire.header import glance
+from faustwire.header import read_fields
 from faustwire.messages import Hello
 from faustwire.recording import Item, Recording
 from faustwire.recording.publications import Publications, recorded_workers
@@ -25,13 +25,13 @@ _SILENCE_NS = 10 * 10**9
 
 @dataclass(frozen=True)
 class State:
-    """A Snapshot or Source that a worker sent.
+    """A Snapshot or OwnProgram that a worker sent.
 
     Attributes:
         at_ns: when it is to be sent, on the recording's clock.
         hello: whose it is.
         seq: its number then.
-        call: number of the worker's call; None: a Source.
+        call: number of the worker's call; None: a OwnProgram.
         data: its bytes.
         after_silence: before it nobody said anything for a while, not even a ping: nobody was
             there, or it is another recording.
@@ -217,7 +217,7 @@ class States:
         if hello is None:
             return None
         try:
-            seen = glance(item.data, "type", "seq", "call")
+            seen = read_fields(item.data, "type", "seq", "call")
         except MessageError:
             self.skipped += 1
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from faustwire.header import retouched
+from faustwire.header import with_fields
 from faustwire_publisher.client import Client
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.replay.states import State
@@ -29,7 +29,7 @@ class RecordedTicket(Ticket):
         changes: dict[str, int | bool] = {"seq": self.seq}
         if self.force and self.state.call is not None:
             changes["force"] = True
-        return retouched(self.state.data, changes)
+        return with_fields(self.state.data, changes)
 
 
 class Worker:

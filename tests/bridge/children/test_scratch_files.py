@@ -10,7 +10,7 @@ import pytest
 from bridges import Plugin, served
 from faustwire import codec
 from faustwire.graph import FIR
-from faustwire.messages import Reason, Snapshot, Source, Verdict
+from faustwire.messages import OwnProgram, Reason, Snapshot, Verdict
 from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.core.sound_limits import Limits
 from peers import Peer, peer
@@ -20,7 +20,7 @@ from small_disk import small_disk
 LONG_TEXT = "process = _,_;\n" + "// a comment that goes on and on\n" * 8000
 
 
-def ask(worker: Peer, message: Snapshot | Source) -> Verdict:
+def ask(worker: Peer, message: Snapshot | OwnProgram) -> Verdict:
     verdict = worker.ask(message)
     assert isinstance(verdict, Verdict)
     return verdict
@@ -35,10 +35,10 @@ def test_a_text_that_finds_no_room_is_not_published(
         served(plugin) as bridge,
         peer(bridge.endpoint, "anna") as anna,
     ):
-        verdict = ask(anna, Source(1, LONG_TEXT))
+        verdict = ask(anna, OwnProgram(1, LONG_TEXT))
         assert verdict.reason is Reason.DOES_NOT_COMPILE
         assert "No space left" in verdict.detail
-        assert ask(anna, Source(2, "process = _,_;")).published
+        assert ask(anna, OwnProgram(2, "process = _,_;")).published
 
 
 def test_a_program_that_finds_no_room_is_not_written_even_without_the_compile_gate(

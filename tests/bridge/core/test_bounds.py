@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from core_by_hand import Bridge, arrived
-from faustwire.messages import Hello, Snapshot, Source
+from faustwire.messages import Hello, OwnProgram, Snapshot
 from faustwire_bridge.core import events, sessions
 from faustwire_bridge.core.compile_report import Control, Report
 from faustwire_bridge.core.rules import Rules
@@ -128,7 +128,7 @@ def test_a_text_with_a_million_sliders_is_not_remembered() -> None:
         for number in range(1, 60):
             controls = tuple(Control(f"/live/{number}/{slider}") for slider in range(2000))
             bridge.compiled = events.Compiled(Report(problem="no", controls=controls))
-            anna.take(Source(number, f"process = {number};"))
+            anna.take(OwnProgram(number, f"process = {number};"))
             bridge.compiles.clear()
         assert kept() < 2 * MIB
 

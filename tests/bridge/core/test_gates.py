@@ -9,7 +9,7 @@ import pytest
 
 from core_by_hand import Bridge, Worker
 from faustwire.graph import Delay, Gain, Node, Recursion
-from faustwire.messages import Bye, Ping, Pong, Reason, Snapshot, Source, Verdict
+from faustwire.messages import Bye, OwnProgram, Ping, Pong, Reason, Snapshot, Verdict
 from faustwire_bridge.core import events, instructions, pipeline
 from faustwire_bridge.core.compile_report import Control, Report
 from faustwire_bridge.core.rules import Rules
@@ -355,8 +355,8 @@ def test_the_cost_is_that_of_what_was_loaded_last_by_whomever() -> None:
 
 def test_source_waits_too_and_supersedes_like_a_snapshot() -> None:
     bridge, anna = busy()
-    anna.take(Source(2, "process = 1,1;"))
-    assert verdicts(anna.take(Source(3, "process = 2,2;"))) == [("anna", 2, Reason.SUPERSEDED)]
+    anna.take(OwnProgram(2, "process = 1,1;"))
+    assert verdicts(anna.take(OwnProgram(3, "process = 2,2;"))) == [("anna", 2, Reason.SUPERSEDED)]
     bridge.compiled = events.Compiled(Report())
     assert verdicts(bridge.take(events.Compiled(Report()))) == [
         ("anna", 1, Reason.PUBLISHED),

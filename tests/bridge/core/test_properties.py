@@ -12,7 +12,7 @@ import pytest
 from core_by_hand import WELCOME
 from core_world import BEGUN_NS, play
 from faustwire import codec
-from faustwire.messages import Reason, Source
+from faustwire.messages import OwnProgram, Reason
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core import events, instructions, state_machine
 
@@ -24,7 +24,8 @@ def test_no_call_is_answered_twice_and_none_that_stayed_connected_is_forgotten(s
     asked = [
         (event.peer, event.message.seq)
         for _, event in world.log
-        if isinstance(event, events.Arrived) and isinstance(event.message, PackedSnapshot | Source)
+        if isinstance(event, events.Arrived)
+        and isinstance(event.message, PackedSnapshot | OwnProgram)
     ]
     last = dict(asked)
     stayed = {session.peer for session in world.core.sessions.connected()}

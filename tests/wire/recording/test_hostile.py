@@ -17,7 +17,7 @@ from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, ChunkIndex, DataEnd, Footer, Header, Message, Metadata
 from mcap.writer import Writer
 
-from faustwire import recording
+from faustwire import header, recording
 from faustwire.errors import RecordingError
 from faustwire.recording import layout, part
 from recordings import START_NS, record, snapshot, worker
@@ -383,15 +383,15 @@ def test_a_recording_of_another_program_by_the_same_library_is_refused(tmp_path:
     ],
 )
 def test_a_look_at_what_is_no_message_finds_nothing(data: bytes) -> None:
-    assert recording.peek(data) is None
+    assert header.read_header(data) is None
 
 
 def test_a_look_at_a_message_finds_what_it_is() -> None:
     _, data = snapshot(4, call=9)
-    assert recording.peek(data) == recording.Peek("snapshot", 5, 9)
-    assert recording.peek(b"\x81\xa4type\xa4ping") == recording.Peek("ping")
+    assert header.read_header(data) == header.Header("snapshot", 5, 9)
+    assert header.read_header(b"\x81\xa4type\xa4ping") == header.Header("ping")
     backwards = b"\x83\xa1x\x93\x01\x02\x03\xa4call\x07\xa4type\xa8snapshot"
-    assert recording.peek(backwards) == recording.Peek("snapshot", None, 7)
+    assert header.read_header(backwards) == header.Header("snapshot", None, 7)
 
 
 def mutated(data: bytes, random: Random) -> bytes:

@@ -17,7 +17,6 @@ from faustwire.recording.channels import (
     recorded_worker,
 )
 from faustwire.recording.damage import Damage
-from faustwire.recording.peek import Peek, peek
 from faustwire.recording.reader import Item, Recording
 from faustwire.recording.writer import RecordingWriter, Rotation
 
@@ -29,7 +28,6 @@ __all__ = [
     "Channel",
     "Damage",
     "Item",
-    "Peek",
     "RecordedWorker",
     "Recording",
     "RecordingWriter",
@@ -38,6 +36,5 @@ __all__ = [
     "of_bridge",
     "of_peer",
     "of_worker",
-    "peek",
     "recorded_worker",
 ]

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from faustwire import codec, recording
 from faustwire.errors import MessageError, RecordingError
 from faustwire.fingerprint import fingerprint
-from faustwire.header import glance
-from faustwire.messages import Event, Source
+from faustwire.header import read_fields
+from faustwire.messages import Event, OwnProgram
 from faustwire.recording import Item, RecordedWorker, Recording, recorded_worker
 from faustwire.worker_name import with_incarnation
 
@@ -71,7 +71,7 @@ def exactly(found: Recording, call: int, worker: str | None) -> Item:
         item = found.find(call, each)
         if item is None:
             continue
-        number = glance(item.data, "call").get("call")
+        number = read_fields(item.data, "call").get("call")
         if number == call:
             exact.append(item)
             names.append(with_incarnation(each.name, each.hello.incarnation))
@@ -96,8 +96,8 @@ class Publications:
         """Take the next item: a worker's message or an event.
 
         Returns:
-            The Snapshot or Source, as it came, that is published by this event. A Snapshot may be
-            so more than once: when somebody chooses its worker again.
+            The Snapshot or OwnProgram, as it came, that this event says was published; None: the
+            item is no such event. A Snapshot is published again when its worker is chosen again.
         """
         try:
             match item.topic:
@@ -111,7 +111,7 @@ class Publications:
 
     def _await(self, item: Item) -> None:
         incarnation = item.metadata.get("incarnation")
-        seq = glance(item.data, "seq").get("seq")
+        seq = read_fields(item.data, "seq").get("seq")
         if incarnation is None or not isinstance(seq, int):
             return
         pending = self._pending.setdefault(incarnation, OrderedDict())
@@ -138,14 +138,14 @@ class Publications:
         for waiting in reversed(self._pending.get(event.incarnation, OrderedDict()).values()):
             if event.call is None and _is_source_of(waiting, event.program):
                 return waiting
-            if event.call is not None and glance(waiting.data, "call") == {"call": event.call}:
+            if event.call is not None and read_fields(waiting.data, "call") == {"call": event.call}:
                 return waiting
         return None
 
 
 def _is_source_of(item: Item, program: str) -> bool:
-    """Whether a message is the Source with that hash; an event about one names no call."""
-    if glance(item.data, "type") != {"type": "source"}:
+    """Whether a message is the OwnProgram with that hash; an event about one names no call."""
+    if read_fields(item.data, "type") != {"type": "source"}:
         return False
     source = codec.decode(item.data)
-    return isinstance(source, Source) and fingerprint(source.code) == program
+    return isinstance(source, OwnProgram) and fingerprint(source.program) == program

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from faustwire.errors import RecordingError
+from faustwire.header import read_header
 from faustwire.recording.channels import IN, MARK, TOPICS, Channel, RecordedWorker, recorded_worker
 from faustwire.recording.damage import Damage, Damages
 from faustwire.recording.part import Chunk, Index, Part
-from faustwire.recording.peek import peek
 
 # Indexes that are kept: one to go on in, one to come from, and those beside them.
 _INDEXES = 4
@@ -263,6 +263,6 @@ class _Calls:
     def _of(self, chunk: Chunk) -> Iterator[tuple[int, Item]]:
         for number, _sequence, at_ns, data in self._part.messages(chunk, self._index):
             if number in self._numbers:
-                seen = peek(data)
+                seen = read_header(data)
                 if seen is not None and seen.type == "snapshot" and seen.call is not None:
                     yield seen.call, Item(at_ns, IN, self._index.channels[number].metadata, data)
