@@ -40,7 +40,7 @@ from faustwire.messages import (
 )
 from faustwire_bridge.cli import main
 from faustwire_bridge.core import sessions, waiting
-from faustwire_bridge.service import listeners
+from faustwire_bridge.service import listener, listeners
 from faustwire_publisher import HotReload
 from faustwire_publisher.errors import ArgumentError
 from graphs import gain
@@ -210,7 +210,7 @@ def test_the_page_states_the_bounds_that_hold() -> None:
     rows = dict(re.findall(r"^\| \**([^|]+?)\** \| ([^|]+?) \|", DOCS, re.MULTILINE))
     assert rows["a frame"].startswith(f"{codec.MAX_BYTES // 2**20} MiB")
     assert rows["messages of a peer that wait to be read"][0] == str(
-        listeners.RECEIVE_HIGH_WATER_MARK
+        listener.RECEIVE_HIGH_WATER_MARK
     )
     assert rows["all peers together"].startswith(f"{listeners.MAX_HELD_BYTES // 2**30} GiB")
     assert rows["what the bridge remembers of workers"] == (

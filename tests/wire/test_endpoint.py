@@ -17,7 +17,7 @@ from faustwire.endpoint import (
     to_connect,
 )
 from faustwire.key_ring import KeyFileError, KeyRing
-from faustwire_bridge.service.listeners import BindError, check_endpoint
+from faustwire_bridge.service.listener import BindError, check_endpoint
 from faustwire_publisher.arguments import remote_endpoint
 from faustwire_publisher.errors import ArgumentError
 from source_tree import files_with

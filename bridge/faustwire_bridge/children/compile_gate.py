@@ -34,7 +34,15 @@ class Checker:
                 _log.warning("libfaust can't be started: %s", problem)
 
     def compile(self, program: str, *, play: bool) -> _Outcome | None:
-        """Have a program compiled; None: ``outcome`` will tell."""
+        """Have a program compiled; the last one must be done.
+
+        Args:
+            program: Faust text.
+            play: play a second of noise through it as well.
+
+        Returns:
+            The outcome, where there is one at once; None: ``outcome`` will tell.
+        """
         if self._why_not is not None or self._compiler is None:
             return events.Unchecked(self._why_not or "")
         try:

@@ -43,7 +43,7 @@ def add(commands: Commands) -> None:
         help="the plugin's config file; its first line is kept naming the .dsp "
         "(default: %(default)s, which the plugin has hard-wired)",
     )
-    _add_doors(parser)
+    _add_listeners(parser)
     _add_sharing(parser)
     parser.add_argument(
         "--leave-when-idle",
@@ -67,7 +67,7 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=_serve)
 
 
-def _add_doors(parser: argparse.ArgumentParser) -> None:
+def _add_listeners(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bind",
         action="append",

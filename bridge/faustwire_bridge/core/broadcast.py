@@ -1,4 +1,4 @@
-"""When watchers are told: at once who is new, then as often as people can look. Pure."""
+"""When watchers get a State: at once when they come, then as often as people can look. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_SECONDS = 1.0
 
 
 class Broadcast:
-    """Decides when the next State is due; seconds on any clock that never goes back."""
+    """Decides when the next State is due; times are seconds on a clock that never goes back."""
 
     def __init__(self, now: float) -> None:
         self._sent = now - _MOST_SECONDS
@@ -20,21 +20,26 @@ class Broadcast:
         self._changed = False
 
     def changed(self) -> None:
-        """There is something new."""
+        """Note that the state has changed."""
         self._changed = True
 
     def joined(self) -> None:
-        """Somebody new is watching."""
+        """Note that a watcher has subscribed."""
         self._due = True
 
     def deadline(self) -> float:
-        """When the next one is due."""
+        """When the next State is due."""
         if self._due:
             return self._sent + self._pause
         usual = _LEAST_SECONDS if self._changed else _MOST_SECONDS
         return self._sent + max(usual, self._pause)
 
     def sent(self, now: float, seconds: float) -> None:
-        """It was sent, and it took so long to make."""
+        """Note that a State was sent.
+
+        Args:
+            now: when.
+            seconds: how long it took to make; the next one comes ten times as late at the earliest.
+        """
         self._sent, self._due, self._changed = now, False, False
         self._pause = _COST_MULTIPLE * seconds

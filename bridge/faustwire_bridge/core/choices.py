@@ -1,4 +1,4 @@
-"""Whom the plugin is to follow, in words: ``latest``, ``worker NAME``, ``best METRIC`` …."""
+"""Whom the plugin is to follow, as people type it: ``latest``, ``worker NAME``, ``best METRIC``."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ WORDS = "latest | first | worker NAME | best METRIC [larger]"
 
 
 class ChoiceError(FaustwireError, ValueError):
-    """Words that name nobody to follow."""
+    """Words that are no choice of whom to follow."""
 
 
 def choice(words: Sequence[str]) -> Choice:
-    """The choice that words stand for.
+    """Parse a choice of whom to follow.
 
     Args:
         words: for instance ``["best", "loss"]``.
 
+    Returns:
+        The choice.
+
     Raises:
-        ChoiceError: they stand for none; says what would.
+        ChoiceError: the words are none; the error lists the choices.
     """
     match list(words):
         case ["latest" | "first" as kind]:

@@ -1,4 +1,4 @@
-"""What earlier compiles have shown, so that nothing is compiled twice."""
+"""Results of earlier compiles, so that nothing is compiled twice."""
 
 from __future__ import annotations
 
@@ -12,13 +12,21 @@ MAX_KNOWN = 256
 
 
 class CompileCache(Generic[_T]):
-    """The answers that were looked up last, some of them for a limited time."""
+    """Remembers the results that were looked up last, some of them for a limited time."""
 
     def __init__(self) -> None:
         self._answers: OrderedDict[bytes | str, tuple[_T, float]] = OrderedDict()
 
     def get(self, key: bytes | str, now: float) -> _T | None:
-        """The answer to a question, or None."""
+        """Look up a result.
+
+        Args:
+            key: of the program or structure.
+            now: seconds on the bridge's clock.
+
+        Returns:
+            The result; None: it is not known, or not any more.
+        """
         if key not in self._answers:
             return None
         answer, until = self._answers[key]
@@ -29,7 +37,13 @@ class CompileCache(Generic[_T]):
         return answer
 
     def put(self, key: bytes | str, answer: _T, until: float = float("inf")) -> None:
-        """Remember an answer; the one that nobody has asked for longest may be forgotten."""
+        """Remember a result; the one that was not looked up for longest may be forgotten.
+
+        Args:
+            key: of the program or structure.
+            answer: the result.
+            until: when it expires, in seconds on the bridge's clock.
+        """
         self._answers[key] = (answer, until)
         self._answers.move_to_end(key)
         if len(self._answers) > MAX_KNOWN:

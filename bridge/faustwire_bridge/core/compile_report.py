@@ -14,7 +14,7 @@ class Control:
     Attributes:
         address: ``/<program>/…/<label>``, under which the plugin keeps its value.
         init, min, max: its range.
-        shows: a bargraph, which is no parameter.
+        shows: it is a bargraph, not a parameter.
     """
 
     address: str
@@ -26,14 +26,14 @@ class Control:
 
 @dataclass(frozen=True)
 class Report:
-    """A compile that came to an end.
+    """A compile that libfaust finished.
 
     Attributes:
-        problem: libfaust's message; empty: it compiles.
-        seconds: of processor time that the compile took, the plugin's silence at a reload.
-        n_in, n_out: the program's channels.
+        problem: libfaust's error; empty: it compiles.
+        seconds: processor time of the compile: how long the plugin is silent at a reload.
+        n_in, n_out: numbers of input and output channels.
         controls: in the order of its user interface.
-        peak: the largest sample, of either sign, of what it made of a second of full-scale noise;
+        peak: largest absolute sample of its response to a second of full-scale noise, linear;
             None: it was not played.
     """
 
@@ -50,6 +50,13 @@ class Report:
 
 
 def from_plain(answer: Mapping[str, Any]) -> Report:
-    """The report that the child sent."""
+    """Read a report as the compiling process sends it.
+
+    Args:
+        answer: the fields, as JSON has them.
+
+    Returns:
+        The report.
+    """
     controls = tuple(Control(**control) for control in answer.get("controls", ()))
     return Report(**{**answer, "controls": controls})

@@ -1,4 +1,4 @@
-"""What has happened, numbered, and the last of it for watchers who come late."""
+"""Events of the bridge, numbered; the last ones are kept for watchers who come late."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KEPT = 32
 
 
 class EventLog:
-    """The events of one bridge's life."""
+    """The events since the bridge started."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -24,7 +24,18 @@ class EventLog:
     def add(
         self, now: float, kind: str, detail: str = "", session: Session | None = None, **more: Any
     ) -> Event:
-        """Write an event down; the arguments are its fields."""
+        """Add an event.
+
+        Args:
+            now: seconds on the bridge's clock.
+            kind: one of the list in ``docs/wire.md``.
+            detail: one line for people.
+            session: the worker that it is about; None: nobody.
+            more: further fields of ``faustwire.messages.Event``.
+
+        Returns:
+            The event with its number.
+        """
         self._number += 1
         worker = "" if session is None else session.name
         incarnation = "" if session is None else session.hello.incarnation
@@ -33,5 +44,5 @@ class EventLog:
         return event
 
     def last(self) -> tuple[Event, ...]:
-        """The last ones, oldest first."""
+        """The last events, oldest first."""
         return tuple(self._last)

@@ -1,4 +1,4 @@
-"""What libfaust's success depends on in a program of ours: everything but the constants."""
+"""The structure of a generated program: everything but its constants."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ _SPECIAL = frozenset({0.0, 1.0})
 
 
 def structure(program: str) -> bytes:
-    """A digest that programs of our code generator share if they differ in constants alone.
+    """Digest the structure of a program.
 
-    Whole numbers (delays, numbers of channels), sliders and names count; comments don't.
+    Generated programs of one structure compile alike: they differ in constants only. Whole
+    numbers (delays, numbers of channels), sliders and names belong to it; comments do not.
+
+    Args:
+        program: Faust text.
+
+    Returns:
+        SHA-256, 32 bytes.
     """
     digest = hashlib.sha256()
     end = 0

@@ -1,4 +1,4 @@
-"""Whom the plugin follows. Pure: a choice and the sessions in, who is heard out."""
+"""Which workers the plugin follows, from a choice and the sessions. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from faustwire_bridge.core.sessions import Session
 
 
 def why_unheard(choice: Choice, session: Session, sessions: Iterable[Session]) -> str | None:
-    """Why a worker is not heard, one line for people; None: it is.
+    """Explain why the plugin does not follow a worker.
 
     Args:
         choice: whom the plugin follows.
         session: the worker.
         sessions: all that are known, in the order in which they came.
+
+    Returns:
+        One line for people; None: the plugin follows it.
     """
     match choice.kind:
         case "worker":
@@ -36,7 +39,17 @@ def why_unheard(choice: Choice, session: Session, sessions: Iterable[Session]) -
 
 
 def followed(choice: Choice, sessions: Iterable[Session]) -> list[Session]:
-    """Those of who is there that are heard; asking each of a thousand alone takes a second."""
+    """Find the workers that the plugin follows.
+
+    Asking ``why_unheard`` for each of a thousand workers takes a second.
+
+    Args:
+        choice: whom the plugin follows.
+        sessions: all that are known, in the order in which they came.
+
+    Returns:
+        Those of them that are present and followed.
+    """
     present = [session for session in sessions if session.present]
     match choice.kind:
         case "worker":
@@ -54,7 +67,7 @@ def _is_called(session: Session, asked: str) -> bool:
 
 
 def _best(choice: Choice, sessions: Iterable[Session]) -> Session | None:
-    """Whose metric is best so far, of those that are there; of equals the one who came first."""
+    """The present worker whose metric is best so far; of equals the one that came first."""
     sign = -1.0 if choice.larger else 1.0
     best, least = None, float("inf")
     for session in sessions:

@@ -99,7 +99,15 @@ class Session:
         return self.heard + SILENCE_SECONDS
 
     def best(self, metric: str, *, larger: bool) -> float | None:
-        """Its best value of a metric so far."""
+        """Look up its best value of a metric so far.
+
+        Args:
+            metric: name of the metric.
+            larger: whether the largest value is the best.
+
+        Returns:
+            The value; None: it has sent none.
+        """
         return self.extremes[metric][larger] if metric in self.extremes else None
 
     def rate(self, now: float) -> float:

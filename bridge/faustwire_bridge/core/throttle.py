@@ -1,4 +1,4 @@
-"""When a call is due: `every` counts a worker's own calls, the rest the plugin's reloads."""
+"""When a call is due: by its number (`every`) and by the time since the plugin's last reload."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COST_MULTIPLE = 10.0
 
 @dataclass(frozen=True)
 class LastReload:
-    """When the plugin was last made to reload, by whomever.
+    """The plugin's last reload, whichever worker caused it.
 
     Attributes:
         at: seconds.
@@ -26,7 +26,7 @@ class LastReload:
 def turned_down(
     call: int, now: float, *, every: int, min_interval: float, last_reload: LastReload | None
 ) -> Reason | None:
-    """Why a call that is not forced may not be published now, or None.
+    """Decide whether a call that is not forced is throttled.
 
     The first call always qualifies, and from it every ``every``-th, whatever became of the ones
     between (as in ``adac.HotReload``).
@@ -38,6 +38,9 @@ def turned_down(
         min_interval: seconds; exactly so much after a reload is late enough. 0 switches every time
             throttle off, the cost of the last reload included.
         last_reload: None: there was none.
+
+    Returns:
+        Why it is not published now; None: it is due.
     """
     if (call - 1) % every:
         return Reason.EVERY
@@ -52,7 +55,18 @@ def turned_down(
 def due(
     call: int, now: float, *, every: int, min_interval: float, last_reload: LastReload | None
 ) -> Due:
-    """Which of a worker's calls after ``call`` can be due; arguments as in ``turned_down``."""
+    """Predict which of a worker's next calls can be due.
+
+    Args:
+        call: number of the last call.
+        now: seconds, on the clock of ``last_reload``.
+        every: period in calls.
+        min_interval: seconds.
+        last_reload: None: there was none.
+
+    Returns:
+        The first one by number, and the least time until then.
+    """
     number = call + every - (call - 1) % every
     if last_reload is None or min_interval == 0:
         return Due(number, every, 0.0)
@@ -63,5 +77,13 @@ def due(
 
 
 def due_at(min_interval: float, last_reload: LastReload) -> float:
-    """When time alone turns no call down any more, on the clock of ``last_reload``."""
+    """Find when calls are no longer throttled by time.
+
+    Args:
+        min_interval: seconds.
+        last_reload: the plugin's last reload.
+
+    Returns:
+        Seconds on the clock of ``last_reload``.
+    """
     return last_reload.at + max(min_interval, last_reload.cost_seconds)

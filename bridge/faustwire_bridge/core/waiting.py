@@ -1,4 +1,4 @@
-"""What arrived while something was being published: one slot a worker, the newest wins."""
+"""Messages that wait while something is being published: one slot per worker, the newest wins."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Who may come in by the door with keys: CURVE, and ZeroMQ's questions about each key (ZAP).
+"""Who may connect to the listener with keys: CURVE, and ZeroMQ's requests for each key (ZAP).
 
-libzmq asks at every handshake, over a socket inside the process, and lets nobody in without an
-answer. All of it is checked once more at the start, with a key that nobody has enrolled.
+libzmq asks at every handshake, over a socket inside the process, and refuses the connection without
+an answer. The whole is tested at each start, with a key that nobody has enrolled.
 
-pyzmq's Authenticator answers, too, but with coroutines or a thread, and has no rights; the bridge
-has one poller, and the questions are six frames each.
+pyzmq has an authenticator as well, but with coroutines or a thread, and without rights; the bridge
+has one poller, and a request has six frames.
 """
 
 from __future__ import annotations
@@ -33,23 +33,27 @@ _ENDPOINT = "inproc://zeromq.zap.01"
 # A bridge that starts on a busy machine is not to be refused.
 _TEST_SECONDS = 5.0
 _BATCH = 64
-# Strangers must not fill the log, nor our memory.
-_MOST_TOLD = 100
+# Unknown keys must fill neither the log nor the memory.
+_MOST_LOGGED = 100
 
 
 class AuthenticatorError(FaustwireError, RuntimeError):
-    """The door with keys would not keep strangers out, so it stays shut."""
+    """Unknown keys could connect to the listener with keys, so it is not opened."""
 
 
 class Authenticator:
-    """Answers for each key that knocks, from who is enrolled at that moment.
+    """Answers for each key whether it may connect, from who is enrolled at that moment.
 
     Attributes:
         socket: becomes readable when libzmq asks; then call ``answer``.
     """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], keyring: KeyRing) -> None:
-        """Be there before any socket is bound that ``protect`` has seen.
+        """Begin to answer; make it before any socket is bound that ``protect`` has seen.
+
+        Args:
+            context: of the sockets to protect.
+            keyring: the bridge's own keys, and who is enrolled.
 
         Raises:
             KeyFileError: the keys can't be used.
@@ -58,8 +62,8 @@ class Authenticator:
         self._public, self._secret = keyring.pair()
         self._users: dict[bytes, User] = {}
         self._stamp: tuple[int, ...] | None = None
-        # Whoever knocks again and again is told of once.
-        self._told: set[bytes] = set()
+        # A key that tries again and again is logged once.
+        self._logged: set[bytes] = set()
         self.refresh()
         self.socket = context.socket(zmq.REP)
         self.socket.setsockopt(zmq.LINGER, 0)
@@ -69,7 +73,7 @@ class Authenticator:
         """Read who is enrolled, if that has changed.
 
         Returns:
-            Whether somebody has lost a right: whoever is connected must knock again.
+            Whether somebody has lost a right: whoever is connected must authenticate again.
         """
         stamp = self._keyring.stamp()
         if stamp == self._stamp:
@@ -77,11 +81,11 @@ class Authenticator:
         try:
             users = self._read()
         except OSError as problem:
-            # No file descriptor left, for instance: it stays as it is until that is over.
+            # No file descriptor left, for instance: what was read last holds until that is over.
             _log.error("who is enrolled can't be read: %s", problem)
             return False
         before, self._users, self._stamp = self._users, users, stamp
-        self._told.clear()
+        self._logged.clear()
         _log.info("enrolled", extra={"names": " ".join(u.name for u in self._users.values())})
         return any(self._has_lost(key, user) for key, user in before.items())
 
@@ -96,7 +100,7 @@ class Authenticator:
             # Whoever can change that file could enrol anybody.
             people, problems = [], [str(problem)]
         for line in problems:
-            _log.error("lets nobody in: %s", line)
+            _log.error("a line that enrols nobody: %s", line)
         if not people:
             _log.warning(
                 "nobody is enrolled yet: run `faustwire keys` where the training runs, and here "
@@ -105,11 +109,16 @@ class Authenticator:
         return {person.public: User(person.name, person.rights) for person in people}
 
     def protect(self, socket: zmq.Socket[bytes], domain: bytes) -> None:
-        """Have a socket that is bound nowhere yet let in only whom we allow."""
+        """Make a socket a CURVE server that asks this authenticator.
+
+        Args:
+            socket: bound nowhere yet.
+            domain: ``TALK`` or ``WATCH``: what a key must have the right to.
+        """
         use_as_server(socket, self._secret, domain)
 
     def answer(self) -> None:
-        """Answer what libzmq has asked, so much in one go that others have their turn."""
+        """Answer the requests of libzmq, at most a batch of them in one go."""
         for _ in range(_BATCH):
             if not self.socket.poll(0):
                 return
@@ -124,14 +133,14 @@ class Authenticator:
             return None
         user = self._users.get(credentials[0])
         if user is None or (domain == WATCH and "watch" not in user.rights):
-            self._tell(credentials[0], user)
+            self._log_refusal(credentials[0], user)
             return None
         return user
 
-    def _tell(self, key: bytes, user: User | None) -> None:
-        if key in self._told or len(self._told) >= _MOST_TOLD:
+    def _log_refusal(self, key: bytes, user: User | None) -> None:
+        if key in self._logged or len(self._logged) >= _MOST_LOGGED:
             return
-        self._told.add(key)
+        self._logged.add(key)
         if user is None:
             _log.warning(
                 "an unknown key; if you know whose: faustwire keys enrol NAME %s", key.hex()
@@ -140,30 +149,37 @@ class Authenticator:
             _log.warning("%s has no right to watch: enrol it with --rights", user.name)
 
     def user(self, frame: zmq.Frame) -> User | None:
-        """Whose key a message came with, with the rights of this moment; None: nobody's."""
+        """Look up whose key a message came with.
+
+        Args:
+            frame: of the message.
+
+        Returns:
+            The user with its present rights; None: nobody has that key any more.
+        """
         try:
             return self._users.get(bytes.fromhex(str(frame.get("User-Id"))))
         except ValueError:
             return None
 
     def test(self, endpoint: str, kind: int) -> None:
-        """Make sure that a socket that was bound for this keeps strangers out.
+        """Make sure that unknown keys can't connect to a socket that was bound for this test.
 
         Args:
             endpoint: where it is bound.
             kind: of the sockets that connect to it.
 
         Raises:
-            AuthenticatorError: it would let one in, or does not answer.
+            AuthenticatorError: one could connect, or there was no answer.
         """
         public, secret = zmq.curve_keypair()
-        self._told.add(z85.decode(public))
+        self._logged.add(z85.decode(public))
         for with_key in (True, False):
-            with closing(self.socket.context.socket(kind)) as stranger:
-                stranger.setsockopt(zmq.LINGER, 0)
+            with closing(self.socket.context.socket(kind)) as client:
+                client.setsockopt(zmq.LINGER, 0)
                 if with_key:
-                    use_as_client(stranger, (public, secret), self._public)
-                outcome = self._knock(stranger, endpoint)
+                    use_as_client(client, (public, secret), self._public)
+                outcome = self._attempt(client, endpoint)
             if outcome == zmq.Event.HANDSHAKE_SUCCEEDED:
                 raise AuthenticatorError(
                     "the self-test got in without a key that is enrolled, so the bridge does not "
@@ -175,16 +191,16 @@ class Authenticator:
                     "this machine overloaded? If it happens again, please report it"
                 )
 
-    def _knock(self, stranger: zmq.Socket[bytes], endpoint: str) -> int:
-        """What becomes of a client's first try to connect; 0: nothing in all the time."""
+    def _attempt(self, client: zmq.Socket[bytes], endpoint: str) -> int:
+        """The event that ends a client's first attempt to connect; 0: none within the time."""
         events = zmq.Event.HANDSHAKE_SUCCEEDED
         events |= zmq.Event.HANDSHAKE_FAILED_AUTH | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
         events |= zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
-        monitor = stranger.get_monitor_socket(events)
+        monitor = client.get_monitor_socket(events)
         poller = zmq.Poller()
         poller.register(self.socket, zmq.POLLIN)
         poller.register(monitor, zmq.POLLIN)
-        stranger.connect(endpoint)
+        client.connect(endpoint)
         end = time.monotonic() + _TEST_SECONDS
         try:
             while time.monotonic() < end:
@@ -195,5 +211,5 @@ class Authenticator:
                     return int(recv_monitor_message(monitor)["event"])
             return 0
         finally:
-            stranger.disable_monitor()
+            client.disable_monitor()
             monitor.close(linger=0)

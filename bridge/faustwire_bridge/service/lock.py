@@ -13,7 +13,7 @@ from faustwire.rendezvous import Rendezvous
 
 
 class LockedError(FaustwireError, RuntimeError):
-    """Another bridge keeps this ``.dsp``."""
+    """Another bridge serves this ``.dsp``."""
 
 
 @contextmanager
@@ -38,7 +38,12 @@ def locked(place: Rendezvous) -> Iterator[int]:
 
 
 def sign(descriptor: int, endpoints: Sequence[str]) -> None:
-    """Write down who holds the lock, for the error of whoever comes next."""
+    """Write into the lock file who holds it, for the error of the next bridge.
+
+    Args:
+        descriptor: of the lock file.
+        endpoints: where this bridge listens.
+    """
     signature = json.dumps({"pid": os.getpid(), "endpoints": list(endpoints)})
     write_note(descriptor, signature.encode())
 

@@ -38,7 +38,12 @@ class _Json(logging.Formatter):
 
 
 def configure(level: str, *, as_json: bool) -> None:
-    """Set up the program's log on stderr."""
+    """Set up the program's log on stderr.
+
+    Args:
+        level: the least severe one that is logged, as in ``logging``.
+        as_json: one JSON object per line instead of a line for people.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(_Json() if as_json else _Lines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

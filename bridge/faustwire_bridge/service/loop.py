@@ -20,7 +20,8 @@ from faustwire_bridge.core import events, instructions
 from faustwire_bridge.core.broadcast import Broadcast
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.state_machine import Core
-from faustwire_bridge.service.listeners import GoneError, Listeners, Received
+from faustwire_bridge.service.listener import GoneError, Received
+from faustwire_bridge.service.listeners import Listeners
 from faustwire_bridge.service.plugin_files import PluginFiles
 from faustwire_bridge.service.verdict_log import VerdictLog
 

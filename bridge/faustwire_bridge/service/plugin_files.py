@@ -26,13 +26,13 @@ class PluginFiles:
         self._directory: tuple[int, int] | None = None
 
     def clear_leftovers(self) -> None:
-        """Remove what a bridge that was killed while writing has left."""
+        """Remove temporary files of a bridge that was killed while it wrote."""
         for file in (self._dsp, self._config):
             with suppress(OSError):
                 os.unlink(file.temporary)
 
     def write(self, program: str, *, rewrite_config: bool) -> None:
-        """Put a program where the plugin finds it: the ``.dsp`` first, then its config.
+        """Write a program where the plugin finds it: the ``.dsp`` first, then its config.
 
         Args:
             program: Faust text.

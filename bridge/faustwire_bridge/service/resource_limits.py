@@ -1,4 +1,4 @@
-"""What this process holds, and giving back what it holds no more."""
+"""Memory and file descriptors of this process: measured, raised, given back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DESCRIPTORS = 4096
 
 
 def resident_bytes() -> int:
-    """What this process has in memory now; 0 where the system does not tell."""
+    """Bytes of memory that this process occupies now; 0 where the system does not tell."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
@@ -26,7 +26,7 @@ def resident_bytes() -> int:
 
 
 def descriptors_left() -> int:
-    """How many more files and sockets this process may open, as far as the system tells."""
+    """Number of files and sockets that this process may still open, as far as the system tells."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         return soft - len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - four times a second
@@ -36,13 +36,13 @@ def descriptors_left() -> int:
 
 
 def give_back_large_blocks() -> None:
-    """Have memory that is freed go back to the system at once; nothing where it is not glibc's."""
+    """Return large freed blocks to the system at once; without glibc this does nothing."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
 
 
 def allow_many_descriptors() -> None:
-    """Raise this process's own limit, as far as the system lets it."""
+    """Raise this process's limit of descriptors, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:

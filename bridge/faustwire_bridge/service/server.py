@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from faustwire_bridge.children.compile_gate import Checker
 from faustwire_bridge.children.compiler import Compiler
 from faustwire_bridge.children.judge import JudgeProcess
-from faustwire_bridge.service.listeners import check_endpoint, listening
+from faustwire_bridge.service.listener import check_endpoint
+from faustwire_bridge.service.listeners import listening
 from faustwire_bridge.service.lock import locked, sign
 from faustwire_bridge.service.loop import Gates, Loop
 from faustwire_bridge.service.plugin_files import PluginFiles
@@ -31,9 +32,9 @@ def serve(settings: Settings) -> None:
         settings: what to do.
 
     Raises:
-        LockedError: another bridge keeps this ``.dsp``.
+        LockedError: another bridge serves this ``.dsp``.
         BindError: an endpoint can't be bound.
-        AuthenticatorError: the keys would not keep strangers out.
+        AuthenticatorError: unknown keys could connect.
         KeyFileError: the keys can't be used.
         PathError: a path names no file.
     """

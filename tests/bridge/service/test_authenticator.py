@@ -18,9 +18,10 @@ from faustwire.endpoint import events_endpoint
 from faustwire.key_ring import KeyRing
 from faustwire.rendezvous import Rendezvous, rendezvous
 from faustwire_bridge.core.events import User
-from faustwire_bridge.service import authenticator as guards
+from faustwire_bridge.service import authenticator
 from faustwire_bridge.service.authenticator import TALK, Authenticator, AuthenticatorError
-from faustwire_bridge.service.listeners import BindError, GoneError, Listeners, Received
+from faustwire_bridge.service.listener import BindError, GoneError, Received
+from faustwire_bridge.service.listeners import Listeners
 from faustwire_bridge.service.resource_limits import resident_bytes
 
 DEADLINE = 5.0
@@ -37,11 +38,11 @@ class Machine:
         self.context.setsockopt(zmq.LINGER, 0)
         self.made: list[zmq.Socket[bytes]] = []
 
-    def connect(self, doors: Listeners, kind: int = zmq.DEALER) -> zmq.Socket[bytes]:
+    def connect(self, listeners: Listeners, kind: int = zmq.DEALER) -> zmq.Socket[bytes]:
         made = self.context.socket(kind)
         self.made.append(made)
         made.setsockopt(zmq.RECONNECT_IVL, 20)
-        endpoint = doors.endpoints[0]
+        endpoint = listeners.endpoints[0]
         secure(made, endpoint, self.keyring)
         if kind == zmq.SUB:
             made.setsockopt(zmq.SUBSCRIBE, b"")
@@ -82,34 +83,34 @@ def machine(tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
 
 @contextmanager
 def opened(place: Rendezvous, keyring: KeyRing, *machines: Machine) -> Iterator[Listeners]:
-    with closing(Listeners(place, [LOOPBACK], keyring)) as doors:
+    with closing(Listeners(place, [LOOPBACK], keyring)) as listeners:
         for machine in machines:
-            machine.keyring.trust(doors.endpoints[0], keyring.pair()[0])
-        yield doors
+            machine.keyring.trust(listeners.endpoints[0], keyring.pair()[0])
+        yield listeners
 
 
-def came(doors: Listeners, seconds: float = DEADLINE) -> Received | None:
+def came(listeners: Listeners, seconds: float = DEADLINE) -> Received | None:
     """What comes next."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         poller = zmq.Poller()
-        for made in doors.sockets:
+        for made in listeners.sockets:
             poller.register(made, zmq.POLLIN)
         poller.poll(10)
-        came = doors.receive()
+        came = listeners.receive()
         if came is not None:
             return came
     return None
 
 
-def hears(doors: Listeners, watcher: zmq.Socket[bytes], seconds: float = DEADLINE) -> bool:
+def hears(listeners: Listeners, watcher: zmq.Socket[bytes], seconds: float = DEADLINE) -> bool:
     """Whether a watcher hears what is said from now on."""
     end = time.monotonic() + seconds
     while watcher.poll(0):
         watcher.recv()
     while time.monotonic() < end:
-        doors.receive()
-        doors.publish(b"state")
+        listeners.receive()
+        listeners.publish(b"state")
         if watcher.poll(10):
             return True
     return False
@@ -121,13 +122,13 @@ def test_who_comes_in_is_known_by_the_key_and_not_by_what_it_says(
     anna, berta = machine("anna"), machine("berta")
     studio.enrol("anna", anna.keyring.pair()[0], frozenset({"publish"}))
     studio.enrol("berta", berta.keyring.pair()[0], ALL)
-    with opened(place, studio, anna, berta) as doors:
+    with opened(place, studio, anna, berta) as listeners:
         for one, user in (
             (anna, User("anna", frozenset({"publish"}))),
             (berta, User("berta", ALL)),
         ):
-            one.connect(doors).send(b"I am the other one")
-            got = came(doors)
+            one.connect(listeners).send(b"I am the other one")
+            got = came(listeners)
             assert got is not None
             assert got.user == user
             assert got.frames == [b"I am the other one"]
@@ -138,21 +139,21 @@ def test_the_local_door_needs_no_key_and_its_peers_are_others(
 ) -> None:
     anna = machine("anna")
     studio.enrol("anna", anna.keyring.pair()[0], ALL)
-    with opened(place, studio, anna) as doors:
+    with opened(place, studio, anna) as listeners:
         local = machine("local").context.socket(zmq.DEALER)
         with local:
             local.connect(place.endpoint)
             local.send(b"local")
-            first = came(doors)
-            remote = anna.connect(doors)
+            first = came(listeners)
+            remote = anna.connect(listeners)
             remote.send(b"remote")
-            second = came(doors)
+            second = came(listeners)
             assert first is not None
             assert second is not None
             assert (first.user, second.user) == (None, User("anna", ALL))
             assert first.peer[:1] != second.peer[:1]
-            assert doors.send(first.peer, b"to local")
-            assert doors.send(second.peer, b"to remote")
+            assert listeners.send(first.peer, b"to local")
+            assert listeners.send(second.peer, b"to remote")
             assert (local.recv(), remote.recv()) == (b"to local", b"to remote")
 
 
@@ -161,19 +162,19 @@ def test_neither_door_can_keep_the_bridge_from_the_other(
 ) -> None:
     anna, local = machine("anna"), machine("local")
     studio.enrol("anna", anna.keyring.pair()[0], ALL)
-    with opened(place, studio, anna) as doors:
-        remote = anna.connect(doors)
+    with opened(place, studio, anna) as listeners:
+        remote = anna.connect(listeners)
         near = local.context.socket(zmq.DEALER)
         local.made.append(near)
         near.connect(place.endpoint)
         for one in (near, remote):
             one.send(b"is there")
-            assert came(doors) is not None
+            assert came(listeners) is not None
         for _ in range(3):
             near.send(b"near")
             remote.send(b"far")
         time.sleep(0.1)
-        order = [got.frames[0] for _ in range(6) if (got := came(doors)) is not None]
+        order = [got.frames[0] for _ in range(6) if (got := came(listeners)) is not None]
     assert order in ([b"near", b"far"] * 3, [b"far", b"near"] * 3)
 
 
@@ -183,21 +184,21 @@ def test_whoever_is_revoked_is_cut_off_and_the_others_are_back_at_once(
     anna, berta = machine("anna"), machine("berta")
     for name, one in (("anna", anna), ("berta", berta)):
         studio.enrol(name, one.keyring.pair()[0], ALL)
-    with opened(place, studio, anna, berta) as doors:
-        talkers = [one.connect(doors) for one in (anna, berta)]
-        watchers = [one.connect(doors, zmq.SUB) for one in (anna, berta)]
+    with opened(place, studio, anna, berta) as listeners:
+        talkers = [one.connect(listeners) for one in (anna, berta)]
+        watchers = [one.connect(listeners, zmq.SUB) for one in (anna, berta)]
         for talker in talkers:
             talker.send(b"before")
-            assert came(doors) is not None
-        assert all(hears(doors, watcher) for watcher in watchers)
+            assert came(listeners) is not None
+        assert all(hears(listeners, watcher) for watcher in watchers)
 
         studio.revoke("berta")
-        assert hears(doors, watchers[0])
-        assert not hears(doors, watchers[1], 0.5)
+        assert hears(listeners, watchers[0])
+        assert not hears(listeners, watchers[1], 0.5)
         with suppress(zmq.Again):
             talkers[1].send(b"after", zmq.DONTWAIT)
         talkers[0].send(b"after")
-        assert [got.user.name for _ in range(2) if (got := came(doors, 0.5)) and got.user] == [
+        assert [got.user.name for _ in range(2) if (got := came(listeners, 0.5)) and got.user] == [
             "anna"
         ]
 
@@ -208,13 +209,13 @@ def test_a_right_is_enough_to_be_cut_off_for(
     anna = machine("anna")
     public = anna.keyring.pair()[0]
     studio.enrol("anna", public, frozenset({"publish", "watch"}))
-    with opened(place, studio, anna) as doors:
-        watcher = anna.connect(doors, zmq.SUB)
-        assert hears(doors, watcher)
+    with opened(place, studio, anna) as listeners:
+        watcher = anna.connect(listeners, zmq.SUB)
+        assert hears(listeners, watcher)
         studio.enrol("anna", public, frozenset({"publish"}))
-        assert not hears(doors, watcher, 0.5)
-        anna.connect(doors).send(b"still here")
-        got = came(doors)
+        assert not hears(listeners, watcher, 0.5)
+        anna.connect(listeners).send(b"still here")
+        got = came(listeners)
         assert got is not None
         assert got.user == User("anna", frozenset({"publish"}))
 
@@ -237,11 +238,11 @@ def test_a_damaged_file_lets_in_nobody_whom_it_does_not_name(
 ) -> None:
     anna = machine("anna")
     studio.enrol("anna", anna.keyring.pair()[0], ALL)
-    with opened(place, studio, anna) as doors:
-        watcher = anna.connect(doors, zmq.SUB)
-        assert hears(doors, watcher)
+    with opened(place, studio, anna) as listeners:
+        watcher = anna.connect(listeners, zmq.SUB)
+        assert hears(listeners, watcher)
         damage(studio.folder / "enrolled")
-        assert hears(doors, watcher, 0.5) is stays
+        assert hears(listeners, watcher, 0.5) is stays
 
 
 def test_a_peer_of_a_door_that_was_shut_is_gone(
@@ -250,14 +251,14 @@ def test_a_peer_of_a_door_that_was_shut_is_gone(
     anna, berta = machine("anna"), machine("berta")
     studio.enrol("anna", anna.keyring.pair()[0], ALL)
     studio.enrol("berta", berta.keyring.pair()[0], ALL)
-    with opened(place, studio, anna) as doors:
-        anna.connect(doors).send(b"hello")
-        got = came(doors)
+    with opened(place, studio, anna) as listeners:
+        anna.connect(listeners).send(b"hello")
+        got = came(listeners)
         assert got is not None
         studio.revoke("berta")
-        came(doors, 0.1)
+        came(listeners, 0.1)
         with pytest.raises(GoneError):
-            doors.send(got.peer, b"too late")
+            listeners.send(got.peer, b"too late")
 
 
 # -- fail closed, and the tests can see ------------------------------------------------------------
@@ -302,15 +303,15 @@ def test_an_authenticator_that_does_not_answer_lets_nobody_in(
 ) -> None:
     anna = machine("anna")
     studio.enrol("anna", anna.keyring.pair()[0], ALL)
-    with opened(place, studio, anna) as doors:
-        client = anna.connect(doors)
+    with opened(place, studio, anna) as listeners:
+        client = anna.connect(listeners)
         events = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
         monitor = client.get_monitor_socket(events)
         client.send(b"hello")
-        # Nobody calls doors.receive(), where it would be answered.
-        assert not doors.sockets[0].poll(300)
+        # Nobody calls listeners.receive(), where it would be answered.
+        assert not listeners.sockets[0].poll(300)
         assert not monitor.poll(0)
-        assert came(doors) is not None
+        assert came(listeners) is not None
         assert recv_monitor_message(monitor)["event"] == zmq.Event.HANDSHAKE_SUCCEEDED
         client.disable_monitor()
         monitor.close()
@@ -321,7 +322,7 @@ def test_a_bridge_that_would_let_strangers_in_does_not_serve(
 ) -> None:
     monkeypatch.setattr(Authenticator, "protect", _enforces_nothing)
     # Somewhere else, libzmq does not find it.
-    monkeypatch.setattr(guards, "_ENDPOINT", "inproc://elsewhere")
+    monkeypatch.setattr(authenticator, "_ENDPOINT", "inproc://elsewhere")
     with pytest.raises(AuthenticatorError, match="got in without a key"):
         Listeners(place, [LOOPBACK], studio)
     assert not list(place.directory.glob(f"{place.key}*"))
@@ -338,7 +339,7 @@ def test_a_bridge_that_lets_in_those_without_any_encryption_does_not_serve(
 def test_a_bridge_whose_authenticator_is_not_asked_does_not_serve(
     place: Rendezvous, studio: KeyRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guards, "_ENDPOINT", "inproc://elsewhere")
+    monkeypatch.setattr(authenticator, "_ENDPOINT", "inproc://elsewhere")
     with pytest.raises(AuthenticatorError, match="no answer"):
         Listeners(place, [LOOPBACK], studio)
 
@@ -347,8 +348,8 @@ def test_a_bridge_whose_authenticator_is_not_asked_does_not_serve(
 
 
 def test_a_port_is_free_together_with_its_successor_or_refused(place: Rendezvous) -> None:
-    with closing(Listeners(place, [LOOPBACK])) as doors, zmq.Context() as context:
-        bound = doors.endpoints[0]
+    with closing(Listeners(place, [LOOPBACK])) as listeners, zmq.Context() as context:
+        bound = listeners.endpoints[0]
         with context.socket(zmq.ROUTER) as other, pytest.raises(zmq.ZMQError):
             other.bind(events_endpoint(bound))
         for taken in (bound, events_endpoint(bound)):
@@ -379,14 +380,14 @@ def greeted(endpoint: str) -> socket.socket:
     return raw
 
 
-def endless(doors: Listeners, raw: socket.socket, mib: int) -> bool:
+def endless(listeners: Listeners, raw: socket.socket, mib: int) -> bool:
     """Send a message that has ever more parts, none of them too long; whether all were taken."""
     part = b"\3" + _MIB.to_bytes(8, "big") + bytes(_MIB)
     raw.settimeout(DEADLINE)
     try:
         for _ in range(mib):
             raw.sendall(part)
-            assert doors.receive() is None
+            assert listeners.receive() is None
     except OSError:
         return False
     return True
@@ -398,32 +399,34 @@ def test_a_message_without_end_is_cut_off_and_the_others_are_back(
 ) -> None:
     """Libzmq bounds neither the parts of a message nor what they hold together."""
     worker = machine("worker")
-    with closing(Listeners(place, [LOOPBACK], max_held=64 * _MIB)) as doors:
-        talker = worker.connect(doors)
+    with closing(Listeners(place, [LOOPBACK], max_held=64 * _MIB)) as listeners:
+        talker = worker.connect(listeners)
         talker.send(b"before")
-        assert came(doors) is not None
-        with greeted(doors.endpoints[0]) as raw:
-            assert not endless(doors, raw, 2048)
+        assert came(listeners) is not None
+        with greeted(listeners.endpoints[0]) as raw:
+            assert not endless(listeners, raw, 2048)
 
         def back() -> bool:
             # What was on its way is lost; a worker sends it again.
             talker.send(b"after")
-            got = came(doors, 0.1)
+            got = came(listeners, 0.1)
             return got is not None and got.frames == [b"after"]
 
         eventually(back, "the other one is back", DEADLINE)
-        assert resident_bytes() - doors.held_anyway < 64 * _MIB
+        assert resident_bytes() - listeners.held_anyway < 64 * _MIB
 
 
 @_needs_proc
 def test_without_a_bound_it_is_taken_whole(place: Rendezvous) -> None:
     """The control: nothing else would stop it."""
     with (
-        closing(Listeners(place, [LOOPBACK], max_held=2**40)) as doors,
-        greeted(doors.endpoints[0]) as raw,
+        closing(Listeners(place, [LOOPBACK], max_held=2**40)) as listeners,
+        greeted(listeners.endpoints[0]) as raw,
     ):
-        assert endless(doors, raw, 256)
-        eventually(lambda: resident_bytes() - doors.held_anyway > 200 * _MIB, "all of it is held")
+        assert endless(listeners, raw, 256)
+        eventually(
+            lambda: resident_bytes() - listeners.held_anyway > 200 * _MIB, "all of it is held"
+        )
 
 
 @_needs_proc

@@ -1,0 +1,215 @@
+"""One listener of a bridge: a socket for those who publish and steer, and one for watchers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+
+from faustwire import codec
+from faustwire.endpoint import EndpointError, events_endpoint, of_socket, parse
+from faustwire.errors import FaustwireError
+from faustwire_bridge.core.events import User
+from faustwire_bridge.service.authenticator import TALK, WATCH, Authenticator
+
+# Messages a peer may have waiting. A worker sends one and waits; a ping and a resend come on top,
+# and what is more than that waits in the network. Each may have MAX_BYTES.
+RECEIVE_HIGH_WATER_MARK = 4
+# A worker that never reads its verdicts is not worth more memory than this many.
+_SEND_HIGH_WATER_MARK = 64
+# A watcher that is slow misses states; each is whole, so the next one makes good.
+_STATES_HIGH_WATER_MARK = 16
+# Five times here and back, with keys, over a line that may be full of data.
+_HANDSHAKE_MS = 10_000
+# No heartbeats of ZeroMQ's: with a high-water mark for what comes in they abort the process when a
+# peer that is at the mark hangs up (libzmq 4.3.5, `!_io_error` in stream_engine_base.cpp; libzmq's
+# issue 3937 is its kin). Workers ping, and the core knows who is silent. What a dead connection
+# holds the system gives back after two minutes, however long one in use is silent.
+_KEEPALIVE = {
+    zmq.TCP_KEEPALIVE: 1,
+    zmq.TCP_KEEPALIVE_IDLE: 60,
+    zmq.TCP_KEEPALIVE_INTVL: 15,
+    zmq.TCP_KEEPALIVE_CNT: 4,
+}
+# A port whose successor is free as well is found soon, unless something is wrong.
+_PORT_TRIES = 50
+
+
+class BindError(FaustwireError, RuntimeError):
+    """An endpoint that the bridge can't bind, or must not without keys."""
+
+
+class GoneError(FaustwireError):
+    """The connection to that peer no longer exists."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message as it came.
+
+    Attributes:
+        peer: routing id of the connection; the first byte says which listener it is on.
+        frames: the message's parts; a valid one has a single frame.
+        user: whose key the connection was opened with; None on a listener without keys.
+    """
+
+    peer: bytes
+    frames: list[bytes]
+    user: User | None
+
+
+class Listener:
+    """A ROUTER for those who publish and steer and, beside it, an XPUB for those who watch.
+
+    Attributes:
+        router, events: the two sockets.
+        bound: its endpoints, with the ports that were taken.
+        authenticator: decides who may connect; None: whoever reaches it.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        *,
+        ipv6: bool,
+        authenticator: Authenticator | None = None,
+    ) -> None:
+        """Make the sockets; they are bound nowhere yet.
+
+        Args:
+            context: of ZeroMQ.
+            ipv6: whether endpoints may be IPv6 addresses.
+            authenticator: decides who may connect; None: whoever reaches it.
+        """
+        self.router = context.socket(zmq.ROUTER)
+        try:
+            self.events = context.socket(zmq.XPUB)
+        except zmq.ZMQError:
+            self.router.close()
+            raise
+        self.router.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self.router.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
+        self.router.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER_MARK)
+        self.router.setsockopt(zmq.SNDHWM, _SEND_HIGH_WATER_MARK)
+        # Every new subscriber is told the state at once, the second one of a topic, too.
+        self.events.setsockopt(zmq.XPUB_VERBOSE, 1)
+        self.events.setsockopt(zmq.SNDHWM, _STATES_HIGH_WATER_MARK)
+        # Subscriptions are a byte long, what CURVE needs some three hundred.
+        self.events.setsockopt(zmq.MAXMSGSIZE, 1024)
+        for made in (self.router, self.events):
+            made.setsockopt(zmq.LINGER, 0)
+            made.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
+            for option, value in _KEEPALIVE.items():
+                made.setsockopt(option, value)
+            made.setsockopt(zmq.IPV6, int(ipv6))
+        self.bound: list[str] = []
+        self.authenticator = authenticator
+        if authenticator is not None:
+            authenticator.protect(self.router, TALK)
+            authenticator.protect(self.events, WATCH)
+
+    def test(self, path: Path) -> None:
+        """Make sure, before it is bound anywhere else, that unknown keys can't connect.
+
+        Args:
+            path: for a Unix socket that nobody else can reach.
+
+        Raises:
+            AuthenticatorError: they can.
+        """
+        if self.authenticator is None:
+            return
+        for made, client_kind in ((self.router, zmq.DEALER), (self.events, zmq.SUB)):
+            made.bind(of_socket(path))
+            try:
+                self.authenticator.test(of_socket(path), client_kind)
+            finally:
+                made.unbind(of_socket(path))
+                path.unlink(missing_ok=True)
+
+    def bind(self, endpoint: str) -> None:
+        """Bind both sockets.
+
+        Args:
+            endpoint: for the ROUTER; watchers have the next port, or a second Unix socket.
+
+        Raises:
+            BindError: one of the two can't be bound.
+        """
+        found = parse(endpoint)
+        tries = _PORT_TRIES if found.transport == "tcp" and found.port == 0 else 1
+        for left in reversed(range(tries)):
+            bound = _bind(self.router, endpoint)
+            try:
+                _bind(self.events, events_endpoint(bound))
+            except BindError:
+                self.router.unbind(bound)
+                if not left:
+                    raise
+            else:
+                self.bound.append(bound)
+                return
+
+    def receive(self) -> Received | None:
+        """The next message; None: nothing has come."""
+        while True:
+            try:
+                peer, *frames = self.router.recv_multipart(zmq.DONTWAIT, copy=False)
+            except zmq.Again:
+                return None
+            user = None
+            if self.authenticator is not None:
+                user = self.authenticator.user(frames[0]) if frames else None
+                if user is None:
+                    continue  # Its key was revoked a moment ago; its connection will be closed.
+            return Received(peer.bytes, [frame.bytes for frame in frames], user)
+
+    def watched(self) -> bool:
+        """Whether a watcher has subscribed since this was last asked."""
+        new = False
+        while self.events.poll(0):
+            new |= self.events.recv(zmq.DONTWAIT)[:1] == b"\1"
+        return new
+
+    def close(self, *, linger_ms: int = 200) -> None:
+        """Close both sockets.
+
+        Args:
+            linger_ms: how long verdicts on their way may take, in milliseconds.
+        """
+        self.router.close(linger=linger_ms)
+        self.events.close()
+
+
+def check_endpoint(endpoint: str, *, safe: bool) -> None:
+    """Check an endpoint that the bridge is to listen at.
+
+    Args:
+        endpoint: of ``--bind``.
+        safe: whether it may be one that other machines reach.
+
+    Raises:
+        BindError: it is no endpoint, or others can reach it and ``safe`` is false.
+    """
+    try:
+        found = parse(endpoint)
+    except EndpointError as problem:
+        raise BindError(str(problem)) from problem
+    if not safe and not found.is_local:
+        raise BindError(
+            f"{endpoint} can be reached from other machines, and whoever reaches it decides what "
+            "the plugin plays. Admit only keys that you know: `faustwire keys` where the training "
+            "runs, here the `faustwire keys enrol …` that it prints, and `faustwire serve --keys "
+            f"--bind '{endpoint}'`. Or say --insecure on a network that you trust"
+        )
+
+
+def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as problem:
+        raise BindError(
+            f"can't listen on {endpoint}: {problem.strerror}; choose another --bind"
+        ) from problem
+    return socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
