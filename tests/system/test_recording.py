@@ -16,7 +16,7 @@ from bridges import Plugin, eventually, served
 from faustwire import codec, recording
 from faustwire.header import Header, read_header
 from faustwire.messages import Choice, Event, Follow, Hello, Reason, Snapshot, Steered, Verdict
-from faustwire.recording import layout, part, writer
+from faustwire.recording import index, layout, writer
 from faustwire_bridge.core import events
 from faustwire_bridge.recordings import journal
 from faustwire_bridge.recordings.offline import decide_again
@@ -223,7 +223,7 @@ def test_the_page_on_recordings_names_all_that_is_in_one(
     (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     exec(block, {})  # noqa: S102
     assert "run-7" in capsys.readouterr().out
-    limits = (part.MAX_CHUNKS, part.MAX_CHANNELS, part.MAX_CHANNEL_BYTES, layout.MAX_CHUNK_BYTES)
+    limits = (index.MAX_CHUNKS, index.MAX_CHANNELS, index.MAX_CHANNEL_BYTES, layout.MAX_CHUNK_BYTES)
     assert limits == (2**18, 2**14, 16 * 2**20, 32 * 2**20)
     assert "2¹⁸ chunks, 2¹⁴ channels, 16 MiB of their metadata, 64 KiB of one" in page
     assert f"after {writer.MAX_CHANNELS} channels or {writer.MAX_CHUNKS} chunks" in page

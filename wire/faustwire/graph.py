@@ -169,6 +169,11 @@ LEAVES: tuple[type[Leaf], ...] = (Gain, DiagonalGain, Householder, Delay, FIR, S
 CONTAINERS: tuple[type[Series | Parallel | Recursion], ...] = (Series, Parallel, Recursion)
 
 
+def label(node: Node) -> str:
+    """What a node is called in paths and errors: its name, or its type where it has none."""
+    return node.name or node.type
+
+
 def channels(node: Node) -> tuple[int, int]:
     """How many channels go in and come out: (n_in, n_out). The graph must be valid."""
     match node:

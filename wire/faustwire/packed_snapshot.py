@@ -14,6 +14,7 @@ import msgpack
 
 from faustwire import codec
 from faustwire.errors import MessageError
+from faustwire.field_checks import checked_fields, seq_of
 from faustwire.messages import Message
 from faustwire.validation import MAX_NAME
 
@@ -64,7 +65,7 @@ def read(data: bytes) -> Incoming:
     if fields.get("type") != "snapshot":
         return codec.decode(data)
     codec.check_version(fields)
-    known = codec.checked_fields(PackedSnapshot, fields, "snapshot")
+    known = checked_fields(PackedSnapshot, fields, "snapshot")
     # Longer names can't be followed, and are not worth being remembered.
     metrics = known.pop("metrics", {})
     short = {name: value for name, value in metrics.items() if len(name) <= MAX_NAME}
@@ -119,7 +120,7 @@ def _field_count(unpacker: msgpack.Unpacker) -> int:
 def _value(packed: bytes, key: str, found: dict[str, Any]) -> Any:
     if len(packed) > _MAX_VALUE_BYTES:
         problem = f"{key} has {len(packed)} bytes; at most {_MAX_VALUE_BYTES}"
-        raise MessageError(problem, seq=codec.seq_of(found))
+        raise MessageError(problem, seq=seq_of(found))
     return _map(packed) if key == "metrics" else msgpack.unpackb(packed)
 
 

@@ -6,18 +6,15 @@ before it sends, the codec asks before anybody sees what came in.
 
 from __future__ import annotations
 
-from functools import reduce
 from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import (
     FIR,
     SOS,
-    WHOLE,
     Array,
     Delay,
     DiagonalGain,
@@ -29,7 +26,9 @@ from faustwire.graph import (
     Recursion,
     Series,
     channels,
+    label,
 )
+from faustwire.loops import check_loops
 
 # Far beyond any reverberator; 256 x 256 gains is already 65,536 products a sample.
 MAX_CHANNELS = 256
@@ -45,7 +44,6 @@ MAX_NODES = 4096
 MAX_VALUES = 2**20
 MAX_NAME = 256
 
-Paths: TypeAlias = NDArray[np.bool_]
 Sizes: TypeAlias = tuple[int, int]
 
 _RANKS: dict[type[Leaf], tuple[str, tuple[int, ...]]] = {
@@ -71,8 +69,8 @@ def check(root: Node) -> tuple[int, int]:
         NonFiniteError: a value is NaN or infinite.
         GraphError: a shape, a size, a value or a loop that can't be played.
     """
-    sizes = _check_sizes(root, _label(root), depth=1, budget=_Budget())
-    _check_loops(root, _label(root))
+    sizes = _check_sizes(root, label(root), depth=1, budget=_Budget())
+    check_loops(root, label(root))
     return sizes
 
 
@@ -92,10 +90,6 @@ class _Budget:
             raise GraphError(path, f"the graph holds more than {MAX_VALUES} numbers")
 
 
-def _label(node: Node) -> str:
-    return node.name or node.type
-
-
 def _children(node: Series | Parallel | Recursion) -> tuple[Node, ...]:
     return (node.forward, node.feedback) if isinstance(node, Recursion) else node.nodes
 
@@ -112,9 +106,7 @@ def _check_sizes(node: Node, path: str, depth: int, budget: _Budget) -> Sizes:
     children = _children(node)
     if not children:
         raise GraphError(path, f"a {node.type} without nodes")
-    sizes = [
-        _check_sizes(child, f"{path}.{_label(child)}", depth + 1, budget) for child in children
-    ]
+    sizes = [_check_sizes(child, f"{path}.{label(child)}", depth + 1, budget) for child in children]
     return _check_joints(node, path, sizes)
 
 
@@ -178,7 +170,7 @@ def _check_joints(node: Series | Parallel | Recursion, path: str, sizes: list[Si
         case Series():
             for k, ((_, sent), (taken, _)) in enumerate(pairwise(sizes)):
                 if sent != taken:
-                    before, after = _label(node.nodes[k]), _label(node.nodes[k + 1])
+                    before, after = label(node.nodes[k]), label(node.nodes[k + 1])
                     raise GraphError(path, f"{before} sends {sent} channels, {after} takes {taken}")
             return sizes[0][0], sizes[-1][1]
         case Parallel():
@@ -207,102 +199,3 @@ def _check_branches(node: Parallel, path: str, sizes: list[Sizes]) -> Sizes:
     if len(set(outputs)) > 1:
         raise GraphError(path, f"branches to be summed send different numbers: {outputs}")
     return inputs[0], outputs[0]
-
-
-def _check_loops(node: Node, path: str) -> None:
-    """Only what stands inside a recursion needs its direct paths known."""
-    if isinstance(node, Recursion):
-        _direct_paths(node, path)
-    elif isinstance(node, (Series, Parallel)):
-        for child in node.nodes:
-            _check_loops(child, f"{path}.{_label(child)}")
-
-
-def _direct_paths(node: Node, path: str) -> Paths:
-    """Which inputs reach which outputs within the same sample: bool [n_out, n_in].
-
-    One dimension stands for a diagonal: 4096 matrices of 256 x 256 would keep us busy for long.
-
-    A recursion whose own loop closes on such paths has no delay and can't be computed sample by
-    sample, wherever the missing delay should have been.
-    """
-    match node:
-        case Series():
-            reach: Paths = _direct_paths(node.nodes[0], f"{path}.{_label(node.nodes[0])}")
-            for child in node.nodes[1:]:
-                reach = _after(reach, _direct_paths(child, f"{path}.{_label(child)}"))
-            return reach
-        case Parallel():
-            branches = (_direct_paths(child, f"{path}.{_label(child)}") for child in node.nodes)
-            if node.join == "concatenate":
-                return np.concatenate([_full(branch) for branch in branches])
-            return reduce(_either, branches)
-        case Recursion():
-            forward = _direct_paths(node.forward, f"{path}.{_label(node.forward)}")
-            if not forward.any():  # the delays of most reverberators stand there
-                _check_loops(node.feedback, f"{path}.{_label(node.feedback)}")
-                return forward
-            feedback = _direct_paths(node.feedback, f"{path}.{_label(node.feedback)}")
-            loop = _full(_after(feedback, forward))
-            return _after(forward, _closed(loop, path)) if loop.any() else forward
-        case _:
-            return _leaf_paths(node)
-
-
-def _full(paths: Paths) -> Paths:
-    return np.diag(paths) if paths.ndim == 1 else paths
-
-
-def _either(one: Paths, other: Paths) -> Paths:
-    return one | other if one.ndim == other.ndim else _full(one) | _full(other)
-
-
-def _after(first: Paths, then: Paths) -> Paths:
-    """The paths through two nodes, one behind the other."""
-    if first.ndim == 1:
-        return then & first
-    if then.ndim == 1:
-        return then[:, None] & first
-    # Sums of at most 256 ones are exact, and numbers multiply 20 times as fast as truth values.
-    both: Paths = then.astype(np.float32) @ first.astype(np.float32) > 0
-    return both
-
-
-def _leaf_paths(node: Leaf) -> Paths:
-    direct: Paths
-    match node:
-        case Gain():
-            direct = node.matrix != 0
-        case DiagonalGain():
-            direct = node.gains != 0
-        case Householder():
-            direct = np.eye(len(node.vector)) - 2 * np.outer(node.vector, node.vector) != 0
-        case Delay():
-            # A fractional delay needs its whole sample, too: its filter has a first tap.
-            direct = node.samples < 1 - WHOLE
-            if node.gains is not None:
-                direct &= node.gains != 0
-        case FIR():
-            direct = node.taps[0] != 0
-        case SOS():
-            direct = (node.sections[:, 0] != 0).all(axis=0)
-    return direct
-
-
-def _closed(loop: Paths, path: str) -> Paths:
-    """I + L + L² + … of a loop's direct paths, which must end: no channel may reach itself."""
-    reach = loop | np.eye(len(loop), dtype=np.bool_)
-    # (I + L)ⁿ holds all of them; squared, it is there after log2(n) steps.
-    for _ in range(len(loop).bit_length()):
-        before, reach = reach, _after(reach, reach)
-        if np.array_equal(reach, before):
-            break
-    again = np.diagonal(_after(reach, loop))
-    if not again.any():
-        return reach
-    channel = int(np.argmax(again))
-    raise GraphError(
-        path,
-        f"a loop without delay through channel {channel}: put at least one sample of delay "
-        "into the forward or the feedback path",
-    )

@@ -19,7 +19,7 @@ from mcap.writer import Writer
 
 from faustwire import header, recording
 from faustwire.errors import RecordingError
-from faustwire.recording import layout, part
+from faustwire.recording import index, layout
 from recordings import START_NS, record, snapshot, worker
 
 MIB = 2**20
@@ -214,7 +214,7 @@ def test_what_is_not_known_is_skipped(good: Forged, tmp_path: Path) -> None:
     found, damage = good.read(tmp_path)
     assert found == [b"x", b"y"]
     assert sum("is left out" in line for line in damage) == 3
-    assert sum("that is not ours" in line for line in damage) == 2
+    assert sum("is not one of faustwire's" in line for line in damage) == 2
 
 
 def test_a_channel_cannot_become_another_workers(good: Forged, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_channel_cannot_become_another_workers(good: Forged, tmp_path: Path) -
     path.write_bytes(good.data)
     read = recording.Recording(path)
     assert len({item.metadata["worker"] for item in read}) == 1
-    assert any("said to be two" in damage.what for damage in read.damage)
+    assert any("redefined with different properties" in damage.what for damage in read.damage)
 
 
 def metadata_of(number: int, channel: recording.Channel) -> bytes:
@@ -260,7 +260,7 @@ def test_a_crowd_of_channels_is_bounded(good: Forged, tmp_path: Path) -> None:
 def test_a_crowd_of_chunks_is_bounded(
     good: Forged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(part, "MAX_CHUNKS", 50)
+    monkeypatch.setattr(index, "MAX_CHUNKS", 50)
     for number in range(2, 100):
         good.chunk(message(number))
     assert len(good.read(tmp_path)[0]) == 50
@@ -287,7 +287,7 @@ def test_an_index_that_leads_elsewhere_is_not_followed(
     index = ChunkIndex(length, offset, "zstd", 1, START_NS, 0, {1: 5}, START_NS, 1)
     found, damage = good.closed(records(channel(), index)).read(tmp_path)
     assert found == [b"x"]
-    assert any("the index at the end is of no use" in line for line in damage)
+    assert any("the index at the end can't be used" in line for line in damage)
 
 
 def test_an_index_that_names_a_chunk_over_and_over_is_not_followed(
@@ -307,7 +307,7 @@ def test_a_footer_that_leads_elsewhere_is_not_followed(
     good.data += layout.MAGIC
     found, damage = good.read(tmp_path)
     assert found == [b"x"]
-    assert any("the index at the end is of no use" in line for line in damage)
+    assert any("the index at the end can't be used" in line for line in damage)
 
 
 def test_numbers_that_are_none_in_what_a_file_says_of_itself(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from faustwire.errors import RecordingError
 from faustwire.header import read_header
 from faustwire.recording.channels import IN, MARK, TOPICS, Channel, RecordedWorker, recorded_worker
 from faustwire.recording.damage import Damage, Damages
-from faustwire.recording.part import Chunk, Index, Part
+from faustwire.recording.index import Chunk, Index
+from faustwire.recording.part import Part
 
 # Indexes that are kept: one to go on in, one to come from, and those beside them.
 _INDEXES = 4

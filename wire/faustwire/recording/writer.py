@@ -17,7 +17,8 @@ from mcap.writer import CompressionType, Writer
 
 from faustwire.recording import layout
 from faustwire.recording.channels import ENCODING, MARK, Channel, text
-from faustwire.recording.part import CHANNEL, FILE, FORMAT
+from faustwire.recording.part import FILE, FORMAT
+from faustwire.recording.recovery import CHANNEL
 
 # A chunk is closed, and handed to the system, when it is that old or that large. Half a second,
 # because whoever calls ``tick`` does so every half second: at most a second is in memory only.

@@ -1,0 +1,14 @@
+"""How large a message and its parts may be; a peer that goes beyond is refused."""
+
+from __future__ import annotations
+
+# A 256-channel dense matrix of double precision is half a MiB; 16 MiB is 32 of them.
+MAX_BYTES = 16 * 2**20
+# A Faust program of ours is some 50 KiB for 32 lines; text by hand is rarely longer.
+MAX_PROGRAM = 4 * 2**20
+# Names and details are read by people.
+MAX_TEXT = 4096
+MAX_METRICS = 64
+# Lists and maps in one message, their elements counted: a few bytes can each stand for an object
+# of 64 bytes, so this bounds what a hostile message can make us allocate.
+MAX_ELEMENTS = 2**17

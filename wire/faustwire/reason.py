@@ -1,0 +1,46 @@
+"""Why a call of ``update`` ended as it did."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Reason(str, Enum):
+    """Why a call ended as it did; the list is closed."""
+
+    # The bridge's.
+    PUBLISHED = "published"  # a new .dsp was written, the plugin reloads
+    UNCHANGED = "unchanged"  # the plugin has this very program already
+    EVERY = "every"  # not one of the every-th calls
+    MIN_INTERVAL = "min-interval"  # too soon after the last reload
+    RELOAD_COST = "reload-cost"  # too soon for what the last program took to compile
+    NOT_FOLLOWED = "not-followed"  # the plugin follows another worker
+    REFUSED = "refused"  # can't be played
+    TOO_LOUD = "too-loud"  # louder than a limit, or suddenly much louder than what plays
+    UNSTABLE = "unstable"  # a loop that grows
+    MISFIT = "misfit"  # the plugin can't take it: channels, sliders
+    DOES_NOT_COMPILE = "does-not-compile"  # libfaust refuses it, aborts, hangs, or needs too much
+    WRITE_FAILED = "write-failed"  # the disk or its permissions
+    # The publisher's own.
+    NON_FINITE = "non-finite"  # the model holds NaN or infinite values
+    NO_BRIDGE = "no-bridge"  # none reached, or none that answers within the timeout
+    HANDED_OVER = "handed-over"  # wait=False: on its way, `last` will tell
+    SUPERSEDED = "superseded"  # a newer snapshot took its place before its turn came
+
+    def __str__(self) -> str:
+        return self.value
+
+
+# What comes of the model or the disk, not of time, and holds until it is over.
+HOLDS_BACK = frozenset(
+    {
+        Reason.REFUSED,
+        Reason.TOO_LOUD,
+        Reason.UNSTABLE,
+        Reason.MISFIT,
+        Reason.DOES_NOT_COMPILE,
+        Reason.WRITE_FAILED,
+        Reason.NON_FINITE,
+        Reason.NO_BRIDGE,
+    }
+)
