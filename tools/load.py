@@ -89,12 +89,12 @@ class Template:
     def __init__(self, data: bytes) -> None:
         message = codec.decode(data)
         assert isinstance(message, Snapshot)
-        body = graph_codec.to_plain(message.graph)
+        body = graph_codec.to_dicts(message.graph)
         gain = next(_gains(body))
         matrix = gain["matrix"].copy()
         matrix[0, 0] = _GAIN
         gain["matrix"] = matrix
-        graph = graph_codec.from_plain(body)
+        graph = graph_codec.from_dicts(body)
         rest = codec.encode(replace(message, seq=_SEQ, call=_CALL, graph=graph))
         self._pieces = []
         for mark in (struct.pack(">Q", _SEQ), struct.pack(">Q", _CALL), struct.pack("<d", _GAIN)):

@@ -174,7 +174,7 @@ class Connection:
         while self.monitor.poll(0):
             message = recv_monitor_message(self.monitor)
             if self._next_dial is None:
-                self._link.take(message["event"], message["value"])
+                self._link.note_event(message["event"], message["value"])
                 self._note(message["event"], time.monotonic())
 
     def _note(self, event: int, now: float) -> None:

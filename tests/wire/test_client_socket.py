@@ -132,7 +132,7 @@ def test_nobody_there_is_told_with_what_to_do(machine: Machine, endpoint: str, w
 def test_a_way_that_swallows_everything_is_told() -> None:
     """Loopback has none, so here the event of a real one is handed over."""
     link = Link("tcp://192.0.2.1:5555")
-    link.take(zmq.Event.CONNECT_DELAYED, 115)
+    link.note_event(zmq.Event.CONNECT_DELAYED, 115)
     assert "firewall" in str(link.trouble)
 
 

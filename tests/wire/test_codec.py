@@ -114,7 +114,7 @@ def same(one: Message, other: Message) -> None:
         a, b = getattr(one, field.name), getattr(other, field.name)
         if field.name == "graph":
             one_by_one = zip(
-                arrays(graph_codec.to_plain(a)), arrays(graph_codec.to_plain(b)), strict=True
+                arrays(graph_codec.to_dicts(a)), arrays(graph_codec.to_dicts(b)), strict=True
             )
             for x, y in one_by_one:
                 # The example's orthogonal matrix comes from LAPACK, whose last digit is the

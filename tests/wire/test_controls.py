@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faustwire.controls import ControlError, Slider, sliders, to_plain
+from faustwire.controls import ControlError, Slider, sliders, to_overrides
 
 
 def test_true_means_the_references_defaults() -> None:
@@ -30,7 +30,7 @@ def test_a_dict_overrides_some_fields_and_an_empty_one_none() -> None:
 
 def test_plain_sliders_read_back_the_same() -> None:
     chosen = sliders({"rt60": {"init": 1.5}, "pre_delay": True})
-    assert sliders(to_plain(chosen)) == chosen
+    assert sliders(to_overrides(chosen)) == chosen
 
 
 @pytest.mark.parametrize(

@@ -184,9 +184,9 @@ class Link:
         """Take all that waits at the socket's monitor."""
         while monitor.poll(0):
             message = recv_monitor_message(monitor)
-            self.take(message["event"], message["value"])
+            self.note_event(message["event"], message["value"])
 
-    def take(self, event: int, value: int) -> None:
+    def note_event(self, event: int, value: int) -> None:
         """Take an event of the monitor, with its value."""
         if event in (zmq.Event.CLOSED, zmq.Event.CONNECTED):
             self.refused = event == zmq.Event.CLOSED

@@ -176,8 +176,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, _PARTS):
         return _plain_fields(value)
     if isinstance(value, Mapping):
-        return controls.to_plain(value) if _are_sliders(value) else dict(value)
-    return graph_codec.to_plain(value)
+        return controls.to_overrides(value) if _are_sliders(value) else dict(value)
+    return graph_codec.to_dicts(value)
 
 
 def _are_sliders(mapping: Mapping[str, object]) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from faustwire.controls import Slider, sliders
 from faustwire.errors import GraphError
 from faustwire.graph import Node
-from faustwire.graph_codec import from_plain, to_plain
+from faustwire.graph_codec import from_dicts, to_dicts
 from faustwire.validation import MAX_NAME, check
 
 # Raised when an old reader would misread a new file; new optional keys don't raise it.
@@ -47,7 +47,7 @@ def to_json(graph: Node, fs: float, name: str) -> dict[str, Any]:
     Returns:
         Dicts, lists, text and numbers only; the numbers are exact.
     """
-    plain = _listed(to_plain(graph))
+    plain = _listed(to_dicts(graph))
     return {"faustwire": JSON_VERSION, "name": name, "fs": float(fs), "graph": plain}
 
 
@@ -71,7 +71,7 @@ def from_json(config: Any) -> JsonGraph:
         raise GraphError("$", f"unknown key {unknown[0]!r}; there are {', '.join(_KEYS)}")
     if "graph" not in config:
         raise GraphError("$", "graph is missing")
-    graph = from_plain(config["graph"])
+    graph = from_dicts(config["graph"])
     check(graph)
     chosen = config.get("controls")
     if chosen is not None and not isinstance(chosen, Mapping):

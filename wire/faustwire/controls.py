@@ -58,7 +58,7 @@ def sliders(controls: Mapping[str, Any] | None) -> dict[str, Slider]:
     return {name: _slider(name, asked[name]) for name in DEFAULTS if name in asked}
 
 
-def to_plain(chosen: Mapping[str, Slider]) -> dict[str, dict[str, Any]]:
+def to_overrides(chosen: Mapping[str, Slider]) -> dict[str, dict[str, Any]]:
     """The sliders as ``sliders`` reads them again."""
     return {
         name: {key: value for key, value in asdict(slider).items() if key != "unit"}

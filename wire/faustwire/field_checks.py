@@ -135,7 +135,7 @@ def _metrics(value: Any) -> dict[str, float]:
 def _graph(value: Any) -> Any:
     # Making numbers of a stranger's signalling NaN warns; validation finds it.
     with np.errstate(invalid="ignore"):
-        graph = graph_codec.from_plain(value)
+        graph = graph_codec.from_dicts(value)
     validation.check(graph)
     return graph
 

@@ -24,25 +24,25 @@ _FIELDS: dict[str, list[str]] = {
 _KNOWN = {kind: {"type", "name", *names} for kind, names in _FIELDS.items()}
 
 
-def to_plain(node: Node) -> dict[str, Any]:
+def to_dicts(node: Node) -> dict[str, Any]:
     """The graph as nested dicts; arrays remain ndarrays and must not be written to."""
     plain: dict[str, Any] = {"type": node.type, "name": node.name}
     match node:
         case Series():
-            plain["nodes"] = [to_plain(child) for child in node.nodes]
+            plain["nodes"] = [to_dicts(child) for child in node.nodes]
         case Parallel():
-            plain["nodes"] = [to_plain(child) for child in node.nodes]
+            plain["nodes"] = [to_dicts(child) for child in node.nodes]
             plain["join"] = node.join
         case Recursion():
-            plain["forward"] = to_plain(node.forward)
-            plain["feedback"] = to_plain(node.feedback)
+            plain["forward"] = to_dicts(node.forward)
+            plain["feedback"] = to_dicts(node.feedback)
         case _:
             values = {field: getattr(node, field) for field in _FIELDS[node.type]}
             plain |= {key: array for key, array in values.items() if array is not None}
     return plain
 
 
-def from_plain(plain: Any) -> Node:
+def from_dicts(plain: Any) -> Node:
     """The graph that nested dicts describe; ``validation.check`` has not seen it yet.
 
     Raises:

@@ -16,53 +16,36 @@ the whole.
 from __future__ import annotations
 
 import os
-import re
-import socket
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 
 import zmq
 from zmq.utils import z85
 
 from faustwire.endpoint import EndpointError, normal, to_connect
-from faustwire.errors import FaustwireError
 from faustwire.file_lock import HeldError, file_lock
+from faustwire.key_lines import (
+    KEY_BYTES,
+    RIGHTS,
+    Enrolled,
+    KeyFileError,
+    check_name,
+    first_field,
+    key_from_hex,
+    last_field,
+    own_name,
+    public_key,
+    read_bridge,
+    read_enrolled,
+)
 
-# What a key may be enrolled for: to send snapshots, to see what happens, to choose who is heard.
-RIGHTS = ("publish", "watch", "steer")
+__all__ = ["RIGHTS", "Enrolled", "KeyFileError", "KeyRing", "own_name", "public_key"]
 
-KEY_BYTES = 32
-# Part of "<name>/<worker>", and of a line whose fields are parted by spaces.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 # Far more than anybody enrols; a file is read whole.
 _MAX_FILE_BYTES = 2**20
 _PATIENCE_SECONDS = 2.0
-
-
-class KeyFileError(FaustwireError, ValueError):
-    """A key, or a file of keys, that can't be used; says what to do."""
-
-
-@dataclass(frozen=True)
-class Enrolled:
-    """One line of ``enrolled``.
-
-    Attributes:
-        public: the key, 32 bytes.
-        name: whose it is.
-        rights: some of ``RIGHTS``.
-    """
-
-    public: bytes
-    name: str
-    rights: frozenset[str]
-
-    def __str__(self) -> str:
-        rights = ",".join(right for right in RIGHTS if right in self.rights)
-        return f"{self.public.hex()} {rights} {self.name}"
 
 
 class KeyRing:
@@ -82,7 +65,7 @@ class KeyRing:
             KeyFileError: others could read the secret key, or its file is damaged.
         """
         text = self._read("secret") or self._new_secret()
-        secret = _from_hex(text.strip())
+        secret = key_from_hex(text.strip())
         if secret is None:
             raise KeyFileError(
                 f"{self.folder / 'secret'} holds no secret key, which is {2 * KEY_BYTES} hex "
@@ -109,7 +92,7 @@ class KeyRing:
         Raises:
             KeyFileError: the file is malformed, or others could read or change it.
         """
-        return dict(_bridge(line, where) for line, where in self._lines("bridges"))
+        return dict(read_bridge(line, where) for line, where in self._lines("bridges"))
 
     def trust(self, endpoint: str, public: bytes) -> None:
         """Know a bridge by its key from now on; a key known before is replaced."""
@@ -118,7 +101,7 @@ class KeyRing:
         except EndpointError as problem:
             raise KeyFileError(str(problem)) from problem
         with self._edited("bridges") as lines:
-            kept = [line for line in lines if normal(_first(line)) != place]
+            kept = [line for line in lines if normal(first_field(line)) != place]
             lines[:] = [*kept, f"{place} {public.hex()}"]
 
     # -- who may connect here --------------------------------------------------------------------
@@ -144,7 +127,7 @@ class KeyRing:
         problems = []
         for line, where in self._lines("enrolled"):
             try:
-                person = _enrolled(line, where)
+                person = read_enrolled(line, where)
             except KeyFileError as problem:
                 problems.append(str(problem))
                 continue
@@ -158,7 +141,7 @@ class KeyRing:
         Raises:
             KeyFileError: the name or the rights make no sense, or the key has another name.
         """
-        _check_name(name, "not enrolled")
+        check_name(name, "not enrolled")
         new = str(Enrolled(public, name, rights))
         with self._edited("enrolled") as lines:
             for old in self.enrolled():
@@ -167,7 +150,7 @@ class KeyRing:
                         f"this key is enrolled as {old.name!r} already: revoke that first "
                         f"(faustwire keys revoke {old.name})"
                     )
-            lines[:] = [*(old for old in lines if _last(old) != name), new]
+            lines[:] = [*(old for old in lines if last_field(old) != name), new]
 
     def revoke(self, name: str) -> None:
         """Let a name's keys in no more; a bridge that runs cuts their connections.
@@ -176,7 +159,7 @@ class KeyRing:
             KeyFileError: nobody has that name.
         """
         with self._edited("enrolled") as lines:
-            kept = [line for line in lines if _last(line) != name]
+            kept = [line for line in lines if last_field(line) != name]
             if kept == lines:
                 raise KeyFileError(f"nobody is enrolled as {name!r}: see `faustwire keys list`")
             lines[:] = kept
@@ -219,7 +202,7 @@ class KeyRing:
     def _lines(self, name: str) -> Iterator[tuple[str, str]]:
         """The lines that say something, each with where it stands."""
         for number, line in enumerate(self._read(name).splitlines(), start=1):
-            if _first(line):
+            if first_field(line):
                 yield line, f"line {number} of {self.folder / name}"
 
     @contextmanager
@@ -246,82 +229,6 @@ class KeyRing:
             except BaseException:
                 new.unlink()
                 raise
-
-
-def own_name() -> str:
-    """This machine's host name, as one that a key can be enrolled under."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname()).lstrip("._-")[:64] or "worker"
-
-
-def public_key(text: str) -> bytes:
-    """A public key as people paste it: hex, or the Z85 of other ZeroMQ tools.
-
-    Raises:
-        KeyFileError: it is neither.
-    """
-    key = _from_hex(text.strip()) or _from_z85(text.strip())
-    if key is None:
-        raise KeyFileError(
-            f"{text[:80]!r} is no public key, which is {2 * KEY_BYTES} hex digits: copy the line "
-            "that `faustwire keys` prints on the other machine"
-        )
-    return key
-
-
-def _from_hex(text: str) -> bytes | None:
-    if not re.fullmatch(f"[0-9A-Fa-f]{{{2 * KEY_BYTES}}}", text):
-        return None
-    return bytes.fromhex(text)
-
-
-def _from_z85(text: str) -> bytes | None:
-    with suppress(ValueError, KeyError, TypeError):
-        key: bytes = z85.decode(text.encode("ascii"))
-        if len(key) == KEY_BYTES and z85.encode(key) == text.encode():
-            return key
-    return None
-
-
-def _enrolled(line: str, where: str) -> Enrolled:
-    fields = line.split()
-    if len(fields) != 3:
-        raise KeyFileError(f"{where} is not `PUBLIC RIGHTS NAME`: mend or remove it")
-    public, rights, name = _from_hex(fields[0]), fields[1].split(","), fields[2]
-    if public is None:
-        raise KeyFileError(f"{where}: {fields[0][:80]!r} is no public key: mend or remove it")
-    unknown = [right for right in rights if right not in RIGHTS]
-    if unknown:
-        raise KeyFileError(f"{where}: {unknown[0]!r} is no right; there are {', '.join(RIGHTS)}")
-    _check_name(name, where)
-    return Enrolled(public, name, frozenset(rights))
-
-
-def _check_name(name: str, where: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise KeyFileError(
-            f"{where}: {name[:80]!r} can't be a name: take at most 64 letters, digits and ._@+-"
-        )
-
-
-def _bridge(line: str, where: str) -> tuple[str, bytes]:
-    fields = line.split()
-    public = _from_hex(fields[1]) if len(fields) == 2 else None
-    try:
-        place = to_connect(fields[0])
-    except EndpointError:
-        public = None
-    if public is None:
-        raise KeyFileError(f"{where} is not `ENDPOINT PUBLIC`: mend or remove it")
-    return normal(place), public
-
-
-def _first(line: str) -> str:
-    """The first field of a line; empty for a comment."""
-    return "" if line.lstrip().startswith("#") else next(iter(line.split()), "")
-
-
-def _last(line: str) -> str:
-    return line.rsplit(maxsplit=1)[-1] if _first(line) else ""
 
 
 def _check_private(

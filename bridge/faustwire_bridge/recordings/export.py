@@ -80,7 +80,7 @@ def export(snapshot: Snapshot, output: Path, sound: Sound) -> None:
     elif output.suffix == ".json":
         config = to_json(snapshot.graph, snapshot.fs, snapshot.name)
         if snapshot.controls:
-            config["controls"] = controls.to_plain(snapshot.controls)
+            config["controls"] = controls.to_overrides(snapshot.controls)
         _write(output, json.dumps(config))
     elif output.suffix == ".wav":
         write_wave(output, _heard(snapshot, sound), snapshot.fs)
@@ -129,7 +129,7 @@ def _published(found: Recording, workers: tuple[str, ...]) -> Iterator[tuple[flo
     """When each snapshot was published, Unix time in seconds, and what it was."""
     publications = Publications()
     for item in found:
-        published = publications.take(item)
+        published = publications.published_by(item)
         who = recorded_worker(published.metadata) if published is not None else None
         if published is None or who is None:
             continue

@@ -140,7 +140,7 @@ class _Again:
             event = journal.decode(item.data)
             if isinstance(event, _COMPILED):
                 self._compiled = event
-        published = self._publications.take(item)
+        published = self._publications.published_by(item)
         if published is not None:
             peer = _peer(published)
             message = read(published.data)

@@ -112,7 +112,7 @@ def survey(found: Recording) -> Survey:
         result.messages[item.topic] += 1
         result.seconds = (item.at_ns - begun_ns) * 1e-9
         account = _account(result, item)
-        published = publications.take(item)
+        published = publications.published_by(item)
         try:
             if item.topic == recording.EVENT:
                 _happened(result, item)

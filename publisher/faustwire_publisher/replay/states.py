@@ -197,7 +197,7 @@ class States:
         publications = Publications()
         topics = {recording.IN, recording.EVENT}
         for item, silent in self._items(at_ns - _LATE_NS, topics):
-            published = publications.take(item)
+            published = publications.published_by(item)
             if item.at_ns < at_ns:
                 continue
             state = self.state(published or item)

@@ -10,7 +10,7 @@ import torch
 from flamo.processor import dsp
 
 from faustwire.graph import Delay, Gain, Node, Series
-from faustwire.graph_codec import to_plain
+from faustwire.graph_codec import to_dicts
 from faustwire_publisher.lowering import lower
 from faustwire_publisher.lowering.designs import _DESIGNS
 from flamo_filters import MODELS, fdn_geq, make
@@ -29,7 +29,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def equal(one: Node, other: Node) -> bool:
-    return same(to_plain(one), to_plain(other))
+    return same(to_dicts(one), to_dicts(other))
 
 
 def traces(model: torch.nn.Module) -> list[Any]:

@@ -72,27 +72,27 @@ class Fields:
         self._data = data
         self._at = 0
 
-    def take(self, count: int) -> bytes:
+    def next_bytes(self, count: int) -> bytes:
         """So many bytes."""
         if count > len(self._data) - self._at:
-            raise Broken("a length that leads out of its record")
+            raise Broken("a length that exceeds its record")
         self._at += count
         return self._data[self._at - count : self._at]
 
     def number(self, size: int) -> int:
         """A whole number of so many bytes."""
-        return int.from_bytes(self.take(size), "little")
+        return int.from_bytes(self.next_bytes(size), "little")
 
     def text(self) -> str:
         """Text behind its length."""
         try:
-            return self.take(self.number(4)).decode()
+            return self.next_bytes(self.number(4)).decode()
         except UnicodeDecodeError:
-            raise Broken("text that is no UTF-8") from None
+            raise Broken("text that is not UTF-8") from None
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """A map of texts."""
-        inner = Fields(self.take(self.number(4)))
+        inner = Fields(self.next_bytes(self.number(4)))
         pairs = []
         while inner.left():
             pairs.append((inner.text(), inner.text()))
@@ -142,19 +142,19 @@ def chunk_head(data: bytes, length: int) -> ChunkHead:
         length: of the whole record.
 
     Raises:
-        Broken: it is compressed in a way that is not ours, or its lengths do not fit each other.
+        Broken: it is compressed in a way that is not ours, or its lengths contradict each other.
     """
     fields = Fields(data)
-    start_ns, end_ns, size, crc = _CHUNK.unpack(fields.take(_CHUNK.size))
-    if fields.take(len(ZSTD)) != ZSTD:
+    start_ns, end_ns, size, crc = _CHUNK.unpack(fields.next_bytes(_CHUNK.size))
+    if fields.next_bytes(len(ZSTD)) != ZSTD:
         raise Broken("it is not compressed with zstd, as ours are")
     compressed = fields.number(8)
     if length != CHUNK_HEAD_BYTES - HEAD.size + compressed:
-        raise Broken("its lengths do not fit each other")
+        raise Broken("its lengths contradict each other")
     if max(size, compressed) > MAX_CHUNK_BYTES:
         raise Broken(f"it has {max(size, compressed)} bytes; at most {MAX_CHUNK_BYTES}")
     if not crc:
-        raise Broken("it has no CRC, so nobody knows what it should be")
+        raise Broken("it has no CRC and can't be verified")
     return ChunkHead(start_ns, end_ns, size, crc, compressed)
 
 
@@ -172,7 +172,7 @@ def unpack(head: ChunkHead, data: bytes) -> bytes:
     except zstandard.ZstdError as problem:
         raise Broken(f"it can't be unpacked ({problem})") from None
     if len(content) != head.size:
-        raise Broken("it unpacks to another size than it says")
+        raise Broken("it unpacks to another size than its head says")
     if zlib.crc32(content) != head.crc:
         raise Broken("its CRC does not match")
     return content
@@ -187,7 +187,7 @@ def records(data: bytes) -> Iterator[tuple[int, int, int]]:
         opcode, length = HEAD.unpack_from(data, at)
         at += HEAD.size
         if length > end - at:
-            raise Broken("a record that leads out of it")
+            raise Broken("a record that exceeds it")
         yield opcode, at, at + length
         at += length
 
@@ -195,7 +195,7 @@ def records(data: bytes) -> Iterator[tuple[int, int, int]]:
 def message(data: bytes, start: int, end: int) -> Message:
     """The Message record whose body lies there; raises Broken."""
     if end - start < _MESSAGE.size:
-        raise Broken("a message that is too short to be one")
+        raise Broken("a message that is too short")
     number, sequence, at_ns, _published_ns = _MESSAGE.unpack_from(data, start)
     return Message(number, sequence, at_ns, data[start + _MESSAGE.size : end])
 
@@ -203,9 +203,9 @@ def message(data: bytes, start: int, end: int) -> Message:
 def chunk_index(body: bytes) -> tuple[int, int, int, int, list[int]]:
     """First and last time (ns), offset and length of a chunk, and its channels; raises Broken."""
     if len(body) < _INDEX.size:
-        raise Broken("an index that is too short to be one")
+        raise Broken("an index record that is too short")
     start_ns, end_ns, offset, length, size = _INDEX.unpack_from(body)
-    entries = Fields(body[_INDEX.size :]).take(size)
+    entries = Fields(body[_INDEX.size :]).next_bytes(size)
     if size % 10:
         raise Broken("an index with half an entry")
     channels = [int.from_bytes(entries[at : at + 2], "little") for at in range(0, size, 10)]
@@ -228,7 +228,7 @@ def summary_range(tail: bytes, size: int) -> tuple[int, int, int]:
     start, _offsets, crc = _FOOTER.unpack_from(tail, HEAD.size)
     end = size - FOOTER_BYTES
     if not len(MAGIC) <= start < end:
-        raise Broken("its end says nothing of what is in it")
+        raise Broken("its footer names no index")
     return start, end, crc
 
 

@@ -92,7 +92,7 @@ class Publications:
         self._pending: dict[str, OrderedDict[int, Item]] = {}
         self._bytes = 0
 
-    def take(self, item: Item) -> Item | None:
+    def published_by(self, item: Item) -> Item | None:
         """Take the next item: a worker's message or an event.
 
         Returns:
