@@ -19,9 +19,9 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 import flamo_truth  # noqa: E402
+from faustwire import flamo_to_json  # noqa: E402
 from faustwire_bridge import json_to_faust  # noqa: E402
 from faustwire_bridge.children.libfaust import compile_program  # noqa: E402
-from faustwire_publisher import flamo_to_json  # noqa: E402
 from flamo_filters import MODELS, make  # noqa: E402
 from graph_response import relative_db  # noqa: E402
 

@@ -27,7 +27,7 @@ from rich.table import Table
 warnings.filterwarnings("ignore")
 
 from bridges import Plugin, served  # noqa: E402
-from faustwire_publisher import HotReload  # noqa: E402
+from faustwire import HotReload  # noqa: E402
 from hosts import Network, NoNetworkError, two_hosts  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from trainee import Trainee, trained  # noqa: E402

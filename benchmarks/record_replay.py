@@ -44,7 +44,7 @@ def train(name: str, endpoint: str) -> None:
     import torch  # noqa: PLC0415  (only the workers need it)
     from flamo.processor import dsp, system  # noqa: PLC0415
 
-    from faustwire_publisher import HotReload  # noqa: PLC0415
+    from faustwire import HotReload  # noqa: PLC0415
 
     torch.set_num_threads(1)
     torch.manual_seed(_WORKERS.index(name))

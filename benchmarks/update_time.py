@@ -30,7 +30,7 @@ from flamo.processor import dsp, system  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from faustwire_publisher import HotReload  # noqa: E402
+from faustwire import HotReload  # noqa: E402
 
 FS = 48000
 NFFT = 4096

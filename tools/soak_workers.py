@@ -26,7 +26,6 @@ import torch  # noqa: E402
 
 from faustwire.messages import Reason  # noqa: E402
 from faustwire_publisher import HotReload  # noqa: E402
-from faustwire_publisher.client import Client  # noqa: E402
 from faustwire_publisher.mailbox import Ticket  # noqa: E402
 from models import Knob, fdn  # noqa: E402
 
@@ -86,10 +85,13 @@ class _Watched(HotReload):
             min_interval=_MIN_INTERVAL_SECONDS,
             timeout=_TIMEOUT_SECONDS,
         )
+        hand_over = self._session.hand_over
 
-    def _hand_over(self, client: Client, ticket: Ticket) -> bool:
-        self.tickets.append(ticket)
-        return super()._hand_over(client, ticket)
+        def watched(ticket: Ticket) -> bool:
+            self.tickets.append(ticket)
+            return hand_over(ticket)
+
+        self._session.hand_over = watched  # type: ignore[method-assign]
 
 
 class _Training:

@@ -17,7 +17,7 @@ from flamo.processor import system
 from demo.fdn import build, respond
 from demo.loss import RoomLoss
 from demo.rooms import FS, ROOMS
-from faustwire_publisher import HotReload
+from faustwire import HotReload
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import ray
 import torch
 from ray import tune
 
-from faustwire_publisher import HotReload
+from faustwire import HotReload
 from sweeps.fdn import FS, NFFT, build, loss
 
 

@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from faustwire_publisher import HotReload
+from faustwire import HotReload
 from sweeps.fdn import FS, NFFT, build, loss
 
 

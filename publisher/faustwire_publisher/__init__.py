@@ -31,7 +31,7 @@ __all__ = [
     "lowers",
 ]
 
-# Where the names are that are not among the errors.
+# The modules of the names that are not errors.
 _PLACES = {
     "HotReload": "hot_reload",
     "Replay": "replay",

@@ -15,7 +15,16 @@ from faustwire_publisher.errors import ArgumentError
 
 
 def number(argument: str, value: Any, *, above: float | None = None) -> float:
-    """A finite number of at least 0, or greater than ``above``."""
+    """Check a finite number of at least 0, or greater than ``above``.
+
+    Args:
+        argument: what to call it in the error.
+        value: what was passed.
+        above: what it must exceed; None: 0 is allowed.
+
+    Raises:
+        ArgumentError: it is no such number.
+    """
     wanted = "a number of at least 0" if above is None else f"a number above {above:g}"
     try:
         result = float(value)
@@ -28,21 +37,37 @@ def number(argument: str, value: Any, *, above: float | None = None) -> float:
 
 
 def period(value: Any) -> int:
-    """``every``: a whole number of calls from 1."""
+    """Check ``every``: a whole number of calls from 1.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ArgumentError(f"every={value!r}: give a whole number from 1, 1 for every call")
     return value
 
 
 def text(argument: str, value: Any) -> str:
-    """Text of a length that may stand in a name."""
+    """Check text that is short enough for a name.
+
+    Args:
+        argument: what to call it in the error.
+        value: what was passed.
+
+    Raises:
+        ArgumentError: it is no text, empty, or too long.
+    """
     if not isinstance(value, str) or not value or len(value) > MAX_NAME:
         raise ArgumentError(f"{argument}={value!r}: give text of 1 to {MAX_NAME} characters")
     return value
 
 
 def remote_endpoint(value: Any) -> str:
-    """A ZeroMQ endpoint to connect to."""
+    """Check a ZeroMQ endpoint to connect to.
+
+    Raises:
+        ArgumentError: it is none.
+    """
     try:
         return to_connect(str(value))
     except EndpointError as problem:
@@ -50,7 +75,15 @@ def remote_endpoint(value: Any) -> str:
 
 
 def record_target(value: str | Path, endpoint: str | None) -> str:
-    """Where the bridge that is started here is to record to, as an absolute path."""
+    """Where the bridge that is started here is to record to, as an absolute path.
+
+    Args:
+        value: what was passed as ``record``.
+        endpoint: of a running bridge, if one is used.
+
+    Raises:
+        ArgumentError: a running bridge is used, which decides for itself.
+    """
     if endpoint:
         raise ArgumentError(
             f"record={str(value)!r}: the bridge at {endpoint} decides what it records; start it "
@@ -60,7 +93,11 @@ def record_target(value: str | Path, endpoint: str | None) -> str:
 
 
 def metric_values(metrics: Mapping[str, Any] | None) -> dict[str, float]:
-    """Metrics as plain numbers; a tensor of one element is one."""
+    """Metrics as plain numbers; a tensor of one element is a number.
+
+    Raises:
+        ArgumentError: they are too many, or not all numbers.
+    """
     if metrics is None:
         return {}
     if len(metrics) > MAX_METRICS:
@@ -72,14 +109,20 @@ def metric_values(metrics: Mapping[str, Any] | None) -> dict[str, float]:
 
 
 def _scalar(value: Any) -> float:
-    # A loss is handed over as it is, with its graph.
+    # A loss may be passed as it is, with its autograd graph.
     return float(value.detach() if hasattr(value, "detach") else value)
 
 
 def knows(keyring: KeyRing, endpoint: str, keys: str | Path | None) -> bool:
-    """Whether a bridge's key is known; one that is to be used, ``keys``, must be.
+    """Whether a bridge's key is known; where ``keys`` was passed, it must be.
+
+    Args:
+        keyring: this machine's keys.
+        endpoint: of the bridge.
+        keys: what was passed as ``keys``.
 
     Raises:
+        ArgumentError: ``keys`` was passed, and the bridge's key is not known there.
         KeyFileError: a file of keys can't be used.
     """
     known = keyring.bridge_key(endpoint) is not None

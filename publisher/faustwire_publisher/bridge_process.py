@@ -1,7 +1,7 @@
-"""A bridge on this machine, started when none keeps this ``.dsp`` yet.
+"""A bridge on this machine, started when there is none for this ``.dsp`` yet.
 
-It is started as a program, never imported, and belongs to nobody: every worker that names the same
-``.dsp`` finds it, and it ends by itself when the last of them has gone.
+It is started as a program, never imported, and no worker owns it: every worker that names the same
+``.dsp`` finds it, and it ends by itself when the last of them has left.
 """
 
 from __future__ import annotations
@@ -16,27 +16,34 @@ from contextlib import suppress
 from faustwire.errors import FaustwireError
 from faustwire.rendezvous import Rendezvous
 
-# The bridge's exit code where another was faster.
+# The exit code of a bridge that finds another one for its .dsp.
 _LOCKED = 75
 
 
 class EmbeddedBridge:
-    """Starts the bridge of a rendezvous, again if need be.
+    """Starts the bridge of a rendezvous, again if it has ended.
 
-    The child is not ours alone, so nothing here stops it; it notices when we are gone.
+    Other workers may use it, so nothing here stops it; it ends when all of them have left.
     """
 
     def __init__(self, place: Rendezvous, config_path: str, record: str | None = None) -> None:
+        """Nothing is started yet.
+
+        Args:
+            place: the ``.dsp`` and where its workers meet.
+            config_path: the plugin's config file, an absolute path.
+            record: where to record to, an absolute path; None: nowhere.
+        """
         self._place = place
         self._config_path = config_path
         self._record = record
         self._child: subprocess.Popen[bytes] | None = None
 
     def revive(self) -> str | None:
-        """Start a bridge if none listens and none is on its way.
+        """Start a bridge if none listens and none is starting.
 
         Returns:
-            What is wrong, one line, if the last one did not live.
+            Why the last one did not start, one line; None: nothing is wrong.
         """
         if self._listens():
             return None
@@ -46,7 +53,7 @@ class EmbeddedBridge:
             if code is None:
                 return None
             if code not in (0, _LOCKED):
-                trouble = f"a bridge could not be started: {self._last_words(code)}"
+                trouble = f"a bridge could not be started: {self._last_log_line(code)}"
         try:
             self._child = self._start()
         except (OSError, FaustwireError) as problem:
@@ -76,14 +83,14 @@ class EmbeddedBridge:
                 # Its matrices are small; threads that wait for each other would fight the
                 # training for its cores.
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-                # Ctrl-C in the training's terminal must not take the bridge before the last flush.
+                # Ctrl-C in the training's terminal must not end the bridge before the last flush.
                 start_new_session=True,
             )
-        # It may end long before us, and must not stay a zombie.
+        # It may end long before this process, and must not stay a zombie.
         threading.Thread(target=child.wait, name="faustwire-reaper", daemon=True).start()
         return child
 
-    def _last_words(self, code: int) -> str:
+    def _last_log_line(self, code: int) -> str:
         try:
             lines = self._place.log_path.read_text(errors="replace").splitlines()
         except OSError:

@@ -23,8 +23,8 @@ class ForkError(FaustwireError, RuntimeError):
 
 
 class FaustwireWarning(UserWarning):
-    """Something holds the plugin back; the training goes on."""
+    """Something keeps the plugin from being updated; the training goes on."""
 
 
 class RefusalError(FaustwireError, ValueError):
-    """Raised by the rule of one module, which knows what is wrong but not where it stands."""
+    """Raised by the rule of one module, which knows what is wrong but not where in the model."""

@@ -1,4 +1,4 @@
-"""What waits to be sent and what is on its way: one of each, the newest wins."""
+"""The message that waits to be sent and the one in flight: one of each, the newest wins."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ class Ticket:
 
     Attributes:
         seq: the message's number.
-        make: makes the message; only called if it is sent at all, and let go then.
-        force: whether no throttle may apply, should it be a Snapshot.
-        made, sent, received: when it was handed over, first sent, and answered; monotonic seconds.
+        make: makes the message; called only when it is sent, and released then.
+        force: whether a Snapshot bypasses the throttles.
+        made: when it was handed over, monotonic seconds.
+        sent: when it was first sent; 0: not yet.
+        received: when its verdict came; 0: not yet.
         verdict: None until it is known.
     """
 
@@ -34,10 +36,11 @@ class Ticket:
     _done: threading.Event = field(default_factory=threading.Event)
 
     def data(self) -> bytes:
-        """What to send; made once, however often it is sent.
+        """The bytes to send; made once, however often they are sent.
 
         Raises:
-            FaustwireError: it can't be sent. Whatever else a rule or a map of the user's raises.
+            FaustwireError: the message can't be made. A rule or a map of the user's may raise
+                anything else.
         """
         if self.make is not None:
             message, self.make = self.make(), None
@@ -49,21 +52,21 @@ class Ticket:
 
     @property
     def took(self) -> float:
-        """Seconds from the first sending to the verdict, what was lost in between included."""
+        """Seconds from the first sending to the verdict, including messages lost in between."""
         return self.received - self.sent
 
     def end(self, verdict: Verdict) -> None:
-        """The verdict is here."""
+        """Settle the ticket with its verdict."""
         self.received = time.monotonic()
         self.verdict = verdict
         self._done.set()
 
     def supersede(self) -> None:
-        """A newer message goes in its stead."""
+        """Settle the ticket: a newer message is sent in its place."""
         self.end(Verdict(self.seq, False, Reason.SUPERSEDED))
 
     def wait(self, timeout: float) -> Verdict | None:
-        """The verdict, or None if it took longer than ``timeout`` seconds."""
+        """The verdict; None if there is none after ``timeout`` seconds."""
         self._done.wait(timeout)
         return self.verdict
 
@@ -73,8 +76,8 @@ class Mailbox:
 
     Attributes:
         answered: the last ticket that the bridge answered.
-        unanswered_since: since when something has been put and nothing been answered, monotonic
-            seconds; None while nothing waits.
+        unanswered_since: when the oldest message that still has no verdict was handed over,
+            monotonic seconds; None: all have theirs.
     """
 
     def __init__(self) -> None:
@@ -102,7 +105,7 @@ class Mailbox:
             return self._waiting or self._in_flight
 
     def take(self) -> Ticket | None:
-        """The message to send now, if nothing is on its way."""
+        """The message to send now; None: nothing waits, or one is in flight."""
         with self._lock:
             if self._in_flight is not None or self._waiting is None:
                 return None
@@ -110,11 +113,11 @@ class Mailbox:
             return self._in_flight
 
     def unanswered(self) -> Ticket | None:
-        """What is on its way."""
+        """The message in flight."""
         return self._in_flight
 
     def lost(self) -> Ticket | None:
-        """What was on its way may be lost: the one to send again, or a newer one in its stead."""
+        """The message in flight may be lost: returns it, or a newer one, to be sent."""
         with self._lock:
             ticket = self._in_flight
             if ticket is None or self._waiting is None:
@@ -124,7 +127,7 @@ class Mailbox:
         return self.take()
 
     def settle(self, verdict: Verdict) -> None:
-        """A verdict came; one on anything but what is on its way is late, and ignored."""
+        """Take in a verdict; one on anything but the message in flight is late, and ignored."""
         with self._lock:
             ticket = self._in_flight
             if ticket is None or ticket.seq != verdict.seq:

@@ -1,4 +1,4 @@
-"""Warnings that come once a cause, not once a step, and never stop a training."""
+"""Warnings about what holds the plugin back: once a cause, not once a step."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from faustwire_publisher.errors import FaustwireWarning
 
 _log = logging.getLogger("faustwire.publisher")
 
-# What each reason proves to be over: the plugin's troubles end with a program that passes, the
-# bridge's silence with any word of it.
+# Reasons after which earlier causes are over: the plugin's end with a program that passes, the
+# bridge's silence with any answer of it.
 _PASSES = (Reason.PUBLISHED, Reason.UNCHANGED)
 
 
 class WarnOnce:
-    """Which causes people have been told about and are not over yet."""
+    """Warns once a cause, and again only after the cause was over in between."""
 
     def __init__(self) -> None:
         self._told: set[Reason] = set()
         self._recording_missed = False
 
     def take(self, verdict: Verdict, *, prompt: bool = True) -> None:
-        """Warn if this verdict is news, or note that a cause is over.
+        """Warn if a verdict tells of a new cause; note which causes it ends.
 
         Args:
             verdict: the newest.
-            prompt: whether the bridge gave it in time; if not, its silence is not over.
+            prompt: whether it came in time; if not, the bridge's silence is not over.
         """
         if verdict.reason in HOLDS_BACK:
             self._warn(verdict)
@@ -38,11 +38,16 @@ class WarnOnce:
             self._told.discard(Reason.NO_BRIDGE)
 
     def over(self, reason: Reason) -> None:
-        """A cause is over, so that the next one is told again."""
+        """Note that a cause is over, so that the next occurrence is told again."""
         self._told.discard(reason)
 
     def of_recording(self, bridge: Welcome, wanted: str) -> None:
-        """Warn, once, if the bridge does not record to where it was wanted."""
+        """Warn, once, if the bridge does not record where it was asked to.
+
+        Args:
+            bridge: what the bridge said of itself.
+            wanted: where it should record to.
+        """
         if self._recording_missed or bridge.recording == wanted:
             return
         self._recording_missed = True
@@ -63,12 +68,12 @@ def _tell(text: str) -> None:
     try:
         warnings.warn(text, FaustwireWarning, stacklevel=_outside())
     except FaustwireWarning:
-        # Warnings were made errors; what happens to a plugin still must not end a training.
+        # Warnings were made errors; the state of a plugin must not end a training all the same.
         _log.warning(text)
 
 
 def _outside() -> int:
-    """The stack level, for the function that asks, of the line that called into this package."""
+    """The stack level of the line that called into this package, for the function that asks."""
     frame, level = inspect.currentframe(), 0
     while frame is not None and frame.f_globals.get("__name__", "").startswith(__package__):
         frame, level = frame.f_back, level + 1

@@ -203,8 +203,8 @@ def test_a_verdict_that_was_lost_is_given_again_and_nothing_is_written_twice(
         assert second != first, "the bridge had heard it"
         proxy.renew()
         assert training.live.flush(HEALING)
-        assert training.live._client is not None
-        answered = training.live._client.mailbox.answered
+        assert training.live._session._client is not None
+        answered = training.live._session._client.mailbox.answered
         assert answered is not None
         assert answered.seq == training.calls
         assert answered.verdict is not None

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,29 @@ def test_what_is_wrong_is_said_in_a_line(
     assert ended.returncode == code, ended.stderr
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_relative_config_path_is_taken_from_where_the_person_stands(
+    plugin: Plugin, run: Path
+) -> None:
+    """The bridge that is started works elsewhere, and once wrote the file into the root folder."""
+    name = f"here-{plugin.place.key}.txt"
+    paths = ["--dsp-path", "live.dsp", "--config-path", name]
+    try:
+        subprocess.run(
+            command(str(run), *paths, "--step", "1", "--worker", "a"),
+            cwd=plugin.folder,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=True,
+        )
+        assert not Path("/", name).exists()
+    finally:
+        with suppress(PermissionError):
+            Path("/", name).unlink(missing_ok=True)
+    first_line = (plugin.folder / name).read_text().splitlines()[0]
+    assert first_line == str(plugin.dsp_path.resolve())
 
 
 # -- in a terminal ------------------------------------------------------------------------------

@@ -1,6 +1,10 @@
 """A recording, pushed to a bridge again; needs no torch."""
 
-from faustwire_publisher.replay.player import Played, Replay, ReplayError
-from faustwire_publisher.replay.states import Position, State
+from faustwire_publisher.replay.played import Played, ReplayError
+from faustwire_publisher.replay.player import Replay
+from faustwire_publisher.replay.states import Position, RecordedState
 
-__all__ = ["Played", "Position", "Replay", "ReplayError", "State"]
+# The name that it had at first.
+State = RecordedState
+
+__all__ = ["Played", "Position", "RecordedState", "Replay", "ReplayError", "State"]

@@ -1,7 +1,7 @@
 """The program behind ``faustwire replay``: ``python -m faustwire_publisher.replay JSON``.
 
-``faustwire replay`` is the bridge's, which never imports this package. It has read what the person
-wrote and hands it over as one JSON object: the arguments of ``Replay``, and those of ``_play``.
+The command itself belongs to the bridge, which never imports this package. It parses the command
+line and passes one JSON object: the arguments of ``Replay``, and those of ``_play``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 from faustwire.errors import FaustwireError
 from faustwire.terminal import printable
 from faustwire_publisher.replay.keyboard import keyboard
-from faustwire_publisher.replay.player import Replay, ReplayError
+from faustwire_publisher.replay.played import ReplayError
+from faustwire_publisher.replay.player import Replay
 from faustwire_publisher.replay.screen import KEYS, Screen, Tally
 
 # sysexits.h, and what a shell says of a program that Ctrl-C has ended.
@@ -26,9 +27,9 @@ _MOST_DAMAGES = 20
 
 
 def main() -> int:
-    """Replay what ``faustwire replay`` was told to."""
+    """Run the replay that the JSON object describes; returns the exit code."""
     if len(sys.argv) != 2:
-        print("this is the inside of `faustwire replay`; run that", file=sys.stderr)
+        print("this module is run by `faustwire replay`; use that", file=sys.stderr)
         return _EXIT_USAGE
     told: dict[str, Any] = json.loads(sys.argv[1])
     # SIGTERM leaves as cleanly as Ctrl-C does.
@@ -46,13 +47,13 @@ def main() -> int:
 
 
 def _play(replay: Replay, step: int | None, worker: str | None, *, as_json: bool) -> int:
-    """Send a recording, or one state of it.
+    """Send a recording, or one state of it; returns the exit code.
 
     Args:
         replay: what to send.
         step: number of the one call to send; None: all.
-        worker: of which worker.
-        as_json: say at the end on standard output what became of it.
+        worker: the worker whose call it is.
+        as_json: print a summary as JSON at the end.
     """
     tally = Tally()
     code = 0
@@ -79,7 +80,7 @@ def _play(replay: Replay, step: int | None, worker: str | None, *, as_json: bool
 def _tell(replay: Replay, tally: Tally, *, as_json: bool) -> None:
     damage = [str(each) for each in replay.damage]
     if replay.states.skipped:
-        damage.append(f"{replay.states.skipped} messages that make no sense were left out")
+        damage.append(f"{replay.states.skipped} messages can't be read and were left out")
     if as_json:
         summary = {"sent": replay.sent, "reasons": tally.reasons, "damage": damage}
         print(json.dumps(summary))

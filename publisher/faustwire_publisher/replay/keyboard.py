@@ -1,4 +1,4 @@
-"""The keys of a terminal, one at a time, as long as they are wanted."""
+"""Single key presses of a terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOOK_SECONDS = 0.1
 
 
 def keys_in(text: str) -> Iterator[str]:
-    """The keys that stand in what a terminal sent; others are left out."""
+    """The keys of ours in what a terminal sent; all others are ignored."""
     at = 0
     while at < len(text):
         sequence = text[at : at + 3]
@@ -35,9 +35,15 @@ def keys_in(text: str) -> Iterator[str]:
 
 @contextmanager
 def keyboard(take: Callable[[str], None]) -> Iterator[bool]:
-    """Hand each key to ``take``, on a thread of its own; yields whether there is a keyboard.
+    """Read keys on a thread of its own; Ctrl-C keeps its meaning.
 
-    Ctrl-C stays what it is, and the terminal is left as it was.
+    The terminal's settings are restored at the end.
+
+    Args:
+        take: is called with each key.
+
+    Yields:
+        Whether standard input is a terminal; without one no key is read.
     """
     if not sys.stdin.isatty():
         yield False

@@ -1,4 +1,4 @@
-"""What a person sees of a replay, and the keys."""
+"""The progress bar of a replay, its keys, and the count of its verdicts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from faustwire.messages import Reason
 from faustwire.terminal import printable
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.replay import keyboard
-from faustwire_publisher.replay.player import Played, Replay
+from faustwire_publisher.replay.played import Played
+from faustwire_publisher.replay.player import Replay
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -25,10 +26,10 @@ KEYS = "space pauses, right and left play the next and the last one, up and down
 
 
 class Tally:
-    """How the calls ended.
+    """Counts how the calls ended.
 
     Attributes:
-        reasons: how many with each.
+        reasons: number of calls by verdict reason.
     """
 
     def __init__(self) -> None:
@@ -36,12 +37,12 @@ class Tally:
         self._open: deque[Ticket] = deque()
 
     def add(self, ticket: Ticket) -> None:
-        """Count one, when it is answered."""
+        """Count a message once it is answered."""
         self._open.append(ticket)
         self.settle()
 
     def settle(self) -> None:
-        """Count what has been answered by now."""
+        """Count the messages that have been answered by now."""
         for _ in range(len(self._open)):
             ticket = self._open.popleft()
             if ticket.verdict is None:
@@ -54,7 +55,7 @@ class Tally:
 
 
 class Screen:
-    """A bar with the place in the recording, on standard error, where that is a terminal."""
+    """A progress bar over the recording, on standard error where that is a terminal."""
 
     def __init__(self, replay: Replay) -> None:
         self._replay = replay
@@ -86,7 +87,12 @@ class Screen:
         self._progress.stop()
 
     def show(self, played: Played, tally: Tally) -> None:
-        """Move the bar to a state."""
+        """Move the bar to a state.
+
+        Args:
+            played: the state that was sent.
+            tally: how the calls have ended so far.
+        """
         call = "source" if played.state.call is None else f"call {played.state.call}"
         published = tally.reasons[str(Reason.PUBLISHED)]
         self._progress.update(
@@ -97,7 +103,7 @@ class Screen:
         )
 
     def take_key(self, key: str) -> None:
-        """Do what a key says; on the keyboard's thread."""
+        """Do what a key stands for; on the keyboard's thread."""
         pace = self._replay.pace
         if key == keyboard.SPACE:
             self._replay.pause(paused=not pace.paused)

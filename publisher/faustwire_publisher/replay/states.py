@@ -1,4 +1,4 @@
-"""What of a recording is to be sent: the states of its workers, in the order in which they came."""
+"""What of a recording is to be sent: the states of its workers, in the order of their arrival."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError
@@ -24,17 +24,17 @@ _SILENCE_NS = 10 * 10**9
 
 
 @dataclass(frozen=True)
-class State:
+class RecordedState:
     """A Snapshot or OwnProgram that a worker sent.
 
     Attributes:
         at_ns: when it is to be sent, on the recording's clock.
         hello: whose it is.
-        seq: its number then.
-        call: number of the worker's call; None: a OwnProgram.
+        seq: its number in the recording.
+        call: number of the worker's call; None: an OwnProgram.
         data: its bytes.
-        after_silence: before it nobody said anything for a while, not even a ping: nobody was
-            there, or it is another recording.
+        after_silence: before it no message came for a while, not even a ping: no worker was
+            connected, or it is another recording.
     """
 
     at_ns: int
@@ -46,11 +46,15 @@ class State:
 
 
 @dataclass(frozen=True)
-class Left:
+class RecordedBye:
     """A worker said Bye."""
 
     at_ns: int
     incarnation: str
+
+
+# What a recorded message is; None: nothing that is to be sent.
+_Message: TypeAlias = RecordedState | RecordedBye | None
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,11 @@ class Position:
 def position(value: str | float | Position | None) -> Position | None:
     """A place as people write it: 12.5, "12.5s", "call:300" or, the same, "step:300".
 
+    Args:
+        value: what was written; a Position and None are returned as they are.
+
     Raises:
-        ArgumentError: it is none.
+        ArgumentError: it is no place.
     """
     if value is None or isinstance(value, Position):
         return value
@@ -77,11 +84,11 @@ def position(value: str | float | Position | None) -> Position | None:
 
 
 class States:
-    """The states of a recording, some or all.
+    """The states of a recording, or a selection of them.
 
     Attributes:
         recording: where they are.
-        skipped: messages that are no states though they came as such.
+        skipped: number of messages that can't be read as the states that they should be.
     """
 
     def __init__(
@@ -93,13 +100,13 @@ class States:
         end: Position | None = None,
         published: bool = False,
     ) -> None:
-        """Nothing is read yet.
+        """Select states; nothing is read yet.
 
         Args:
             recording: where they are.
             workers: names of those whose states are wanted; empty: all.
-            start: from where on.
-            end: up to and including where.
+            start: where the selection begins; None: with the recording.
+            end: where it ends, included; None: with the recording.
             published: only what was published then, at the time at which it was.
         """
         self.recording = recording
@@ -116,7 +123,7 @@ class States:
 
     @cached_property
     def first_ns(self) -> int:
-        """Before this there is nothing that is wanted."""
+        """Start of the selection, ns on the recording's clock."""
         first_ns = self._begun_ns + round((self._start.seconds or 0.0) * 1e9)
         if self._start.call is None:
             return first_ns
@@ -131,41 +138,41 @@ class States:
 
     @property
     def last_ns(self) -> int:
-        """After this there is nothing that is wanted."""
+        """End of the selection, ns on the recording's clock."""
         end_ns = self.recording.end_ns or self._begun_ns
         if self._end.seconds is None:
             return end_ns
         return min(end_ns, self._begun_ns + round(self._end.seconds * 1e9))
 
-    def since(self, at_ns: int) -> Iterator[State | Left]:
-        """Those at and after a time, and who leaves."""
+    def since(self, at_ns: int) -> Iterator[RecordedState | RecordedBye]:
+        """The states at and after a time in ns, and the workers that leave, in order."""
         at_ns = max(at_ns, self.first_ns)
         came = self._as_published(at_ns) if self._published else self._as_they_came(at_ns)
         silent = False
         for state, after_silence in came:
             silent = silent or after_silence
-            if isinstance(state, Left):
+            if isinstance(state, RecordedBye):
                 yield state
             elif state is not None and self._is_wanted(state):
                 yield replace(state, after_silence=silent)
                 silent = False
 
-    def before(self, at_ns: int) -> State | None:
-        """The last one before a time."""
+    def before(self, at_ns: int) -> RecordedState | None:
+        """The last state before a time in ns; None: there is none."""
         reach_ns = 10**9
         while True:
             last = None
             for state in self.since(at_ns - reach_ns):
                 if state.at_ns >= at_ns:
                     break
-                if isinstance(state, State):
+                if isinstance(state, RecordedState):
                     last = state
             if last is not None or at_ns - reach_ns <= self.first_ns:
                 return last
             reach_ns *= 4
 
-    def will_be_answered(self, state: State) -> bool:
-        """Whether a bridge can tell at least which message it is; others are skipped."""
+    def will_be_answered(self, state: RecordedState) -> bool:
+        """Whether a bridge can at least tell which message it is; others are counted as skipped."""
         try:
             codec.decode(state.data)
         except MessageError as problem:
@@ -174,25 +181,25 @@ class States:
                 return False
         return True
 
-    def _is_wanted(self, state: State) -> bool:
+    def _is_wanted(self, state: RecordedState) -> bool:
         if state.call is None:
             return True
         first, last = self._start.call or 1, self._end.call or math.inf
         return first <= state.call <= last
 
-    def _as_they_came(self, at_ns: int) -> Iterator[tuple[State | Left | None, bool]]:
+    def _as_they_came(self, at_ns: int) -> Iterator[tuple[_Message, bool]]:
         """What each item is, if it is to be sent, and whether there was silence before it."""
         newest: dict[str, int] = {}
         for item, silent in self._items(at_ns, {recording.IN}):
             state = self.state(item)
-            if isinstance(state, State):
+            if isinstance(state, RecordedState):
                 if state.seq <= newest.get(state.hello.incarnation, -1):
                     state = None  # Sent again then, over another connection.
                 else:
                     newest[state.hello.incarnation] = state.seq
             yield state, silent
 
-    def _as_published(self, at_ns: int) -> Iterator[tuple[State | Left | None, bool]]:
+    def _as_published(self, at_ns: int) -> Iterator[tuple[_Message, bool]]:
         """The same, with each state when the bridge wrote it, which may be later than it came."""
         publications = Publications()
         topics = {recording.IN, recording.EVENT}
@@ -201,7 +208,7 @@ class States:
             if item.at_ns < at_ns:
                 continue
             state = self.state(published or item)
-            if isinstance(state, State):
+            if isinstance(state, RecordedState):
                 state = None if published is None else replace(state, at_ns=item.at_ns)
             yield state, silent
 
@@ -211,7 +218,7 @@ class States:
             yield item, heard_ns is not None and item.at_ns - heard_ns > _SILENCE_NS
             heard_ns = item.at_ns
 
-    def state(self, item: Item) -> State | Left | None:
+    def state(self, item: Item) -> RecordedState | RecordedBye | None:
         """What a message is, if it is one of a worker that is meant."""
         hello = self._hello(item)
         if hello is None:
@@ -223,11 +230,11 @@ class States:
             return None
         match seen.get("type"), seen.get("seq"), seen.get("call"):
             case "snapshot", int(seq), int(call):
-                return State(item.at_ns, hello, seq, call, item.data)
+                return RecordedState(item.at_ns, hello, seq, call, item.data)
             case "source", int(seq), _:
-                return State(item.at_ns, hello, seq, None, item.data)
+                return RecordedState(item.at_ns, hello, seq, None, item.data)
             case "bye", _, _:
-                return Left(item.at_ns, hello.incarnation)
+                return RecordedBye(item.at_ns, hello.incarnation)
         return None
 
     def _hello(self, item: Item) -> Hello | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -341,3 +342,23 @@ def test_the_pages_python_runs(
     exec(block.replace("tcp://127.0.0.1:5555", bridge.endpoint), names)  # noqa: S102
     assert names["played"].state.call == 302
     assert names["replay"].sent == 3
+
+
+def test_a_relative_config_path_is_this_process_own(
+    tmp_path: Path, plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made(tmp_path, [sends("a", 1, 0.5)])
+    monkeypatch.chdir(plugin.folder)
+    name = f"of-replay-{plugin.place.key}.txt"
+    try:
+        with Replay(run, dsp_path="live.dsp", config_path=name) as replay:
+            assert replay.run() == 1
+            monkeypatch.chdir("/")
+        assert not Path("/", name).exists()
+    finally:
+        with suppress(PermissionError):
+            Path("/", name).unlink(missing_ok=True)
+    first_line = (plugin.folder / name).read_text().splitlines()[0]
+    assert first_line == str(plugin.dsp_path.resolve())
+    with pytest.raises(ValueError, match="config_path='/' is a directory"):
+        Replay(run, config_path="/")

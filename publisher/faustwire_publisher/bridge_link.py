@@ -1,0 +1,104 @@
+"""Which bridge HotReload and Replay use, and how it is reached: paths, endpoint, keys."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+from faustwire.key_ring import KeyRing
+from faustwire.messages import Hello
+from faustwire.rendezvous import file_path, rendezvous
+from faustwire_publisher.arguments import knows, record_target, remote_endpoint
+from faustwire_publisher.bridge_process import EmbeddedBridge
+from faustwire_publisher.client import Client
+from faustwire_publisher.errors import ArgumentError
+
+
+class BridgeLink:
+    """The way to one bridge: a running one at an endpoint, or one on this machine.
+
+    A bridge on this machine is started when there is none for the ``.dsp``.
+
+    Attributes:
+        endpoint: the endpoint in use.
+        record: where the bridge that is started here records to, an absolute path; None: nowhere.
+    """
+
+    def __init__(
+        self,
+        *,
+        dsp_path: str | Path,
+        config_path: str | Path,
+        endpoint: str | None = None,
+        keys: str | Path | None = None,
+        record: str | Path | None = None,
+    ) -> None:
+        """Check the arguments; nothing is connected or started yet.
+
+        Args:
+            dsp_path: the ``.dsp`` of a bridge on this machine; relative to the current directory.
+            config_path: the plugin's config file; relative to the current directory.
+            endpoint: of a running bridge; None: the environment's FAUSTWIRE_ENDPOINT, else a bridge
+                on this machine.
+            keys: the folder of this machine's keys, which must know the bridge's; None: the default
+                folder, for the bridges that are known there.
+            record: where a bridge that is started here is to record to.
+
+        Raises:
+            ArgumentError: an argument makes no sense.
+            PathError: a path names no file.
+            KeyFileError: a file of keys can't be used.
+        """
+        place = rendezvous(dsp_path)
+        config = file_path(config_path, "config_path")
+        if place.dsp_path == config:
+            raise ArgumentError(f"dsp_path and config_path are the same file, {config}")
+        remote = endpoint or os.environ.get("FAUSTWIRE_ENDPOINT")
+        self.record = None if record is None else record_target(record, remote)
+        self.endpoint = remote_endpoint(remote) if remote else place.endpoint
+        self._place = place
+        self._keyring = KeyRing(keys) if remote else None
+        # Decided once: no fault later on may make a worker send in the clear.
+        self._encrypted = self._keyring is not None and knows(self._keyring, self.endpoint, keys)
+        self._bridge = None if remote else EmbeddedBridge(place, str(config), self.record)
+
+    def connect(self, hello: Hello, *, steps_aside: bool = False) -> Client:
+        """Start a connection for a worker of this process.
+
+        Args:
+            hello: the worker; host, process and incarnation are filled in.
+            steps_aside: let whoever hands a message over continue first; nobody waits for it.
+        """
+        own = replace(
+            hello, incarnation=secrets.token_hex(8), host=socket.gethostname(), pid=os.getpid()
+        )
+        return Client(
+            self.endpoint,
+            own,
+            None if self._bridge is None else self._bridge.revive,
+            steps_aside=steps_aside,
+            keyring=self._keyring,
+            encrypted=self._encrypted,
+        )
+
+    def absence(self, client: Client, timeout: float) -> str:
+        """Why there was no verdict, one line for people.
+
+        Args:
+            client: the connection over which it was awaited.
+            timeout: seconds for which it was.
+        """
+        trouble = client.trouble
+        if client.bridge is not None:
+            return (
+                f"the bridge at {self.endpoint} (pid {client.bridge.pid}) does not answer "
+                f"within {timeout:g} s"
+            )
+        if self._bridge is not None:
+            why = f" ({trouble})" if trouble else ""
+            return f"there is no bridge for {self._place.dsp_path} yet{why}"
+        why = trouble or "it accepts connections, but says nothing"
+        return f"no bridge answers at {self.endpoint}: {why}"
