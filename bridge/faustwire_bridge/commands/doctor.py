@@ -61,15 +61,9 @@ def _doctor(options: argparse.Namespace) -> int:
         KeyRing(options.keys),
         options.timeout,
     )
-    here = options.dsp_path or options.config_path or not subject.endpoint
-    checks = {
-        **_MACHINE,
-        **(_PLUGIN if here else {}),
-        **(_ENDPOINT if subject.endpoint else {}),
-        **_KEYS,
-    }
+    here = bool(options.dsp_path or options.config_path)
     found = []
-    for name, finding in _findings(checks, subject):
+    for name, finding in _findings(_checks(subject, here=here), subject):
         found.append({"check": name, **asdict(finding)})
         if not options.json:
             _print(name, finding)
@@ -77,6 +71,16 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.write(json.dumps({"problems": problems, "checks": found}) + "\n")
     return 1 if problems else 0
+
+
+def _checks(subject: Subject, *, here: bool) -> dict[str, Check]:
+    """Which checks to make: of the plugin's files, where they are named or no endpoint is."""
+    checks = dict(_MACHINE)
+    if here or not subject.endpoint:
+        checks |= _PLUGIN
+    if subject.endpoint:
+        checks |= _ENDPOINT
+    return checks | _KEYS
 
 
 def _findings(checks: dict[str, Check], subject: Subject) -> Iterator[tuple[str, Finding]]:

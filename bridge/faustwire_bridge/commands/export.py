@@ -52,21 +52,21 @@ def _export(options: argparse.Namespace) -> int:
     # What reads recordings takes a tenth of a second to import; no other command shall wait for it.
     from faustwire.recording import Recording  # noqa: PLC0415
     from faustwire_bridge.recordings.export import (  # noqa: PLC0415
-        Sound,
+        Excitation,
         export,
         export_run,
         snapshot_of,
     )
 
     output = file_path(options.output, "--output")
-    sound = Sound(Path(options.input) if options.input else None, options.seconds)
+    excitation = Excitation(Path(options.input) if options.input else None, options.seconds)
     found = Recording(options.files)
     if options.all:
         workers = (options.worker,) if options.worker else ()
-        count = export_run(found, workers, output, sound)
+        count = export_run(found, workers, output, excitation)
         sys.stdout.write(f"{count} programs in {output}\n")
     else:
-        export(snapshot_of(found, options.step, options.worker), output, sound)
+        export(snapshot_of(found, options.step, options.worker), output, excitation)
     for damage in found.damage:
         sys.stderr.write(f"damaged: {damage}\n")
     return 0

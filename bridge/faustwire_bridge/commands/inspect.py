@@ -34,10 +34,10 @@ def _inspect(options: argparse.Namespace) -> int:
 
     from faustwire.recording import Recording  # noqa: PLC0415
     from faustwire_bridge.recordings.plot import draw  # noqa: PLC0415
-    from faustwire_bridge.recordings.summary import survey  # noqa: PLC0415
+    from faustwire_bridge.recordings.summary import summarise  # noqa: PLC0415
     from faustwire_bridge.recordings.table import as_plain, show  # noqa: PLC0415
 
-    found = survey(Recording(options.files))
+    found = summarise(Recording(options.files))
     if options.json:
         sys.stdout.write(json.dumps(as_plain(found)) + "\n")
     else:

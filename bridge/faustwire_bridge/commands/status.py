@@ -51,11 +51,11 @@ def _print(state: State) -> None:
     from faustwire_bridge.monitor.view_model import ViewModel  # noqa: PLC0415
 
     now = time.monotonic()
-    sight = ViewModel()
-    sight.take(state, now, time.time())
+    view = ViewModel()
+    view.take(state, now, time.time())
     # In a pipe nobody's terminal is too narrow.
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-    console.print(screen(sight, now, width=console.width))
+    console.print(screen(view, now, width=console.width))
 
 
 def _plain(value: Any) -> Any:

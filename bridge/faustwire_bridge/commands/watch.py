@@ -70,7 +70,7 @@ def _seen(
     Raises:
         UnreachableError: no bridge was heard in time, and it is not to be waited for.
     """
-    sight = ViewModel()
+    view = ViewModel()
     begun = time.monotonic()
     while True:
         fresh, patience = [], _REDRAW_SECONDS
@@ -79,12 +79,12 @@ def _seen(
             now, patience = time.monotonic(), 0.0
             if not isinstance(message, State):
                 break
-            fresh += sight.take(message, now, time.time())
+            fresh += view.take(message, now, time.time())
         if not fresh:
-            fresh = sight.miss(bridge.trouble(connection), now, time.time())
-        if sight.state is None and not wait and bridge.gives_up(connection, begun):
+            fresh = view.miss(bridge.trouble(connection), now, time.time())
+        if view.state is None and not wait and bridge.gives_up(connection, begun):
             raise bridge.unreachable(connection)
-        yield sight, fresh
+        yield view, fresh
 
 
 def _draw(console: Console, watched: Iterator[tuple[ViewModel, list[Entry]]]) -> None:
@@ -94,12 +94,12 @@ def _draw(console: Console, watched: Iterator[tuple[ViewModel, list[Entry]]]) ->
 
     drawn_at = 0.0
     with Live(console=console, screen=True, auto_refresh=False) as live:
-        for sight, _ in watched:
+        for view, _ in watched:
             now, size = time.monotonic(), console.size
             # States may come faster; what is left out now is drawn when the next is due.
             if now >= drawn_at + _REDRAW_SECONDS:
                 drawn_at = now
-                drawn = screen(sight, now, width=size.width, height=size.height)
+                drawn = screen(view, now, width=size.width, height=size.height)
                 live.update(drawn, refresh=True)
 
 

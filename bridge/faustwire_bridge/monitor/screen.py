@@ -19,30 +19,28 @@ from faustwire_bridge.monitor.view_model import ViewModel
 _MOST_TROUBLES = 12
 
 
-def screen(
-    sight: ViewModel, now: float, *, width: int, height: int | None = None
-) -> RenderableType:
+def screen(view: ViewModel, now: float, *, width: int, height: int | None = None) -> RenderableType:
     """All of it.
 
     Args:
-        sight: what is known.
-        now: seconds, on the clock that the sight was told.
+        view: what is known.
+        now: seconds, on the clock that the view was told.
         width: of the terminal, in columns.
         height: in lines; None: as many as it takes.
     """
-    state = sight.state
+    state = view.state
     if state is None:
-        return words.line(("waiting  ", "yellow"), printable(sight.trouble or "for the bridge"))
-    head = [*_head(state, state.now + sight.age(now)), *_trouble(sight, now), Text()]
+        return words.line(("waiting  ", "yellow"), printable(view.trouble or "for the bridge"))
+    head = [*_head(state, state.now + view.age(now)), *_trouble(view, now), Text()]
     troubles = _held_back(state.workers, width, _MOST_TROUBLES if height is None else height // 4)
     # The table's head, the legend, and a line before the entries.
     others = 3 + sum(_height(text, width) for text in (*head, *troubles))
     room = None if height is None else max(0, height - others)
-    past = condensed(sight.entries)
+    past = condensed(view.entries)
     rows, kept = _budget(room, len(state.workers), len(past))
     foot = legend(state, len(state.workers) - rows)
     # What a worker did after the last that was heard of it is not known.
-    at = state.now + (sight.age(now) if sight.trouble is None else 0.0)
+    at = state.now + (view.age(now) if view.trouble is None else 0.0)
     return Group(
         *head, workers(state, at, width, rows), foot, *troubles, Text(), *past[len(past) - kept :]
     )
@@ -96,11 +94,11 @@ def _choice(choice: Choice) -> tuple[str, str]:
     return told.get(choice.kind, printable(choice)), "magenta"
 
 
-def _trouble(sight: ViewModel, now: float) -> list[Text]:
-    if sight.trouble is None:
+def _trouble(view: ViewModel, now: float) -> list[Text]:
+    if view.trouble is None:
         return []
-    seen = f"as it was {words.ago(sight.age(now))}; "
-    return [Text.assemble(("no bridge  ", "bold red"), seen, (printable(sight.trouble), "red"))]
+    seen = f"as it was {words.ago(view.age(now))}; "
+    return [Text.assemble(("no bridge  ", "bold red"), seen, (printable(view.trouble), "red"))]
 
 
 def _held_back(workers: Sequence[WorkerState], width: int, most: int) -> list[Text]:

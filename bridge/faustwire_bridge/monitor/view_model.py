@@ -63,13 +63,7 @@ class ViewModel:
         Returns:
             What is new.
         """
-        fresh = []
-        before = self.state
-        if before is not None and _is_another(before, state):
-            self._seen = 0
-            fresh.append(Entry(wall, "bridge", f"another bridge, pid {state.pid}"))
-        elif self.trouble is not None:
-            fresh.append(Entry(wall, "bridge", "heard again"))
+        fresh = self._reconnected(state, wall)
         events = [event for event in state.events if event.number > self._seen]
         if self._seen and events and events[0].number > self._seen + 1:
             missed = events[0].number - self._seen - 1
@@ -79,6 +73,14 @@ class ViewModel:
         self.state, self.trouble, self._received = state, None, now
         self.entries += fresh
         return fresh
+
+    def _reconnected(self, state: State, wall: float) -> list[Entry]:
+        if self.state is not None and _is_another(self.state, state):
+            self._seen = 0
+            return [Entry(wall, "bridge", f"another bridge, pid {state.pid}")]
+        if self.trouble is not None:
+            return [Entry(wall, "bridge", "heard again")]
+        return []
 
     def miss(self, trouble: str | None, now: float, wall: float) -> list[Entry]:
         """No state has come for a moment.

@@ -67,17 +67,18 @@ class Comparison:
         if self._only_programs and not event.program:
             return
         now = self._events.popleft() if self._events else None
-        if self._only_programs:
-            differs = now is None or now.program != event.program
-        else:
-            number = event.number if now is None or not self._from_the_start else now.number
-            differs = now is None or replace(now, number=number) != event
-        if differs:
+        if now is None or not self._is_same_event(now, event):
             said = "nothing" if now is None else f"{now.kind} {now.detail} {now.program[:12]}"
             self._outcome.differs(
                 f"event {event.number}, {event.worker} {event.kind} {event.detail} "
                 f"{event.program[:12]}, now {said}"
             )
+
+    def _is_same_event(self, now: Event, then: Event) -> bool:
+        if self._only_programs:
+            return now.program == then.program
+        number = now.number if self._from_the_start else then.number
+        return replace(now, number=number) == then
 
     def end(self) -> None:
         """Nothing more was recorded; what is published now and was not then is a difference."""

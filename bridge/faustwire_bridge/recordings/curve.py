@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 _Value = TypeVar("_Value")
-# More than a picture has columns.
+# More than a plot has columns.
 _MOST = 4000
 
 

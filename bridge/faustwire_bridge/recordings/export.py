@@ -36,7 +36,7 @@ class ExportError(FaustwireError, ValueError):
 
 
 @dataclass(frozen=True)
-class Sound:
+class Excitation:
     """What to hear.
 
     Attributes:
@@ -61,14 +61,14 @@ def snapshot_of(found: Recording, call: int, worker: str | None) -> Snapshot:
     return message
 
 
-def export(snapshot: Snapshot, output: Path, sound: Sound) -> None:
+def export(snapshot: Snapshot, output: Path, excitation: Excitation) -> None:
     """Write one snapshot, in the form that the file's ending asks for.
 
     Args:
         snapshot: what to write.
         output: ``.dsp``: the program, as a bridge writes it. ``.json``: a config, as
             ``flamo_to_json`` gives and ``faustwire compile`` takes. ``.wav``: what it sounds like.
-        sound: for ``.wav``.
+        excitation: for ``.wav``.
 
     Raises:
         ExportError: another ending.
@@ -83,19 +83,21 @@ def export(snapshot: Snapshot, output: Path, sound: Sound) -> None:
             config["controls"] = controls.to_overrides(snapshot.controls)
         _write(output, json.dumps(config))
     elif output.suffix == ".wav":
-        write_wave(output, _heard(snapshot, sound), snapshot.fs)
+        write_wave(output, _heard(snapshot, excitation), snapshot.fs)
     else:
         raise ExportError(f"{output}: name a file that ends in {', '.join(KINDS)}")
 
 
-def export_run(found: Recording, workers: tuple[str, ...], output: Path, sound: Sound) -> int:
+def export_run(
+    found: Recording, workers: tuple[str, ...], output: Path, excitation: Excitation
+) -> int:
     """Write what was heard of a whole run: every program from when it was published, crossfaded.
 
     Args:
         found: the recording.
         workers: names of those that are heard; empty: all.
         output: a ``.wav``.
-        sound: what is sent through; with ``seconds`` the whole run is squeezed into so many.
+        excitation: what is sent through; with ``seconds`` the whole run is squeezed into so many.
 
     Returns:
         How many programs are in it.
@@ -114,14 +116,16 @@ def export_run(found: Recording, workers: tuple[str, ...], output: Path, sound: 
     timed = timed[:: -(-len(timed) // _MOST_SCENES)]
     begun, ended = timed[0][0], (found.end_ns or 0) * 1e-9
     lasted = max(ended - begun, 0.1)
-    seconds = sound.seconds or lasted
+    seconds = excitation.seconds or lasted
     if seconds > _MOST_SECONDS:
         raise ExportError(f"it would be {seconds:.0f} s long: squeeze it with --seconds")
     fs = timed[0][1].fs
     scale = seconds / lasted * fs
     scenes = [Scene(round((at - begun) * scale), snapshot) for at, snapshot in timed]
     with closing(Renderer()) as renderer:
-        write_wave(output, renderer.play_run(scenes, _looped(sound, round(seconds * fs), fs)), fs)
+        write_wave(
+            output, renderer.play_run(scenes, _looped(excitation, round(seconds * fs), fs)), fs
+        )
     return len(scenes)
 
 
@@ -141,25 +145,27 @@ def _published(found: Recording, workers: tuple[str, ...]) -> Iterator[tuple[flo
                 yield item.at_ns * 1e-9, message
 
 
-def _heard(snapshot: Snapshot, sound: Sound) -> NDArray[np.float64]:
+def _heard(snapshot: Snapshot, excitation: Excitation) -> NDArray[np.float64]:
     with closing(Renderer()) as renderer:
-        if sound.source is None:
-            return renderer.impulse_response(snapshot, sound.seconds or decay_seconds(snapshot))
-        x = _read(sound.source, snapshot.fs)
+        if excitation.source is None:
+            return renderer.impulse_response(
+                snapshot, excitation.seconds or decay_seconds(snapshot)
+            )
+        x = _read(excitation.source, snapshot.fs)
         length = x.shape[1] + round(decay_seconds(snapshot) * snapshot.fs)
-        if sound.seconds is not None:
-            length = round(sound.seconds * snapshot.fs)
+        if excitation.seconds is not None:
+            length = round(excitation.seconds * snapshot.fs)
         padded = np.zeros((len(x), length))
         padded[:, : x.shape[1]] = x[:, :length]
         return renderer.play(snapshot, padded)
 
 
-def _looped(sound: Sound, length: int, fs: float) -> NDArray[np.float64]:
-    if sound.source is None:
+def _looped(excitation: Excitation, length: int, fs: float) -> NDArray[np.float64]:
+    if excitation.source is None:
         clicks = np.zeros((1, length))
         clicks[:, :: round(_CLICK_SECONDS * fs)] = 1.0
         return clicks
-    x = _read(sound.source, fs)
+    x = _read(excitation.source, fs)
     return np.tile(x, -(-length // max(1, x.shape[1])))[:, :length]
 
 

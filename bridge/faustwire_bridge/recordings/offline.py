@@ -25,7 +25,7 @@ from faustwire_bridge.core.events import Judged, JudgeFailed, Unchecked, User, W
 from faustwire_bridge.core.instructions import Judge, Write
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.state_machine import Core
-from faustwire_bridge.recordings import journal
+from faustwire_bridge.recordings import journal, metadata
 from faustwire_bridge.recordings.comparison import Comparison
 from faustwire_bridge.recordings.outcome import Outcome, Output
 
@@ -83,8 +83,11 @@ class _Again:
     def __init__(self, found: Recording, output: Output, outcome: Outcome) -> None:
         said = found.metadata
         self._output, self._outcome = output, outcome
-        self._rules = _rules(said.get("rules"), outcome)
-        self._offset_ns = _whole(said.get("monotonic_offset_ns"))
+        known_rules = metadata.rules(said)
+        if known_rules is None:
+            outcome.notes.append("it does not hold the bridge's rules; the defaults are used")
+        self._rules = known_rules or Rules()
+        self._offset_ns = metadata.clock_offset_ns(said)
         self._begun = self._seconds(found.start_ns or 0)
         from_the_start = said.get("part") == "1"
         if not from_the_start:
@@ -142,7 +145,7 @@ class _Again:
                 self._compiled = event
         published = self._publications.published_by(item)
         if published is not None:
-            peer = _peer(published)
+            peer = metadata.peer(published)
             message = read(published.data)
             self._introduce(published, None, now)
             # It was written then, though the plugin may have had it: a write had failed, say.
@@ -170,8 +173,8 @@ class _Again:
     # -- what comes in -----------------------------------------------------------------------
 
     def _arrived(self, item: Item) -> None:
-        peer, now = _peer(item), self._seconds(item.at_ns)
-        user = _user(item)
+        peer, now = metadata.peer(item), self._seconds(item.at_ns)
+        user = metadata.user(item)
         event: events.CoreEvent
         try:
             message = read(item.data)
@@ -192,7 +195,7 @@ class _Again:
     def _introduce(self, item: Item, user: User | None, now: float) -> None:
         """Somebody who had said Hello before the recording began, or in what is damaged."""
         hello = recording.hello(item.metadata)
-        peer = _peer(item)
+        peer = metadata.peer(item)
         if hello is not None and peer not in self._met:
             self._met.add(peer)
             self._core.handle(events.Arrived(peer, hello, user), now)
@@ -240,7 +243,7 @@ class _Again:
 
     def _sent(self, item: Item) -> None:
         """Something was sent then."""
-        message, peer = codec.decode(item.data), _peer(item)
+        message, peer = codec.decode(item.data), metadata.peer(item)
         if isinstance(message, Verdict):
             # A decision that takes longer now, and has nothing to come out by.
             while self._asked is not None and not self._comparison.is_decided(peer, message.seq):
@@ -290,29 +293,3 @@ class _Again:
     def _note(self, what: str) -> None:
         if len(self._outcome.notes) < _MAX_NOTES:
             self._outcome.notes.append(what)
-
-
-def _rules(text: str | None, outcome: Outcome) -> Rules:
-    try:
-        return Rules.from_text(text or "")
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
-        outcome.notes.append("the bridge's rules are not in it; those by default are taken")
-        return Rules()
-
-
-def _whole(text: str | None) -> int:
-    return int(text) if text and len(text) < 20 and text.lstrip("-").isdecimal() else 0
-
-
-def _peer(item: Item) -> bytes:
-    try:
-        return bytes.fromhex(item.metadata.get("peer", ""))
-    except ValueError:
-        return b""
-
-
-def _user(item: Item) -> User | None:
-    name = item.metadata.get("user")
-    if name is None:
-        return None
-    return User(name, frozenset(item.metadata.get("rights", "").split()))

@@ -20,17 +20,17 @@ from faustwire.graph import (
 )
 
 
-def anatomy(node: Node) -> dict[str, Any]:
+def outline(node: Node) -> dict[str, Any]:
     """A node and what is in it, as ``json.dumps`` takes it; ``detail`` says what is its own."""
     n_in, n_out = channels(node)
     found: dict[str, Any] = {"type": node.type, "name": node.name, "in": n_in, "out": n_out}
     match node:
         case Series() | Parallel():
-            found["nodes"] = [anatomy(child) for child in node.nodes]
+            found["nodes"] = [outline(child) for child in node.nodes]
             if isinstance(node, Parallel):
                 found["join"] = node.join
         case Recursion():
-            found |= {"forward": anatomy(node.forward), "feedback": anatomy(node.feedback)}
+            found |= {"forward": outline(node.forward), "feedback": outline(node.feedback)}
         case Delay():
             used = node.samples[node.samples > 0]
             found["delays"] = int(used.size)

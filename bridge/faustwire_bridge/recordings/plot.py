@@ -1,4 +1,4 @@
-"""A run as a picture: metrics, decay and response over the calls, and what was published."""
+"""A run as a plot: metrics, decay and response over the calls, and what was published."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from faustwire.graph import Node
 from faustwire.messages import Snapshot
 from faustwire.terminal import printable
 from faustwire_bridge.analysis.transfer import circle, full, transfer
-from faustwire_bridge.recordings.summary import Account, Survey
+from faustwire_bridge.recordings.summary import Account, Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,29 +26,27 @@ _BANDS, _PER_BAND = 30, 48
 _LOWEST_HZ = 20.0
 
 
-class PictureError(FaustwireError, RuntimeError):
+class PlotError(FaustwireError, RuntimeError):
     """There is nothing to draw, or nothing to draw with."""
 
 
-def draw(found: Survey, path: Path) -> None:
-    """Draw a survey: a column a worker, and write it in the format of the path's ending.
+def draw(found: Summary, path: Path) -> None:
+    """Draw a summary, a column for each worker, and write it in the format of the path's ending.
 
     Raises:
-        PictureError: matplotlib is not installed; or no worker has sent a snapshot.
+        PlotError: matplotlib is not installed; or no worker has sent a snapshot.
         OSError: the file can't be written.
     """
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415  (optional)
     except ImportError as error:
-        raise PictureError(
-            f"a picture needs matplotlib ({error}): pip install 'faustwire[demo]'"
+        raise PlotError(
+            f"a plot needs matplotlib ({error}): pip install 'faustwire[demo]'"
         ) from error
     accounts = [account for account in found.accounts.values() if account.snapshots]
     shown = [account for account in accounts if account.drawn]
     if not shown:
-        raise PictureError(
-            "none of the first workers has sent a snapshot: there is nothing to draw"
-        )
+        raise PlotError("none of the first workers has sent a snapshot: there is nothing to draw")
     figure = Figure(figsize=(6.5 * len(shown), 10), layout="constrained")
     grid: Any = figure.subplots(3, len(shown), squeeze=False)
     for column, account in enumerate(shown):
@@ -60,7 +58,7 @@ def draw(found: Survey, path: Path) -> None:
     try:
         figure.savefig(path, dpi=110)
     except ValueError as problem:
-        raise PictureError(f"{path}: {problem}") from problem
+        raise PlotError(f"{path}: {problem}") from problem
 
 
 def _draw_metrics(axes: Axes, account: Account) -> None:

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from faustwire import codec, recording
 from faustwire.errors import FaustwireError
-from faustwire.header import read_header
+from faustwire.header import Header, read_header
 from faustwire.messages import Event, Hello, Message, Reason, Verdict
 from faustwire_bridge.core import events
 from faustwire_bridge.core.events import User
 from faustwire_bridge.recordings import journal
 
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     from faustwire.recording import Channel, RecordingWriter
 
 # Connections that are told apart; whoever reconnects says Hello again.
@@ -97,8 +99,7 @@ class Recorder:
         if peer not in self._peers:
             self._meet(peer, _Peer(user))
         channel, hello = self._channel(recording.IN, peer), self._peers[peer].hello
-        is_snapshot = seen is not None and seen.type == "snapshot"
-        if self._held is not None and hello is not None and seen is not None and is_snapshot:
+        if self._held is not None and hello is not None and _is_snapshot(seen):
             self._held.put(hello.incarnation, _Held(channel, seen.seq, seen.call, data))
         else:
             self._write(now_ns, channel, data)
@@ -196,6 +197,10 @@ class Recorder:
         self._strangers += topic == recording.IN
         shared = self._strangers > _MAX_STRANGERS
         return recording.of_peer(topic, b"" if shared else peer, name, rights)
+
+
+def _is_snapshot(seen: Header | None) -> TypeGuard[Header]:
+    return seen is not None and seen.type == "snapshot"
 
 
 class _HeldBack:

@@ -1,9 +1,8 @@
-"""One pass through a recording, and what was in it."""
+"""Summarise a recording in one pass."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +13,9 @@ from faustwire.messages import Event, Hello, Snapshot, Verdict
 from faustwire.recording import Item, Recording
 from faustwire.recording.publications import PUBLISHED, Publications
 from faustwire_bridge.recordings.curve import Curve
-from faustwire_bridge.recordings.outline import anatomy
+from faustwire_bridge.recordings.outline import outline
 
-# Curves are kept of so many workers, as a picture has columns, and of each so many models.
+# Curves are kept of so many workers, as a plot has columns, and of each so many models.
 _DRAWN = 6
 _KEPT_MODELS = 12
 _MAX_MODEL_BYTES = 2**20
@@ -37,7 +36,7 @@ class Account:
         published, settled: how many of them the bridge wrote; settled ones are among them.
         reasons: of the verdicts.
         fs: sampling rate of its first snapshot, Hz; 0: there was none.
-        model: ``anatomy`` of its first snapshot.
+        model: ``outline`` of its first snapshot.
         metrics: first and last value of each.
         drawn: whether the rest is kept.
         curve: metrics by call.
@@ -75,7 +74,7 @@ class Account:
 
 
 @dataclass
-class Survey:
+class Summary:
     """What was in a recording.
 
     Attributes:
@@ -101,23 +100,19 @@ class Survey:
     damage: list[str] = field(default_factory=list)
 
 
-def survey(found: Recording) -> Survey:
-    """Go through a recording."""
+def summarise(found: Recording) -> Summary:
+    """Summarise a recording in one pass."""
     size = sum(path.stat().st_size for path in found.paths)
-    result = Survey(dict(found.metadata), [path.name for path in found.paths], size)
+    result = Summary(dict(found.metadata), [path.name for path in found.paths], size)
     begun_ns = found.start_ns or 0
     publications = Publications()
-    take: dict[str, Callable[[Account, Item], None]] = {recording.IN: _sent, recording.OUT: _told}
     for item in found:
         result.messages[item.topic] += 1
         result.seconds = (item.at_ns - begun_ns) * 1e-9
         account = _account(result, item)
         published = publications.published_by(item)
         try:
-            if item.topic == recording.EVENT:
-                _happened(result, item)
-            elif account is not None and item.topic in take:
-                take[item.topic](account, item)
+            _count(result, account, item)
             if published is not None:
                 _published(result, published)
         except MessageError:
@@ -126,7 +121,16 @@ def survey(found: Recording) -> Survey:
     return result
 
 
-def _account(result: Survey, item: Item) -> Account | None:
+def _count(result: Summary, account: Account | None, item: Item) -> None:
+    if item.topic == recording.EVENT:
+        _happened(result, item)
+    elif account is not None and item.topic == recording.IN:
+        _sent(account, item)
+    elif account is not None and item.topic == recording.OUT:
+        _told(account, item)
+
+
+def _account(result: Summary, item: Item) -> Account | None:
     incarnation = item.metadata.get("incarnation")
     if incarnation is None:
         return None
@@ -146,17 +150,32 @@ def _account(result: Survey, item: Item) -> Account | None:
 
 def _sent(account: Account, item: Item) -> None:
     seen = read_fields(item.data, "type", "call", "metrics")
-    if seen.get("type") == "source":
-        account.sources += 1
-        account.data_bytes += len(item.data)
-    if seen.get("type") != "snapshot":
-        return
-    account.data_bytes += len(item.data)
-    account.snapshots += 1
+    match seen.get("type"):
+        case "source":
+            account.sources += 1
+            account.data_bytes += len(item.data)
+        case "snapshot":
+            account.snapshots += 1
+            account.data_bytes += len(item.data)
+            _sent_snapshot(account, item, seen)
+
+
+def _sent_snapshot(account: Account, item: Item, seen: dict[str, Any]) -> None:
     call, metrics = seen.get("call"), seen.get("metrics")
     if not isinstance(call, int) or not isinstance(metrics, dict):
         raise MessageError("a snapshot without a call")
     account.newest_call = max(account.newest_call, call)
+    numbers = _measured(account, metrics)
+    if account.drawn:
+        account.curve.add(call, numbers)
+    if account.model is None:
+        message = codec.decode(item.data)
+        if isinstance(message, Snapshot):
+            account.fs, account.model = message.fs, outline(message.graph)
+
+
+def _measured(account: Account, metrics: dict[Any, Any]) -> dict[str, float]:
+    """Remember the first and last value of each metric; a file may come from a stranger."""
     numbers = {
         str(name)[:64]: float(value)
         for name, value in list(metrics.items())[: codec.MAX_METRICS]
@@ -166,12 +185,7 @@ def _sent(account: Account, item: Item) -> None:
         account.metrics[name] = account.metrics.get(name, (value, value))[0], value
         if len(account.metrics) > codec.MAX_METRICS:
             del account.metrics[name]
-    if account.drawn:
-        account.curve.add(call, numbers)
-    if account.model is None:
-        message = codec.decode(item.data)
-        if isinstance(message, Snapshot):
-            account.fs, account.model = message.fs, anatomy(message.graph)
+    return numbers
 
 
 def _told(account: Account, item: Item) -> None:
@@ -183,7 +197,7 @@ def _told(account: Account, item: Item) -> None:
     account.decays = message.rt60_seconds if message.published else None
 
 
-def _happened(result: Survey, item: Item) -> None:
+def _happened(result: Summary, item: Item) -> None:
     event = codec.decode(item.data)
     if not isinstance(event, Event):
         raise MessageError("an event is wanted")
@@ -198,7 +212,7 @@ def _happened(result: Survey, item: Item) -> None:
         account.decays = None
 
 
-def _published(result: Survey, item: Item) -> None:
+def _published(result: Summary, item: Item) -> None:
     account = result.accounts.get(item.metadata.get("incarnation", ""))
     call = read_fields(item.data, "call").get("call")
     if account is not None and account.drawn and isinstance(call, int):

@@ -1,4 +1,4 @@
-"""A survey for people, and for programs."""
+"""A summary of a recording as a table for people, or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rich.text import Text
 from faustwire.terminal import printable
 from faustwire.worker_name import with_incarnation
 from faustwire_bridge.recordings.outline import in_lines
-from faustwire_bridge.recordings.summary import Account, Survey
+from faustwire_bridge.recordings.summary import Account, Summary
 
 _MOST_WORKERS = 64
 _MOST_DAMAGES = 20
 _COLUMNS = ("worker", "from", "to", "calls", "recorded", "published", "a second")
 
 
-def show(found: Survey, console: Console) -> None:
-    """Print a survey."""
+def show(found: Summary, console: Console) -> None:
+    """Print a summary."""
     said = found.metadata
     size = f"{found.size / 2**20:.1f} MiB in {len(found.files)} file(s)"
     console.print(
@@ -34,19 +34,28 @@ def show(found: Survey, console: Console) -> None:
         ),
         sep="\n",
     )
+    accounts = list(found.accounts.values())
+    console.print(_workers(accounts[:_MOST_WORKERS]))
+    if len(accounts) > _MOST_WORKERS:
+        console.print(f"and {len(accounts) - _MOST_WORKERS} more workers")
+    if found.events:
+        console.print(_text(f"events: {_counts(found.events.items())}"))
+    for account in accounts[:_MOST_WORKERS]:
+        for line in _about(account):
+            console.print(_text(line))
+    _show_problems(found, console)
+
+
+def _workers(accounts: Iterable[Account]) -> Table:
     table = Table(box=box.SIMPLE)
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column == "worker" else "right")
-    for account in list(found.accounts.values())[:_MOST_WORKERS]:
+    for account in accounts:
         table.add_row(*map(_text, _row(account)))
-    console.print(table)
-    if len(found.accounts) > _MOST_WORKERS:
-        console.print(f"and {len(found.accounts) - _MOST_WORKERS} more workers")
-    if found.events:
-        console.print(_text(f"events: {_counts(found.events.items())}"))
-    for account in list(found.accounts.values())[:_MOST_WORKERS]:
-        for line in _about(account):
-            console.print(_text(line))
+    return table
+
+
+def _show_problems(found: Summary, console: Console) -> None:
     if found.unreadable:
         console.print(f"{found.unreadable} messages make no sense", style="yellow")
     for line in found.damage[:_MOST_DAMAGES]:
@@ -55,8 +64,8 @@ def show(found: Survey, console: Console) -> None:
         console.print(f"damaged: {len(found.damage) - _MOST_DAMAGES} more places", style="yellow")
 
 
-def as_plain(found: Survey) -> dict[str, Any]:
-    """A survey as ``json.dumps`` takes it."""
+def as_plain(found: Summary) -> dict[str, Any]:
+    """A summary as ``json.dumps`` takes it."""
     return {
         "metadata": found.metadata,
         "files": found.files,

@@ -17,13 +17,13 @@ HOSTILE = "\x1b[2J\x1b]0;title\x07\u202e[bold red]x[/]\nline\r"
 
 def drawn(seen: State | ViewModel, *, width: int = 100, height: int | None = None) -> list[str]:
     """The lines of the screen half a second after the state came."""
-    sight = seen
-    if isinstance(sight, State):
-        sight = ViewModel()
-        sight.take(seen, 5.0, 1_700_000_000.0)  # type: ignore[arg-type]
+    view = seen
+    if isinstance(view, State):
+        view = ViewModel()
+        view.take(seen, 5.0, 1_700_000_000.0)  # type: ignore[arg-type]
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True)
     with console.capture() as capture:
-        console.print(screen(sight, 5.5, width=width, height=height))
+        console.print(screen(view, 5.5, width=width, height=height))
     return capture.get().splitlines()
 
 
@@ -119,10 +119,10 @@ def test_many_reloads_in_a_row_do_not_hide_what_else_happened() -> None:
 
 
 def test_a_bridge_that_is_away_is_shown_with_what_was_known() -> None:
-    sight = ViewModel()
-    sight.take(state(), 5.0, 1_700_000_000.0)
-    sight.miss("nobody listens at tcp://studio:5556", 5.2, 1_700_000_000.0)
-    text = plain(sight)
+    view = ViewModel()
+    view.take(state(), 5.0, 1_700_000_000.0)
+    view.miss("nobody listens at tcp://studio:5556", 5.2, 1_700_000_000.0)
+    text = plain(view)
     assert "as it was 0.5 s ago; nobody listens at tcp://studio:5556" in text
     assert "gpu-3" in text
     assert "bridge      nobody listens" in text

@@ -14,7 +14,7 @@ import pytest
 from faustwire import recording
 from faustwire.recording import Recording, RecordingWriter
 from faustwire_bridge.recordings.offline import decide_again
-from faustwire_bridge.recordings.summary import survey
+from faustwire_bridge.recordings.summary import summarise
 from faustwire_bridge.recordings.table import as_plain
 from faustwire_publisher.replay.states import States
 
@@ -73,7 +73,7 @@ def test_whatever_messages_say_it_is_told_and_nothing_else_happens(
             writer.write(item.at_ns, channel, data)
     writer.close()
     found = Recording(tmp_path / "run")
-    as_plain(survey(found))
+    as_plain(summarise(found))
     for published in (False, True):
         states = States(found, published=published)
         assert sum(1 for _ in states.since(0)) <= len(items)

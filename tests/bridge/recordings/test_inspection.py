@@ -1,4 +1,4 @@
-"""What is in a recording: tables, pictures, and states taken out of it."""
+"""What is in a recording: tables, plots, and states taken out of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from faustwire.recording import Recording
 from faustwire_bridge.cli import main
 from faustwire_bridge.recordings.curve import Curve
 from faustwire_bridge.recordings.plot import response_db
-from faustwire_bridge.recordings.summary import survey
+from faustwire_bridge.recordings.summary import summarise
 from faustwire_bridge.recordings.wave_file import read_wave, write_wave
 from graph_response import frequency_response
 from graphs import fdn
@@ -84,7 +84,7 @@ def test_messages_that_make_no_sense_are_counted(tmp_path: Path) -> None:
         (recording.of_bridge("event"), b"nothing"),
         sends("a", 2, 0.5),
     ]
-    found = survey(Recording(record(tmp_path / "run", said).folder))
+    found = summarise(Recording(record(tmp_path / "run", said).folder))
     assert found.unreadable == 4
     assert found.accounts["a-1"].snapshots == 3
 
@@ -99,7 +99,7 @@ def test_a_curve_keeps_its_ends_and_is_even() -> None:
     assert len(set(np.diff(calls)[:-1])) == 1
 
 
-def test_a_picture_shows_the_run(tmp_path: Path) -> None:
+def test_a_plot_shows_the_run(tmp_path: Path) -> None:
     assert run("inspect", FROZEN, "--plot", tmp_path / "run.png") == 0
     assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
 
