@@ -57,11 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tell(problem: str, *, logged: bool) -> None:
-    # It may quote what somebody else has sent.
-    sentence = "\n".join(map(printable, problem.splitlines()))
     if logged:
-        logging.getLogger("faustwire.bridge").error("%s", sentence)
+        # A line each; the log escapes what it quotes.
+        for line in problem.splitlines():
+            logging.getLogger("faustwire.bridge").error("%s", line)
     else:
+        # It may quote what somebody else has sent.
+        sentence = "\n".join(map(printable, problem.splitlines()))
         sys.stderr.write(f"faustwire: {sentence}\n")
 
 

@@ -15,6 +15,7 @@ from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.service.listener import check_endpoint
 from faustwire_bridge.service.listeners import listening
 from faustwire_bridge.service.lock import locked, sign
+from faustwire_bridge.service.logs import bound_file
 from faustwire_bridge.service.loop import Gates, Loop
 from faustwire_bridge.service.plugin_files import PluginFiles
 from faustwire_bridge.service.settings import Settings
@@ -38,6 +39,7 @@ def serve(settings: Settings) -> None:
         KeyFileError: the keys can't be used.
         PathError: a path names no file.
     """
+    bound_file(settings.place.log_path)
     files = PluginFiles(settings.place, settings.config_path)
     for endpoint in settings.endpoints:
         check_endpoint(endpoint, safe=settings.insecure or settings.keyring is not None)

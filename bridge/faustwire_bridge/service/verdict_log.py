@@ -35,7 +35,7 @@ class VerdictLog:
             self._causes.pop(incarnation, None)
             _log.info("published", extra=extra)
             for warning in verdict.warnings:
-                _log.debug(warning, extra=extra)
+                _log.debug("%s", warning, extra=extra)
         elif verdict.reason in HOLDS_BACK:
             if self._is_new(incarnation, verdict):
                 _log.warning("%s: %s", verdict.reason, verdict.detail, extra=extra)
