@@ -1,14 +1,26 @@
-"""The message that waits to be sent and the one in flight: one of each, the newest wins."""
+"""The message that waits to be sent and the one in flight: one of each, the newest wins.
+
+Nothing that the training calls here blocks on a lock: a signal handler or a finalizer may call in
+the middle of any of it, on the very thread that it has interrupted.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from faustwire import codec
 from faustwire.messages import OwnProgram, Reason, Snapshot, Verdict
+
+
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
 
 
 @dataclass(eq=False)
@@ -33,7 +45,7 @@ class Ticket:
     received: float = 0.0
     verdict: Verdict | None = None
     _data: bytes | None = None
-    _done: threading.Event = field(default_factory=threading.Event)
+    _done: threading.Lock = field(default_factory=_locked)
 
     def data(self) -> bytes:
         """The bytes to send; made once, however often they are sent.
@@ -59,7 +71,7 @@ class Ticket:
         """Settle the ticket with its verdict."""
         self.received = time.monotonic()
         self.verdict = verdict
-        self._done.set()
+        self._open_latch()
 
     def supersede(self) -> None:
         """Settle the ticket: a newer message is sent in its place."""
@@ -67,8 +79,15 @@ class Ticket:
 
     def wait(self, timeout: float) -> Verdict | None:
         """The verdict; None if there is none after ``timeout`` seconds."""
-        self._done.wait(timeout)
+        # A latch: locked until there is a verdict. An Event has a lock inside, on which a signal
+        # handler would block that interrupts a wait and settles the ticket.
+        if self.verdict is None and self._done.acquire(timeout=timeout):
+            self._open_latch()
         return self.verdict
+
+    def _open_latch(self) -> None:
+        with suppress(RuntimeError):
+            self._done.release()
 
 
 class Mailbox:
@@ -83,33 +102,55 @@ class Mailbox:
     def __init__(self) -> None:
         self.answered: Ticket | None = None
         self.unanswered_since: float | None = None
+        self._incoming: deque[Ticket] = deque()
         self._lock = threading.Lock()
+        self._newest: Ticket | None = None
         self._waiting: Ticket | None = None
         self._in_flight: Ticket | None = None
 
     def put(self, ticket: Ticket) -> None:
-        """Hand a message over; it takes the place of one that still waits."""
-        with self._lock:
-            old, self._waiting = self._waiting, ticket
+        """Hand a message over; it takes the place of an older one that still waits."""
+        self._incoming.append(ticket)
+        self._merge()
+
+    def _merge(self) -> None:
+        """Let the newest incoming message wait; whoever holds the lock does so for the others."""
+        while self._incoming and self._lock.acquire(blocking=False):
+            try:
+                self._take_in()
+            finally:
+                self._lock.release()
+
+    def _take_in(self) -> None:
+        while self._incoming:
+            new, old, newest = self._incoming.popleft(), self._waiting, self._newest
+            if newest is not None and new.seq < newest.seq:
+                # The call of a signal handler, which interrupted this one, has the newer state.
+                newest.force = newest.force or new.force
+                new.supersede()
+                continue
+            if self.unanswered_since is None:
+                self.unanswered_since = new.made
             if old is not None:
                 # A forced call stays forced, whichever snapshot goes in the end.
-                ticket.force = ticket.force or old.force
-            if self.unanswered_since is None:
-                self.unanswered_since = ticket.made
-        if old is not None:
-            old.supersede()
+                new.force = new.force or old.force
+                old.supersede()
+            self._newest = self._waiting = new
 
     def pending(self) -> Ticket | None:
         """The newest message without a verdict."""
-        with self._lock:
-            return self._waiting or self._in_flight
+        self._merge()
+        # In this order: what leaves the one place is in the other already.
+        return self._waiting or self._in_flight
 
     def take(self) -> Ticket | None:
         """The message to send now; None: nothing waits, or one is in flight."""
         with self._lock:
+            self._take_in()
             if self._in_flight is not None or self._waiting is None:
                 return None
-            self._in_flight, self._waiting = self._waiting, None
+            self._in_flight = self._waiting
+            self._waiting = None
             return self._in_flight
 
     def unanswered(self) -> Ticket | None:
@@ -119,6 +160,7 @@ class Mailbox:
     def lost(self) -> Ticket | None:
         """The message in flight may be lost: returns it, or a newer one, to be sent."""
         with self._lock:
+            self._take_in()
             ticket = self._in_flight
             if ticket is None or self._waiting is None:
                 return ticket
@@ -129,6 +171,7 @@ class Mailbox:
     def settle(self, verdict: Verdict) -> None:
         """Take in a verdict; one on anything but the message in flight is late, and ignored."""
         with self._lock:
+            self._take_in()
             ticket = self._in_flight
             if ticket is None or ticket.seq != verdict.seq:
                 return

@@ -177,11 +177,18 @@ class WorkerSession:
             )
 
     def _connected(self) -> Client:
-        if self._client is None:
-            client = self._link.connect(self._hello, steps_aside=not self._wait)
-            farewell = weakref.finalize(self, _leave, client, self._timeout, self._pid)
-            self._client, self._farewell = client, farewell
-        return self._client
+        return self._client or self._adopted(
+            self._link.connect(self._hello, steps_aside=not self._wait)
+        )
+
+    def _adopted(self, client: Client) -> Client:
+        if self._client is not None:
+            # A signal handler's call has connected in the meantime.
+            client.close()
+            return self._client
+        self._farewell = weakref.finalize(self, _leave, client, self._timeout, self._pid)
+        self._client = client
+        return client
 
     def _digest(self, client: Client) -> None:
         """Learn from the newest answer of the bridge, once."""

@@ -82,3 +82,39 @@ def test_silence_is_counted_from_the_first_message_without_an_answer() -> None:
     mailbox.take()
     mailbox.settle(verdict(2))
     assert not mailbox.unanswered_since
+
+
+def test_the_state_of_a_call_that_was_interrupted_is_the_older_one() -> None:
+    """A signal handler's call takes the higher number and may come first."""
+    mailbox = Mailbox()
+    second = put(mailbox, 2)
+    first = put(mailbox, 1, force=True)
+    assert first.verdict is not None
+    assert first.verdict.reason is Reason.SUPERSEDED
+    assert mailbox.take() is second
+    assert second.force
+    mailbox.settle(verdict(2))
+    put(mailbox, 1)
+    assert mailbox.take() is None
+    assert mailbox.unanswered_since is None
+
+
+def test_a_put_in_the_middle_of_a_put_neither_blocks_nor_is_lost() -> None:
+    """As a signal handler does it, while its own thread holds the mailbox's lock."""
+    mailbox = Mailbox()
+    with mailbox._lock:
+        put(mailbox, 1)
+        second = put(mailbox, 2)
+        mailbox.pending()
+    assert mailbox.pending() is second
+    assert mailbox.take() is second
+
+
+def test_whoever_waits_may_settle_what_it_waits_for() -> None:
+    """A wait that a signal handler interrupts, which ends it from the same thread."""
+    ticket = Ticket(1, None)
+    assert ticket.wait(0.0) is None
+    ticket.end(verdict(1))
+    ticket.supersede()
+    assert ticket.wait(0.0) is not None
+    assert ticket.wait(1.0) is not None
