@@ -20,7 +20,7 @@ DEADLINE = 20.0
 
 
 def eventually(condition: Callable[[], object], what: str, seconds: float = DEADLINE) -> None:
-    """Wait until something is so; fail when the deadline has passed."""
+    """Wait until a condition holds; fail when the deadline has passed."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
@@ -29,7 +29,7 @@ def eventually(condition: Callable[[], object], what: str, seconds: float = DEAD
 
 @dataclass(frozen=True)
 class Plugin:
-    """The two files of a plugin, and where its workers and bridge meet."""
+    """The plugin's two files, and the rendezvous of its workers and bridge."""
 
     folder: Path
 
@@ -53,14 +53,14 @@ class Plugin:
         return self.dsp_path.read_text()
 
     def bridge_pid(self) -> int | None:
-        """The process of the bridge that keeps the ``.dsp``, as it signed its lock."""
+        """Process id of the bridge that owns the ``.dsp``, from its lock file; None: no bridge."""
         try:
             return int(json.loads(self.place.lock_path.read_text())["pid"])
         except (FileNotFoundError, ValueError):
             return None
 
     def end_bridge(self) -> None:
-        """End whatever bridge a test has left, and what it left."""
+        """Kill whatever bridge a test has left running, and remove its files."""
         pid = self.bridge_pid()
         if pid is not None:
             with suppress(ProcessLookupError):
@@ -74,7 +74,7 @@ class Plugin:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that nobody has reaped does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -104,7 +104,7 @@ def served(
     bind: str = "tcp://127.0.0.1:0",
     within: Sequence[str] = (),
 ) -> Iterator[ServedBridge]:
-    """``faustwire serve`` for a plugin, ready to be connected to.
+    """Run ``faustwire serve`` for a plugin; yields when it accepts connections.
 
     ``within`` stands before the command, for instance to run it on another host.
     """

@@ -1,4 +1,4 @@
-"""A cable between two network interfaces that is as bad as it is told to be.
+"""A cable between two network interfaces, with adjustable loss and delay.
 
     python cable.py LEFT RIGHT
 
@@ -26,10 +26,10 @@ _FRAME_BYTES = 2**16 + 256
 
 
 def plug_in(interface: str) -> socket.socket:
-    """A socket for the frames of an interface.
+    """Open a socket for the frames of an interface.
 
-    They carry along which work the sender left to its network card, checksums above all: there is
-    no card, and a frame whose checksum nobody made would be thrown away.
+    Frames keep the header that lists what the sender left to its network card, above all checksums:
+    there is no card, and a frame without its checksum would be dropped.
     """
     end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
     end.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
@@ -38,7 +38,7 @@ def plug_in(interface: str) -> socket.socket:
 
 
 def main(left: str, right: str) -> None:
-    """Carry frames until standard input ends."""
+    """Forward frames until standard input ends."""
     ends = [plug_in(left), plug_in(right)]
     dice = random.Random(1)  # noqa: S311 - which frames to lose
     quality = {"loss": 0.0, "delay_seconds": 0.0}

@@ -1,4 +1,4 @@
-"""A reader that looks at a file as fast as it can and remembers every content it saw.
+"""Read a file as fast as possible and remember every distinct content.
 
     python file_reader.py FILE
 

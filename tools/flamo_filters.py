@@ -45,7 +45,7 @@ LINES = torch.tensor(DELAYS[:4], dtype=torch.float64)
 
 
 def add_slow(name: str, maker: Maker) -> None:
-    """Enter a model that only the slow tests run."""
+    """Register a model that only the slow tests use."""
     add(name, maker)
     SLOW[name] = MODELS.pop(name)
 
@@ -60,7 +60,7 @@ add("parallel filter", lambda: dsp.parallelFilter((33, 3), **DOUBLE))
 
 
 def scattering(n: int, stages: int, **options: Any) -> dsp.ScatteringMatrix:
-    """A matrix of FIR filters that loses nothing, or next to it."""
+    """A lossless, or nearly lossless, matrix of FIR filters."""
     left, right = torch.randint(0, 5, (2, n)).double()
     return dsp.ScatteringMatrix((stages, n, n), m_L=left, m_R=right, **DOUBLE | options)
 
@@ -91,7 +91,7 @@ for kind in SVF_TYPES:
 
 
 def mixed_svfs() -> system.Series:
-    """Different types one after the other."""
+    """State variable filters of different types in series."""
     kinds = ("lowshelf", "peaking", "highshelf")
     options: dict[str, Any] = {"n_sections": 2, "fs": FS, **DOUBLE}
     return parts(**{kind: dsp.parallelSVF((2,), filter_type=kind, **options) for kind in kinds})
@@ -117,7 +117,7 @@ add("parallel accurate geq", partial(dsp.parallelAccurateGEQ, (1,), fs=FS, **DOU
 
 
 def with_values(leaf: Any, values: Tensor) -> Any:
-    """The leaf with this parameter."""
+    """Set a leaf's parameter and return the leaf."""
     leaf.assign_value(values.to(leaf.param.dtype))
     return leaf
 
@@ -128,19 +128,19 @@ def reverberation_times(n: int) -> Tensor:
 
 
 def fdn_geq() -> parallelFDNGEQ:
-    """A graphic equaliser a line."""
+    """One graphic equaliser per delay line."""
     leaf = parallelFDNGEQ(fs=FS, delays=LINES, **DOUBLE)
     return with_values(leaf, reverberation_times(leaf.param.shape[0]))
 
 
 def fdn_accurate_geq() -> parallelFDNAccurateGEQ:
-    """An accurate one a line."""
+    """One accurate graphic equaliser per delay line."""
     leaf = parallelFDNAccurateGEQ(fs=FS, delays=LINES[:2], **DOUBLE)
     return with_values(leaf, reverberation_times(leaf.param.shape[0]))
 
 
 def gfdn_accurate_geq() -> parallelGFDNAccurateGEQ:
-    """One a line and group."""
+    """One accurate graphic equaliser per delay line and group."""
     leaf = parallelGFDNAccurateGEQ(fs=FS, n_groups=2, delays=LINES[:2], **DOUBLE)
     half = reverberation_times(leaf.param.shape[0] // 2)
     return with_values(leaf, torch.cat((half, half / 2)))
@@ -180,7 +180,7 @@ add("fdn with scattering", lambda: fdn(4, matrix=scattering(4, 3)))
 
 
 def homogeneous_fdn(**options: Any) -> HomogeneousFDN:
-    """FLAMO's own FDN; its configuration can't take delays, it draws primes."""
+    """FLAMO's HomogeneousFDN, whose delays are primes that it draws itself."""
     np.random.seed(0)  # noqa: NPY002  # which is where it draws them from
     settings = {"N": 4, "delay_range_ms": [0.3, 1.5], "nfft": 512, "dtype": torch.float64}
     return HomogeneousFDN(HomogeneousFDNConfig(**settings | options))
@@ -194,7 +194,7 @@ add("homogeneous fdn, damped", partial(homogeneous_fdn, alias_decay_db=30))
 
 
 def gain_delays(kind: Any, size: tuple[int, ...], **options: Any) -> Any:
-    """Random gains; FLAMO starts with ones."""
+    """Randomise gains, which FLAMO initialises to one."""
     leaf = kind(size, **options)
     with torch.no_grad():
         leaf.param[0] = torch.randn_like(leaf.param[0])

@@ -1,6 +1,6 @@
-"""FLAMO models of every kind, by name: what the lowering and the exactness tests run over.
+"""FLAMO models of every kind, by name, for the lowering and exactness tests.
 
-Each entry makes a fresh model in double precision; the same name gives the same values.
+Each entry makes a new model in double precision; the name seeds its values.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SLOW: dict[str, Maker] = {}
 
 
 def make(name: str) -> Any:
-    """The model of this name, with the values that the name seeds."""
+    """Make the model of a name; the name seeds its values."""
     torch.manual_seed(crc32(name.encode()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -44,7 +44,7 @@ def parts(**modules: nn.Module) -> system.Series:
 
 
 def add(name: str, maker: Maker) -> None:
-    """Enter a model; names are unique."""
+    """Register a model under a unique name."""
     if name in MODELS or name in FRACTIONAL:
         raise KeyError(name)
     MODELS[name] = maker
@@ -63,7 +63,7 @@ def gain(n_out: int, n_in: int, scale: float = 1.0, **options: Any) -> dsp.Gain:
 def delays(
     *samples: float, unit: int = 100, isint: bool = True, trained: bool = False, **options: Any
 ) -> dsp.parallelDelay:
-    """Delays of so many samples; trained ones go through softplus."""
+    """Delays in samples; trainable ones go through softplus."""
     leaf = dsp.parallelDelay(
         (len(samples),), unit=unit, isint=isint, requires_grad=trained, **DOUBLE | options
     )
@@ -72,13 +72,13 @@ def delays(
 
 
 def raw_delay(leaf: dsp.Delay, samples: Tensor) -> Tensor:
-    """The parameter that the leaf's map turns into these samples."""
+    """Invert the leaf's map: the parameter that gives these samples."""
     seconds = leaf.sample2s(samples)
     return torch.log(torch.expm1(seconds)) if leaf.requires_grad else seconds
 
 
 def mixing(n: int, kind: str = "orthogonal", **options: Any) -> dsp.Matrix:
-    """A square matrix of one of FLAMO's types."""
+    """A square mixing matrix of one of FLAMO's types."""
     return dsp.Matrix((n, n), matrix_type=kind, **DOUBLE | options)
 
 
@@ -115,14 +115,14 @@ def given_sos(n: int, sections: int, **options: Any) -> dsp.parallelSOSFilter:
 
 
 def matrix_sos(n_out: int, n_in: int, sections: int, **options: Any) -> dsp.SOSFilter:
-    """Random stable sections for each entry."""
+    """Random stable sections for each matrix entry."""
     leaf = dsp.SOSFilter((n_out, n_in), n_sections=sections, **DOUBLE | options)
     leaf.assign_value(random_sections(sections, n_out, n_in))
     return leaf
 
 
 def unnormalised_sos() -> dsp.parallelSOSFilter:
-    """Coefficients with an a0 of their own."""
+    """Coefficients whose a0 is not one."""
     leaf = given_sos(2, 3, normalize_a0=False)
     leaf.assign_value(leaf.param.detach() * (1 + torch.rand(3, 1, 2, dtype=torch.float64)))
     return leaf
@@ -178,7 +178,7 @@ add("sos as made", lambda: dsp.SOSFilter((2, 2), n_sections=2, **DOUBLE))
 
 
 def fdn(n: int, *, matrix: Any = None, absorption: nn.Module | None = None) -> system.Series:
-    """One input, one output, n lines; whatever absorbs stands in the loop before the delays."""
+    """One input, one output, n lines; the attenuation stands in the loop before the delays."""
     lines = delays(*DELAYS[:n])
     return parts(
         input_gain=gain(n, 1),
@@ -191,7 +191,7 @@ def fdn(n: int, *, matrix: Any = None, absorption: nn.Module | None = None) -> s
 
 
 def shell(core: Any) -> system.Shell:
-    """A core between the layers that FLAMO's examples use."""
+    """A core between the input and output layers that FLAMO's examples use."""
     nfft = DOUBLE["nfft"]
     return system.Shell(
         core=core,
@@ -201,7 +201,7 @@ def shell(core: Any) -> system.Shell:
 
 
 def shared() -> system.Series:
-    """One leaf that stands in three places."""
+    """One leaf used in three places."""
     leaf = gain(2, 2)
     pair = system.Parallel(brA=leaf, brB=parts(delay=delays(2, 3), again=leaf))
     return parts(before=leaf, pair=pair)

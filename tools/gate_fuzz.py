@@ -2,9 +2,9 @@
 
     python tools/gate_fuzz.py --count 100000 --seed 1
 
-Whatever the core wants written must compile in libfaust, have 2 outputs and at most 2 inputs, put
-out finite samples for a second of noise, and declare its sliders in a safe order. Fails with the
-first program that does not. No socket and no file is involved.
+Every program that the core decides to write must compile in libfaust, have 2 outputs and at most 2
+inputs, answer a second of noise with finite samples, and declare its sliders in a safe order. Fails
+with the first program that does not. No sockets or files are involved.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _LABELS = ("a", "b", "Z", "[2]c", "[1]d", "dry/wet", "e f", "h:g/x")
 
 
 class Fuzz:
-    """A core whose libfaust is real and whose disk checks what it is given.
+    """A core with a real libfaust, whose disk checks every program that it is given.
 
     Attributes:
-        reasons: how often calls ended with each reason.
+        reasons: number of calls by reason.
     """
 
     def __init__(self, seed: int) -> None:
@@ -61,13 +61,13 @@ class Fuzz:
         self._compiler.close()
 
     def step(self) -> Reason | None:
-        """One random call.
+        """Make one random call.
 
         Returns:
-            How it ended; None: it did not even make a message.
+            The reason; None: no valid message came of it.
 
         Raises:
-            AssertionError: something harmful would have been written.
+            AssertionError: a harmful program would have been written.
         """
         self._seq += 1
         try:
@@ -136,7 +136,7 @@ class Fuzz:
         return harm[int(self._rng.integers(len(harm)))](graph)
 
     def _in_loop(self, graph: Node) -> Node:
-        """Around a loop whose gain is anything from quiet to far too much."""
+        """Close a loop around the graph, with a gain from far too small to far too large."""
         n_in, n_out = channels(graph)
         gain = 10 ** self._rng.uniform(-2, 1) * self._rng.normal(size=(n_in, n_out))
         return Recursion("loop", graph, Gain("back", gain))
@@ -146,7 +146,7 @@ class Fuzz:
         return Series("loud", (graph, DiagonalGain("g", 10 ** self._rng.uniform(-40, 40, size))))
 
     def _poisoned(self, graph: Node) -> Node:
-        """With a number that is none somewhere."""
+        """Replace one number by NaN or infinity."""
         if isinstance(graph, Series):
             return dataclasses.replace(
                 graph, nodes=(*graph.nodes[:-1], self._poisoned(graph.nodes[-1]))
@@ -170,7 +170,7 @@ class Fuzz:
         return f"process = {' '.join(tokens)};"
 
     def _expression(self) -> str:
-        """Mostly valid, with any channels, sliders and feedback."""
+        """A mostly valid Faust expression with random channels, sliders and feedback."""
         parts = [self._term() for _ in range(int(self._rng.choice([1, 2, 2, 2, 3])))]
         return f"process = {', '.join(parts)};"
 
@@ -209,7 +209,7 @@ class Fuzz:
         return str(self._rng.choice(_LABELS))
 
     def _mutated(self) -> str:
-        """A program of ours with a few characters taken out, doubled or exchanged."""
+        """A generated program with a few characters removed, doubled or exchanged."""
         text = list(
             generate(thrown_graph(self._rng, depth=2), fs=_FS, controls=self._controls()).text
         )
@@ -230,10 +230,10 @@ def _same(graph: Node) -> Node:
 
 
 def check(program: str, rng: np.random.Generator) -> None:
-    """Hold a program that would be written to what the plugin needs.
+    """Check a program that would be written against what the plugin needs.
 
     Raises:
-        AssertionError: it would do harm.
+        AssertionError: the plugin could not run it safely.
     """
     compiled = compile_program(program, name="live")
     assert compiled.n_out == 2, program
@@ -244,7 +244,7 @@ def check(program: str, rng: np.random.Generator) -> None:
 
 
 def _check_sliders(program: str) -> None:
-    """As the plugin counts: ranges in the order of the interface, values in that of addresses."""
+    """Ranges come in the order of the interface, values in that of addresses, as in the plugin."""
 
     def flat(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [leaf for item in items for leaf in flat(item.get("items", [])) or [item]]
@@ -261,7 +261,7 @@ def _check_sliders(program: str) -> None:
 
 
 def main() -> None:
-    """Fuzz, and say what came of it."""
+    """Run the fuzz and print the counts."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)

@@ -1,4 +1,4 @@
-"""What a graph should sound like, computed in plain numpy: the oracle for lowering and codegen.
+"""Impulse and frequency responses of a graph in plain numpy: the oracle for lowering and codegen.
 
 It knows nothing of Faust and of sample-by-sample order. Every node is its transfer matrix H(z),
 containers are matrix algebra, and a response comes out of an inverse FFT over a circle |z| = r > 1:

@@ -20,7 +20,7 @@ _CABLE = Path(__file__).with_name("cable.py")
 
 
 class NoNetworkError(Exception):
-    """This machine has no network namespaces for us."""
+    """Network namespaces can't be created on this machine."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,20 @@ class Host:
 
     @property
     def within(self) -> list[str]:
-        """What to write before a command so that it runs on this host."""
+        """Command prefix that runs a command on this host."""
         return ["ip", "netns", "exec", self.namespace]
 
     def plug(self, *, into: bool) -> None:
-        """Plug the cable in, or pull it out; the host's own system notices at once."""
+        """Plug the cable in or pull it out; the host's operating system notices at once."""
         self._ip("link", "set", _INTERFACE, "up" if into else "down")
 
     def move(self, address: str) -> None:
-        """Have another address from now on."""
+        """Change the host's address."""
         self._ip("address", "flush", "dev", _INTERFACE)
         self._ip("address", "add", f"{address}/24", "dev", _INTERFACE)
 
     def resolve(self, name: str, address: str) -> None:
-        """Have this host find an address by a name from now on."""
+        """Have this host resolve a name to an address from now on."""
         # Written in place: the file is mounted over /etc/hosts where something runs already.
         (_NAMES / self.namespace / "hosts").write_text(f"127.0.0.1 localhost\n{address} {name}\n")
 
@@ -58,13 +58,13 @@ class Host:
 
 
 class Cable:
-    """What lies between the two hosts."""
+    """The adjustable cable between the two hosts."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def be(self, *, loss: float = 0.0, delay_seconds: float = 0.0) -> None:
-        """Lose a part of the frames from now on, each way, and carry the others late."""
+        """Set the fraction of frames lost and the delay of the others, in each direction."""
         assert self._process.stdin is not None
         quality = {"loss": loss, "delay_seconds": delay_seconds}
         self._process.stdin.write(json.dumps(quality) + "\n")
@@ -82,10 +82,10 @@ class Network:
 
 @contextmanager
 def two_hosts() -> Iterator[Network]:
-    """A network of two hosts that goes with the block.
+    """Create a network of two hosts, which exists until the block ends.
 
     Raises:
-        NoNetworkError: it can't be made here; with the reason.
+        NoNetworkError: it can't be created here; states the reason.
     """
     if os.geteuid() != 0 or shutil.which("ip") is None:
         raise NoNetworkError("network namespaces take Linux, root and iproute2's ip")

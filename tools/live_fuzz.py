@@ -1,10 +1,10 @@
-"""Mutated messages at a live bridge, while a worker that does as it should is served throughout.
+"""Mutated messages at a live bridge, which must serve a well-behaved worker throughout.
 
     python tools/live_fuzz.py --count 100000
 
-The messages come over real connections, some of which have said Hello, some in several frames, with
-strangers between them that speak no ZeroMQ or send what is too large. The bridge must live, log no
-internal error and not grow; each call of the good worker must get its verdict.
+The messages come over real connections, with and without a Hello, some in several frames; between
+them come peers that speak no ZeroMQ or send too much. The bridge must not end, log an internal
+error or grow; each call of the well-behaved worker must get its verdict.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ GROWTH_MIB = 48.0
 
 @dataclass
 class Report:
-    """What came of it; times in seconds, memory in MiB."""
+    """Results of a run; times in seconds, memory in MiB."""
 
     seconds: float = 0.0
     answers: Counter[str] = field(default_factory=Counter)
@@ -59,11 +59,11 @@ class Report:
 
     @property
     def grown(self) -> float:
-        """By how much the bridge has grown after a tenth of the way."""
+        """Growth of the bridge's memory after the first tenth of the run, MiB."""
         return self.rss[-1] - self.rss[len(self.rss) // 10]
 
     def problems(self) -> list[str]:
-        """What must not be."""
+        """Violated expectations, one sentence each."""
         found = {
             f"{self.internal_errors} internal errors in the bridge's log": self.internal_errors,
             f"the good worker got {self.good.lost} calls no verdict on": self.good.lost,
@@ -87,7 +87,7 @@ class Report:
 
 
 class Attack:
-    """The connections that send what they shouldn't."""
+    """The connections that send mutated messages."""
 
     def __init__(self, bridge: ServedBridge, seed: int) -> None:
         self.answers: Counter[str] = Counter()
@@ -98,13 +98,13 @@ class Attack:
         self._dealers = [self._connect(number) for number in range(CONNECTIONS)]
 
     def close(self) -> None:
-        """Wait until the bridge has read everything, and go."""
+        """Wait until the bridge has read everything, then disconnect."""
         for dealer in self._dealers:
             self._settle(dealer)
         self._context.destroy(linger=0)
 
     def step(self, number: int) -> None:
-        """Send the message of that number."""
+        """Send the message of a number."""
         place = number % CONNECTIONS
         if number // CONNECTIONS % _A_CONNECTION == 0:
             self._settle(self._dealers[place])
@@ -145,7 +145,7 @@ class Attack:
         return kind
 
     def _settle(self, dealer: zmq.Socket[bytes]) -> None:
-        """Messages of one connection come in order: after a Welcome all have been read."""
+        """Wait until all messages have been read: a Welcome comes after those sent before it."""
         self._read(dealer)
         self._send(dealer, [codec.encode(Hello("last", secrets.token_hex(8)))])
         end = time.monotonic() + _PATIENCE_SECONDS
@@ -156,11 +156,11 @@ class Attack:
                 return
 
     def _choose(self) -> None:
-        """Have the plugin follow everybody again: some of what is sent is a valid Follow."""
+        """Have the plugin follow the latest worker again: some mutations are a valid Follow."""
         self._send(self._dealers[0], [codec.encode(Follow(Choice()))])
 
     def _strange(self) -> None:
-        """Who speaks no ZeroMQ, or sends what is larger than any message."""
+        """Connect peers that speak no ZeroMQ, or send more than the largest message."""
         host, _, port = self._bridge.endpoint.removeprefix("tcp://").rpartition(":")
         greeting = self._dice.choice((b"", b"\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL"))
         with suppress(OSError), socket.create_connection((host, int(port)), 5.0) as stranger:
@@ -173,7 +173,7 @@ class Attack:
 
 
 def fuzz(count: int, seed: int) -> Report:
-    """Send so many messages of a seed to a bridge of their own."""
+    """Send messages 1 to ``count`` of a seed to a new bridge."""
     report = Report()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "plugin"
@@ -205,7 +205,7 @@ def fuzz(count: int, seed: int) -> Report:
 
 
 def main() -> None:
-    """Fuzz, and say what came of it."""
+    """Run the fuzz and print the report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, help="default: a new one")

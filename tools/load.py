@@ -1,10 +1,10 @@
-"""Workers without a training: real connections, each as fast as it is answered.
+"""Load generator: workers without a training that send as fast as they are answered.
 
     python load.py PLAN      (a Plan as JSON)
 
-prints "ready" when every worker is welcome, begins when its standard input has a line, ends when
-that ends or the plan's time is up, and prints a Tally as JSON. Each snapshot is a program that
-never was: one gain in it differs.
+prints "ready" once every worker is connected, starts at a line on standard input, stops when
+standard input ends or the plan's time is up, and prints a Tally as JSON. Each snapshot makes a new
+program: one gain in it differs.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ _PATIENCE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What a process of workers does.
+    """What one process of workers does.
 
     Attributes:
         endpoint: of the bridge.
         snapshot: a file with an encoded Snapshot.
-        workers, first: how many, and the number of the first.
-        seconds: how long they send at most.
+        workers, first: number of workers, and the index of the first.
+        seconds: longest time of sending.
         min_interval: as in Hello.
-        credit: how many snapshots of a worker may be on their way.
-        pace: seconds between two calls of a worker at least.
+        credit: snapshots of a worker that may be unanswered.
+        pace: shortest time between two calls of a worker, seconds.
     """
 
     endpoint: str
@@ -62,16 +62,16 @@ class Plan:
 
 @dataclass
 class Tally:
-    """What came of a plan.
+    """Results of a plan.
 
     Attributes:
-        answered: verdicts in time, a number for each worker.
-        reasons: how often calls ended with each, late ones included.
-        latencies: seconds from a snapshot to its verdict.
-        newest: how the newest snapshot of each worker ended.
-        lost: snapshots without a verdict in the end.
-        twice: verdicts that answer nothing that waits.
-        cpu_seconds: that this process took.
+        answered: verdicts received in time, for each worker.
+        reasons: number of verdicts by reason, late ones included.
+        latencies: time from each snapshot to its verdict, seconds.
+        newest: reason of each worker's newest snapshot.
+        lost: snapshots that got no verdict.
+        twice: verdicts for calls already answered.
+        cpu_seconds: processor time of this process.
     """
 
     answered: list[int] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Tally:
 
 
 class Template:
-    """An encoded snapshot in which number, call and one gain can be changed in a microsecond."""
+    """An encoded snapshot whose number, call and one gain can be changed in about a microsecond."""
 
     def __init__(self, data: bytes) -> None:
         message = codec.decode(data)
@@ -157,7 +157,7 @@ class Load:
         self._reasons: Counter[str] = Counter()
 
     def run(self) -> Tally:
-        """Send for as long as planned, and wait for what is still on its way."""
+        """Send for the planned time, then wait for outstanding verdicts."""
         cpu, end = time.process_time(), time.monotonic() + self._plan.seconds
         while (now := time.monotonic()) < end and not select.select([0], [], [], 0)[0]:
             for worker in self._workers:
@@ -213,7 +213,7 @@ class Load:
 
 
 def spread(plan: Plan, workers: int, count: int) -> list[Plan]:
-    """So many workers of a plan over some processes."""
+    """Distribute a number of workers over some processes."""
     count = min(count, workers)
     edges = [workers * k // count for k in range(count + 1)]
     return [replace(plan, first=first, workers=last - first) for first, last in pairwise(edges)]
@@ -221,7 +221,7 @@ def spread(plan: Plan, workers: int, count: int) -> list[Plan]:
 
 @contextmanager
 def processes(plans: Sequence[Plan]) -> Iterator[list[subprocess.Popen[str]]]:
-    """A process for each plan, all welcome and not begun yet."""
+    """Start a process for each plan; yields once all workers are connected."""
     command = [sys.executable, __file__]
     running = [
         subprocess.Popen(
@@ -248,7 +248,7 @@ def processes(plans: Sequence[Plan]) -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def begin(running: Sequence[subprocess.Popen[str]]) -> None:
-    """Have them send."""
+    """Start sending."""
     for process in running:
         assert process.stdin is not None
         process.stdin.write("\n")
@@ -256,14 +256,14 @@ def begin(running: Sequence[subprocess.Popen[str]]) -> None:
 
 
 def end(running: Sequence[subprocess.Popen[str]]) -> None:
-    """Have them stop before their time is up."""
+    """Stop sending before the time is up."""
     for process in running:
         assert process.stdin is not None
         process.stdin.close()
 
 
 def tallies(running: Sequence[subprocess.Popen[str]]) -> list[Tally]:
-    """Wait until they are through."""
+    """Wait for the results."""
     found = []
     for process in running:
         assert process.stdout is not None
@@ -272,7 +272,7 @@ def tallies(running: Sequence[subprocess.Popen[str]]) -> list[Tally]:
 
 
 def main() -> None:
-    """Carry a plan out."""
+    """Carry out the plan given on the command line."""
     load = Load(Plan(**json.loads(sys.argv[1])))
     sys.stdout.write("ready\n")
     sys.stdout.flush()

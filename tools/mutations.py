@@ -1,6 +1,6 @@
-"""Messages that are nearly messages: valid ones mutated, and hostile ones, from a seed.
+"""Invalid and nearly valid messages from a seed: mutations of valid ones, and hostile ones.
 
-The n-th of a seed is always the same bytes, so that what broke something can be made again.
+The n-th message of a seed is always the same, so that a failure can be reproduced.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Mutations:
             self.valid.append(codec.encode(Snapshot(number, number, 48000.0, graph)))
 
     def message(self, number: int) -> bytes:
-        """The message of that number."""
+        """The message of a number."""
         dice = random.Random((self._seed << 40) + number)  # noqa: S311 - dice
         return dice.choice(_WAYS)(self, dice)
 
@@ -107,7 +107,7 @@ class Mutations:
         return dice.randbytes(dice.choice((0, 1, 2, 5, 20, 60, 300)))
 
     def _headed(self, dice: _Dice) -> bytes:
-        """A hostile length somewhere in a valid message, or at its head."""
+        """Put a hostile length into a valid message, or at its head."""
         data = self._valid(dice)
         place = dice.choice((0, dice.randrange(len(data))))
         return data[:place] + _header(dice) + data[place + dice.choice((0, 1, 5)) :]
@@ -115,7 +115,7 @@ class Mutations:
     # -- the map -------------------------------------------------------------------------------
 
     def _changed(self, dice: _Dice) -> bytes:
-        """Parts of a message's map, put elsewhere or exchanged for hostile ones."""
+        """Move parts of a message, or replace them by hostile values."""
         body = msgpack.unpackb(self._valid(dice))
         raw: list[bytes] = []
         for _ in range(dice.choice((1, 1, 1, 2, 3))):
@@ -143,7 +143,7 @@ class Mutations:
 
 
 def _places(value: Any) -> Any:
-    """(map or list, key or index) of everything in a message."""
+    """Every place in a message, as (map or list, key or index)."""
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inner in list(items):
         yield value, key
@@ -173,7 +173,7 @@ def _hostile(dice: _Dice, raw: list[bytes]) -> Any:
 
 
 def _array(dice: _Dice) -> dict[str, Any]:
-    """What looks like an array."""
+    """An encoded array with random, possibly inconsistent fields."""
     sizes = (0, 1, 1, 2, 2, 3, 4, 256, 257, -1, 2**31, 2**63, True, 1.0, None, "1")
     honest = dice.random() < 0.5
     shape: list[Any] = [
@@ -186,7 +186,7 @@ def _array(dice: _Dice) -> dict[str, Any]:
 
 
 def _header(dice: _Dice) -> bytes:
-    """The head of a list, a map, text or bytes that says it is long."""
+    """The header of a list, map, text or bytes that announces a great length."""
     return dice.choice((b"\xdd", b"\xdf", b"\xdb", b"\xc6", b"\xc9")) + struct.pack(
         ">I", dice.choice(_LENGTHS)
     )
@@ -203,7 +203,7 @@ def _nested(dice: _Dice) -> bytes:
 
 
 def _bomb(dice: _Dice) -> bytes:
-    """Many elements; seldom very many, since unpacking them takes a while."""
+    """A message of many elements; rarely very many, since unpacking those takes a while."""
     count = dice.choice((100, 100, 1000, 1000, 1000, 5000)) if dice.random() < 0.99 else 140_000
     element = dice.choice((b"\x80", b"\x90", b"\xc0", b"\x91\x01", _LEAF, b"\xcb" + bytes(8)))
     if dice.random() < 0.3:

@@ -1,4 +1,4 @@
-"""What a process costs, as Linux tells it."""
+"""Resources of a process, from /proc."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rss_mib(pid: int | None = None) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has computed so far, its threads included; 0 where that is not known."""
+    """Processor time of a process so far, all threads included; 0 where it is unknown."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -29,7 +29,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process has started and that still run."""
+    """Running child processes of a process."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         return [int(child) for task in tasks for child in (task / "children").read_text().split()]
@@ -38,7 +38,7 @@ def children(pid: int) -> list[int]:
 
 
 def descriptors(pid: int) -> int:
-    """How many files and sockets a process has open; 0 where that is not known."""
+    """Number of open files and sockets of a process; 0 where it is unknown."""
     try:
         return len(list(Path(f"/proc/{pid}/fd").iterdir()))
     except OSError:
@@ -46,6 +46,6 @@ def descriptors(pid: int) -> int:
 
 
 def send_signal(pid: int, number: int) -> None:
-    """As os.kill, but whoever is gone already is fine."""
+    """Send a signal; a process that has already ended is no error."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)

@@ -1,4 +1,4 @@
-"""A network of the tests' own between a worker and its bridge: late, slow, deaf, cut."""
+"""A proxy between a worker and its bridge that delays, throttles, drops and cuts."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _LOOK_SECONDS = 0.005
 
 
 class Proxy:
-    """Listens on a port of its own and connects each caller with the bridge; a context manager.
+    """Forwards each connection to the bridge; a context manager.
 
     Attributes:
-        endpoint: what a worker connects to.
-        connects: when each caller came, monotonic seconds.
-        answers: False: who calls is cut off at once, as by a tunnel whose other end is away.
-        delay_seconds: how late everything comes, each way.
-        bytes_per_second: each way.
-        largest_bytes: a connection over which more comes at once goes deaf, as where a network has
-            forgotten to say how small its packets must be.
-        up, down: what becomes of what goes to the bridge, and to the worker.
+        endpoint: address for workers to connect to.
+        connects: time of each incoming connection, monotonic seconds.
+        answers: False: connections are cut at once, as by a tunnel whose other end is down.
+        delay_seconds: latency, each way.
+        bytes_per_second: throughput, each way.
+        largest_bytes: a connection stalls after a larger chunk, as in a network that drops large
+            packets and does not report its limit.
+        up, down: what happens to data for the bridge, and for the worker.
     """
 
     def __init__(self, target: str) -> None:
-        """Take a port.
+        """Choose a free port; connections are accepted once the context is entered.
 
         Args:
-            target: the bridge's endpoint, tcp://host:port; nobody need be there yet.
+            target: the bridge's endpoint, tcp://host:port; the bridge need not run yet.
         """
         host, _, port = target.removeprefix("tcp://").rpartition(":")
         self.connects: list[float] = []
@@ -78,19 +78,19 @@ class Proxy:
         self._loop.close()
 
     def cut(self) -> None:
-        """Reset every connection; new ones may come at once."""
+        """Reset every connection; new ones are accepted."""
         self._do(self._cut())
 
     def renew(self) -> None:
-        """Reset every connection and let everything through from the next ones on."""
+        """Reset every connection; later ones pass everything."""
         self._do(self._renew())
 
     def part(self) -> None:
-        """Let nothing through, and let nobody know."""
+        """Stall both directions without closing connections."""
         self.up = self.down = "held"
 
     def heal(self) -> None:
-        """Let everything through."""
+        """Pass everything in both directions."""
         self.up = self.down = "passes"
 
     # -- on the thread from here ---------------------------------------------------------------
@@ -173,7 +173,7 @@ class Proxy:
 
 
 def _reset(end: asyncio.StreamWriter) -> None:
-    """Close so that the other side is told at once (RST), not asked."""
+    """Close with a reset (RST), which the other side sees at once."""
     connection = end.get_extra_info("socket")
     with suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

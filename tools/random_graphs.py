@@ -1,4 +1,4 @@
-"""Valid, stable graphs of every kind of node: from hypothesis, or from dice."""
+"""Valid, stable graphs of every kind of node, drawn by hypothesis or from a random generator."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def graphs(draw: st.DrawFn, depth: int = 3) -> Node:
 
 
 def thrown_graph(rng: np.random.Generator, depth: int = 3) -> Node:
-    """The same without hypothesis: ten times as fast, and nothing shrinks."""
+    """The same without hypothesis: ten times as fast, but failures are not shrunk."""
     return _grow(lambda things: things[int(rng.integers(len(things)))], rng, depth)
 
 
@@ -52,7 +52,7 @@ def _grow(pick: _Pick, rng: np.random.Generator, depth: int) -> Node:
 
 
 class _Grower:
-    """Grows graphs of given channels: ``pick`` decides on the shape, numpy on the numbers."""
+    """Builds graphs with given channels: ``pick`` chooses the structure, numpy the numbers."""
 
     def __init__(self, pick: _Pick, rng: np.random.Generator) -> None:
         self._pick, self._rng = pick, rng

@@ -1,4 +1,4 @@
-"""A run at a real bridge that meets every reason, every kind of event and every oddity once.
+"""A run at a real bridge with every verdict reason, every kind of event and malformed messages.
 
 ``python tools/scripted_run.py FILE.mcap`` records it anew, as the frozen ones were made.
 """
@@ -47,7 +47,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 class Peer:
-    """A connection that says just what it is told to."""
+    """A connection that sends exactly what the script says."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
         self._socket = context.socket(zmq.DEALER)
@@ -69,7 +69,7 @@ class Peer:
 
 
 class Player(Peer):
-    """A worker whose every call is written out."""
+    """A worker whose calls the script spells out."""
 
     def __init__(
         self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, hello: Hello
@@ -106,7 +106,7 @@ class Player(Peer):
 
 @contextmanager
 def recorded(plugin: Plugin, target: Path, *options: str) -> Iterator[str]:
-    """A bridge that records; yields its endpoint."""
+    """Run a bridge that records; yields its endpoint."""
     command = [sys.executable, "-c", _SERVE, "serve", "--record", str(target), *options]
     command += ["--dsp-path", str(plugin.dsp_path), "--config-path", str(plugin.config_path)]
     process = subprocess.Popen([*command, "--log-level", "error"])
@@ -119,15 +119,15 @@ def recorded(plugin: Plugin, target: Path, *options: str) -> Iterator[str]:
 
 
 def perform(plugin: Plugin, endpoint: str, *, patient: bool = False) -> list[Reason]:
-    """Play it.
+    """Play the run.
 
     Args:
-        plugin: its files.
+        plugin: the plugin's files.
         endpoint: of the bridge.
-        patient: wait as long as it takes for a silent worker to count as gone.
+        patient: wait until a silent worker counts as gone.
 
     Returns:
-        The reasons, as they came.
+        The reasons of all verdicts, in order.
     """
     with zmq.Context() as context, ExitStack() as peers:
 
@@ -233,7 +233,7 @@ def _followed(cast: _Cast) -> Iterator[Reason]:
 
 
 def _meanwhile(ann: Player) -> Iterator[Reason]:
-    """Without waiting for verdicts: the newest wins."""
+    """Send three snapshots without waiting for verdicts."""
     for seed in (30, 31, 32):
         ann.say(ann.snapshot(fdn(12 + seed % 3, seed=seed), force=True))
     for _ in range(3):
@@ -254,7 +254,7 @@ def _noise(cast: _Cast, ann: Player) -> None:
 
 
 def main() -> None:
-    """Record the run."""
+    """Record the run to the file given on the command line."""
     with tempfile.TemporaryDirectory() as folder:
         # The verdicts name the file.
         plugin = Plugin(Path("/tmp/frozen"))

@@ -1,4 +1,4 @@
-"""Sixteen trainings and a bridge, killed and cut at random for minutes; nothing may be lost.
+"""Soak test: sixteen trainings and a bridge, killed and disconnected at random for minutes.
 
     python tools/soak.py --minutes 10
 
@@ -58,7 +58,7 @@ _SAMPLE_SECONDS = 1.0
 
 @dataclass
 class Counts:
-    """What came of it."""
+    """Counts of a run."""
 
     deeds: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -81,7 +81,7 @@ class Counts:
     disorderly: int = 0
 
     def problems(self) -> list[str]:
-        """What must not be."""
+        """Violated expectations, one sentence each."""
         found = {
             f"{self.lost} calls without an end": self.lost,
             f"{self.doubled} snapshots published twice": self.doubled,
@@ -119,14 +119,14 @@ class Counts:
 
 @dataclass
 class Samples:
-    """A process over time: seconds, MiB, open descriptors."""
+    """Resources of a process over time: seconds, MiB, open descriptors."""
 
     at: list[float] = field(default_factory=list)
     mib: list[float] = field(default_factory=list)
     descriptors: list[int] = field(default_factory=list)
 
     def take(self, pid: int, now: float) -> None:
-        """Look at the process, if it is there."""
+        """Sample the process, if it runs."""
         mib = rss_mib(pid)
         if mib:
             self.at.append(now)
@@ -147,7 +147,7 @@ class Samples:
 
 
 class Bridge:
-    """``faustwire serve`` on one port, one life after the other."""
+    """``faustwire serve`` on one port, killed and started again."""
 
     def __init__(self, plugin: Plugin, counts: Counts) -> None:
         self._plugin, self._counts = plugin, counts
@@ -159,22 +159,22 @@ class Bridge:
 
     @property
     def pid(self) -> int:
-        """Of the one that lives."""
+        """Process id of the running bridge."""
         assert self._served is not None
         return self._served.process.pid
 
     def start(self) -> None:
-        """Begin a life."""
+        """Start a bridge."""
         self._served = self._life.enter_context(
             served(self._plugin, "--log-json", bind=self.endpoint)
         )
 
     def look(self) -> None:
-        """Remember its processes: they must be gone in the end."""
+        """Remember its processes, which must have ended at the end."""
         self.family |= {self.pid, *children(self.pid)}
 
     def end(self, signal: int) -> None:
-        """End a life, and count what its log says."""
+        """End the bridge, and count the errors in its log."""
         assert self._served is not None
         self.look()
         send_signal(self.pid, signal)
@@ -193,7 +193,7 @@ class Bridge:
 
 
 class Watcher:
-    """Whoever watches, over the lives of the bridge; counts what its events say twice."""
+    """A watcher across restarts of the bridge; counts events that come twice."""
 
     def __init__(self, endpoint: str, counts: Counts) -> None:
         self.present = 0
@@ -207,11 +207,11 @@ class Watcher:
         self._written: dict[tuple[int, str, int | None], str] = {}
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._context.destroy(linger=0)
 
     def look(self) -> None:
-        """Take all that has come."""
+        """Read all waiting messages."""
         with suppress(zmq.Again):
             while True:
                 state = codec.decode(self._socket.recv(zmq.DONTWAIT))
@@ -237,7 +237,7 @@ class Watcher:
 
 
 class Workers:
-    """The trainings, one in each slot."""
+    """The training processes, one in each slot."""
 
     def __init__(self, folder: Path, counts: Counts, endpoints: list[str]) -> None:
         self._folder, self._counts, self._endpoints = folder, counts, endpoints
@@ -253,7 +253,7 @@ class Workers:
             self.start(slot)
 
     def start(self, slot: int) -> None:
-        """A new training in a slot."""
+        """Start a training in a slot."""
         assert self._nursery.stdin is not None
         assert self._nursery.stdout is not None
         file = self._file(slot)
@@ -269,7 +269,7 @@ class Workers:
         return self._folder / f"account-{slot}.json"
 
     def kill(self, slot: int) -> None:
-        """SIGKILL, and somebody else takes the place."""
+        """Kill the training in a slot with SIGKILL, and start another."""
         send_signal(self._pids[slot], SIGKILL)
         eventually(lambda: not alive(self._pids[slot]), "a killed worker is gone")
         with suppress(FileNotFoundError):
@@ -278,11 +278,11 @@ class Workers:
         self.start(slot)
 
     def pid(self, slot: int) -> int:
-        """Of the training in a slot."""
+        """Process id of the training in a slot."""
         return self._pids[slot]
 
     def end(self) -> None:
-        """Have all end in order, and add their accounts up."""
+        """End all trainings in order, and add up their accounts."""
         for pid in self._pids.values():
             send_signal(pid, SIGTERM)
         for pid in self._pids.values():
@@ -300,7 +300,7 @@ class Workers:
         return account
 
     def close(self) -> None:
-        """End whoever is left."""
+        """Kill the remaining processes."""
         for pid in self._pids.values():
             send_signal(pid, SIGKILL)
         self._nursery.kill()
@@ -308,7 +308,7 @@ class Workers:
 
 
 class Soak:
-    """The whole of it, in a folder."""
+    """The soak test, in a folder."""
 
     def __init__(self, folder: Path, seed: int, stack: ExitStack) -> None:
         self.counts = Counts()
@@ -333,7 +333,7 @@ class Soak:
         stack.callback(self._reader.kill)
 
     def run(self, seconds: float) -> None:
-        """Storm, calm, and the end."""
+        """Run the disturbances, the calm part, and the orderly end."""
         begun = time.monotonic()
         # Workers are there before anything is taken from them.
         eventually(self._plugin.dsp_path.exists, "a first program is published")
@@ -376,7 +376,7 @@ class Soak:
         return time.monotonic() + self._dice.expovariate(1 / every)
 
     def _wait(self, seconds: float, *, watches_bridge: bool = True) -> None:
-        """Let time pass, and look at the memory of who lives."""
+        """Wait, sampling the resources of the running processes."""
         end = time.monotonic() + seconds
         while (now := time.monotonic()) < end:
             self._watcher.look()
@@ -453,7 +453,7 @@ class Soak:
 
 
 def _free_port() -> int:
-    """A port whose successor is free as well: events go there."""
+    """A free port whose successor, for events, is free as well."""
     for _ in range(100):
         with socket.socket() as one, socket.socket() as next_one:
             one.bind(("127.0.0.1", 0))
@@ -465,7 +465,7 @@ def _free_port() -> int:
 
 
 def soak(seconds: float, seed: int) -> Soak:
-    """Soak for so long in a folder of its own."""
+    """Run the soak test in a temporary folder."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         made = Soak(Path(name), seed, stack)
         made.run(seconds)
@@ -473,7 +473,7 @@ def soak(seconds: float, seed: int) -> Soak:
 
 
 def main() -> None:
-    """Soak, and print the counts."""
+    """Run the soak test and print the counts."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, help="of what is killed and cut; default: a new one")

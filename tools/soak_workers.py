@@ -1,4 +1,4 @@
-"""Trainings for the soak: real HotReloads and FLAMO models, forked from one process.
+"""Trainings for the soak test: real HotReloads and FLAMO models, forked from one process.
 
     python soak_workers.py
 
@@ -41,7 +41,7 @@ _FORCED = (0.02, 0.25)
 
 @dataclass(frozen=True)
 class Role:
-    """A worker of the soak: ``slot`` is in its name, its account goes to ``file``."""
+    """A worker of the soak test; its name contains ``slot``, its account goes to ``file``."""
 
     slot: int
     endpoint: str
@@ -52,15 +52,15 @@ class Role:
 
 @dataclass
 class Account:
-    """What became of a worker's calls.
+    """Outcomes of a worker's calls.
 
     Attributes:
         calls: of ``update``.
-        handed_over: snapshots that were to be sent.
-        outcomes: how many of them ended with each reason.
-        told: how many calls were told that there is no bridge; the verdict may have come later.
+        handed_over: snapshots handed to the connection, and ended.
+        outcomes: their number by reason.
+        told: calls that returned without a bridge's answer; it may have come later.
         open: snapshots that have not ended yet.
-        ended: it ended orderly, so what is open is lost.
+        ended: the worker ended in order, so open snapshots are lost.
     """
 
     calls: int = 0
@@ -72,7 +72,7 @@ class Account:
 
 
 class _Watched(HotReload):
-    """Keeps the tickets that it hands over."""
+    """A HotReload that keeps its tickets."""
 
     def __init__(self, role: Role) -> None:
         self.tickets: list[Ticket] = []

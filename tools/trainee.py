@@ -1,4 +1,4 @@
-"""A training process that calls ``update`` again and again and tells how each call went.
+"""A training process that calls ``update`` again and again and reports each call.
 
     python trainee.py ENDPOINT [--worker NAME] [--timeout SECONDS] [--keys FOLDER]
 
@@ -37,23 +37,23 @@ class Call:
 
 @dataclass
 class Trainee:
-    """Such a process, seen from outside."""
+    """The training process as its parent sees it."""
 
     process: subprocess.Popen[str]
     calls: list[Call] = field(default_factory=list)
 
     def read(self) -> None:
-        """Take in its calls until it ends; on a thread."""
+        """Read its reports until it ends; runs on a thread."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.calls.append(Call(**json.loads(line)))
 
     def since(self, moment: float) -> list[Call]:
-        """The calls that have begun since."""
+        """Calls that began after a moment."""
         return [call for call in list(self.calls) if call.begun >= moment]
 
     def longest(self, moment: float) -> float:
-        """How long the longest call since then took, seconds."""
+        """Duration of the longest call since a moment, seconds."""
         return max(call.ended - call.begun for call in self.since(moment))
 
     def publishes_after(self, moment: float, what: str, seconds: float = DEADLINE) -> float:
@@ -64,7 +64,7 @@ class Trainee:
 
 @contextmanager
 def trained(endpoint: str, *arguments: str, within: Sequence[str] = ()) -> Iterator[Trainee]:
-    """A training process; ``within`` stands before its command."""
+    """Run a training process; ``within`` is put before its command."""
     process = subprocess.Popen(
         [*within, sys.executable, __file__, endpoint, *arguments],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""A training in the test's own process, whose calls of ``update`` are timed."""
+"""A training in this process, whose calls of ``update`` are timed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from models import Knob
 
 
 class Training:
-    """Steps a model and times its calls of update; keeps the longest."""
+    """Steps a model, times its calls of ``update`` and keeps the longest."""
 
     def __init__(self, live: HotReload) -> None:
         self.live, self.knob, self.longest = live, Knob(), 0.0

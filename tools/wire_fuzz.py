@@ -1,8 +1,8 @@
-"""Mutated messages at the codec: each is decoded, or refused with a MessageError that can be told.
+"""Mutated messages at the codec: each must be decoded, or refused with a MessageError.
 
     python tools/wire_fuzz.py --count 1000000
 
-What is decoded must be encoded again, and that be the same again. None may take a second, and
+A decoded message must survive another round of encoding unchanged. None may take a second, and
 memory must not grow. Prints its seed; a message that breaks a rule is saved.
 """
 
@@ -30,11 +30,11 @@ FAILURES = Path("fuzz-failures")
 
 
 class BrokenRuleError(AssertionError):
-    """A message that did what none may do."""
+    """A message broke one of the rules above."""
 
 
 def judge(data: bytes) -> str:
-    """How a message ended: its type, or "refused".
+    """Decode a message; returns its type, or "refused".
 
     Raises:
         BrokenRuleError: it broke a rule.
@@ -53,10 +53,10 @@ def judge(data: bytes) -> str:
 
 
 class WireFuzz:
-    """A run over the messages of a seed.
+    """A fuzz over the messages of a seed.
 
     Attributes:
-        outcomes: how often messages ended with each.
+        outcomes: number of messages by outcome.
         slowest: (CPU seconds, number) of the message that took longest.
     """
 
@@ -67,10 +67,10 @@ class WireFuzz:
         self._mutations = Mutations(seed)
 
     def step(self, number: int) -> None:
-        """Judge the message of that number.
+        """Test the message of a number.
 
         Raises:
-            BrokenRuleError: with where it is saved.
+            BrokenRuleError: states where the message is saved.
         """
         data = self._mutations.message(number)
         begun = time.thread_time()
@@ -97,7 +97,7 @@ def save(data: bytes, seed: int, number: int) -> Path:
 
 
 def main() -> None:
-    """Fuzz, and say what came of it."""
+    """Run the fuzz and print the counts."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, help="default: a new one")

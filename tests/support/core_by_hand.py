@@ -74,7 +74,7 @@ class Bridge:
         return sends
 
     def judged(self) -> events.Judged:
-        """What comes of the oldest snapshot that waits for its judgement."""
+        """Judge the oldest waiting snapshot and hand the outcome to the core."""
         asked = self.judging.pop(0)
         return judge(
             asked.data,
@@ -84,7 +84,7 @@ class Bridge:
         )
 
     def until(self, now: float) -> list[instructions.Send]:
-        """Let time pass, with the ticks that the core asks for."""
+        """Move the clock to a time, delivering the ticks that the core asks for on the way."""
         sends = []
         while not self.stopped:
             deadline = self.core.deadline()

@@ -50,7 +50,7 @@ class Person:
 
 @dataclass
 class World:
-    """A core, its shell, and all that was seen of it."""
+    """A core, the shell around it, and a log of everything that went in and out."""
 
     dice: random.Random
     rules: Rules
@@ -63,7 +63,7 @@ class World:
 
     @property
     def now(self) -> float:
-        """Seconds, as the shell and a recording make them of whole nanoseconds."""
+        """Seconds, converted from whole nanoseconds as the shell and recordings do."""
         return self.now_ns * 1e-9
 
     def __post_init__(self) -> None:

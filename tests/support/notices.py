@@ -1,4 +1,4 @@
-"""The warnings that a piece of training has shown."""
+"""Warnings raised by a piece of training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faustwire_publisher import FaustwireWarning
 
 @contextmanager
 def recorded_warnings() -> Iterator[list[str]]:
-    """Faustwire's warnings in this block, as text; every single one is recorded."""
+    """Record faustwire's warnings in this block as text, repeated ones too."""
     told: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FaustwireWarning)

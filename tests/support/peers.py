@@ -50,7 +50,7 @@ class Peer:
 
 @contextmanager
 def peer(endpoint: str, name: str, *, incarnation: str = "") -> Iterator[Peer]:
-    """A worker that is connected to the bridge at an endpoint, and leaves with the block."""
+    """Connect a worker to the bridge at an endpoint; it leaves when the block ends."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     context.setsockopt(zmq.LINGER, 200)
     socket = context.socket(zmq.DEALER)

@@ -1,4 +1,4 @@
-"""Random recursions of every kind, their slowest mode put where a test wants it."""
+"""Random recursions of every kind, with their slowest mode at a given radius."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class System:
 
 
 def random_system(kind: str, seed: int, *, target: float) -> System:
-    """A random graph of a kind.
+    """Make a random graph of one kind.
 
     Args:
         kind: one of ``KINDS``.
-        seed: another seed, another graph.
+        seed: of the random numbers.
         target: |z| of the slowest mode; graphs with fractional delays come close only.
 
     Returns:
-        The system, its radius measured.
+        The system, with its measured radius.
     """
     rng = np.random.default_rng([KINDS.index(kind), seed])
     while True:
@@ -67,7 +67,7 @@ def _moved(graph: Node, target: float) -> Node:
 
 
 def scaled_modes(node: Node, factor: float) -> Node:
-    """The graph with H(z/factor): every mode times the factor. Delays are whole."""
+    """Replace z by z/factor: every mode is multiplied by the factor. Delays must be whole."""
     match node:
         case Series() | Parallel():
             return replace(node, nodes=tuple(scaled_modes(child, factor) for child in node.nodes))
@@ -92,7 +92,7 @@ def scaled_modes(node: Node, factor: float) -> Node:
 
 
 def _tuned(graph: Node, target: float) -> Node:
-    """The gain around the outermost loop by bisection, to a few digits."""
+    """Set the gain around the outermost loop by bisection, to a few digits."""
     assert isinstance(graph, Recursion)
     low, high = 0.0, 4.0
     for _ in range(20):
@@ -167,7 +167,7 @@ class _Grower:
                 return Recursion("outer", Series("f", (self._delay(), both)), self._mixing())
 
     def _wild(self, depth: int) -> Node:
-        """Anything, anywhere."""
+        """Mix all kinds of nodes and loops."""
         if depth == 0:
             return self._leaf()
         match int(self._rng.integers(0, 4)):
@@ -219,7 +219,7 @@ class _Grower:
                 return Gain("triangular", np.tril(rng.normal(size=(size, size))))
 
     def _filter(self) -> SOS:
-        """Resonances, lowpasses, now and then an unstable one that the loop may catch."""
+        """Resonances and lowpasses, sometimes unstable alone but stable in the loop."""
         sections = int(self._rng.integers(1, 3))
         shape = (sections, self._size)
         radius = self._rng.uniform(0.1, 0.99, shape)
@@ -234,7 +234,7 @@ class _Grower:
 
 
 def scaled_inner(loop: Recursion, radius: float) -> Recursion:
-    """The loop with its slowest mode at a radius."""
+    """Scale the loop so that its slowest mode lies at a radius."""
     own = spectral_radius(loop)
     if own <= _SHORTEST_RING:
         return loop

@@ -18,7 +18,7 @@ START_NS = 1_795_000_000 * 10**9
 
 @dataclass(frozen=True)
 class Written:
-    """A recording and what was written into it: when, on which channel, which bytes."""
+    """A recording, and the messages written into it: time, channel and bytes."""
 
     folder: Path
     items: list[tuple[int, recording.Channel, bytes]]
@@ -35,7 +35,7 @@ def worker(name: str, topic: str = "in", incarnation: str = "") -> recording.Cha
 
 
 def snapshot(number: int, *, call: int = 0, size: int = 40) -> tuple[recording.Channel, bytes]:
-    """What looks like a snapshot of one of two workers, and where it belongs."""
+    """Bytes that resemble a snapshot of one of two workers, with their channel."""
     body = {
         "faustwire": 1,
         "type": "snapshot",
@@ -47,7 +47,7 @@ def snapshot(number: int, *, call: int = 0, size: int = 40) -> tuple[recording.C
 
 
 def call_of(data: bytes) -> int | None:
-    """The number of the call that a snapshot is of."""
+    """The call number of a snapshot."""
     seen = read_header(data)
     return seen.call if seen else None
 
@@ -60,9 +60,9 @@ def record(
     rotation: recording.Rotation | None = None,
     close: bool = True,
 ) -> Written:
-    """Write a recording, so many seconds from one message to the next.
+    """Write a recording with a fixed number of seconds between messages.
 
-    Without ``close`` it ends as that of a killed bridge does that was ticked once more.
+    Without ``close`` it ends like the recording of a bridge that was killed after one more tick.
     """
     metadata = {"libfaust": "2.81", "monotonic_offset_ns": "0"}
     writer = recording.RecordingWriter(folder, START_NS, metadata, rotation=rotation)

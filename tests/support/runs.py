@@ -1,4 +1,4 @@
-"""Recorded runs made by hand: workers that send gains, and what the bridge said of them."""
+"""Recorded runs made by hand: workers that send gains, and the bridge's answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Said = tuple[recording.Channel, bytes]
 
 
 def channel(name: str, topic: str = recording.IN, **hello: Any) -> recording.Channel:
-    """Of a worker whose incarnation is its name and a 1."""
+    """Channel of a worker whose incarnation is its name and a 1."""
     made = Hello(name, hello.pop("incarnation", f"{name}-1"), **hello)
     return recording.of_worker(topic, name.encode(), made, None, ())
 

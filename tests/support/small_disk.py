@@ -1,4 +1,4 @@
-"""A disk that is soon full."""
+"""A disk that is full after a few kilobytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 @contextmanager
 def small_disk(folder: Path, size: str = "64k") -> Iterator[None]:
-    """A file system of that size in place of a folder, which is made if need be."""
+    """Mount a file system of the given size over a folder, which is created if missing."""
     folder.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:

@@ -39,13 +39,13 @@ class StateSpace:
 
 
 def spectral_radius(graph: Node) -> float:
-    """|z| of the slowest mode; every fractional delay is in a loop."""
+    """|z| of the slowest mode. Fractional delays may stand in loops only."""
     a = state_space(graph).a
     return float(abs(np.linalg.eigvals(a)).max()) if a.size else 0.0
 
 
 def state_space(node: Node) -> StateSpace:
-    """The system that a node is."""
+    """State-space form of a node."""
     match node:
         case Series():
             return reduce(_series, map(state_space, node.nodes))
@@ -58,7 +58,7 @@ def state_space(node: Node) -> StateSpace:
 
 
 def block_diag(*blocks: Array) -> Array:
-    """The blocks along the diagonal; empty ones count with the side that they have."""
+    """Block-diagonal matrix; blocks without rows or columns still take up their other side."""
     rows, columns = np.sum([block.shape for block in blocks], axis=0)
     whole = np.zeros((rows, columns))
     row = column = 0
@@ -161,7 +161,7 @@ def _delay(samples: float, gain: float) -> StateSpace:
 
 
 def _filter(b: Array, a: Array) -> StateSpace:
-    """Direct form II: the state is what the denominator makes of the input, and its past."""
+    """Direct form II: the state holds the past of the denominator's output."""
     order = max(len(b), len(a)) - 1
     b, a = (np.pad(p, (0, order + 1 - len(p))) for p in (b, a))
     if order == 0:

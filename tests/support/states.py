@@ -44,12 +44,12 @@ STATE = State(
 
 
 def worker(name: str, **changes: Any) -> WorkerState:
-    """A worker that differs from ``WORKER`` by what is given."""
+    """``WORKER`` with some fields replaced."""
     return replace(WORKER, worker=name, incarnation=f"{name}-1", **changes)
 
 
 def state(*workers: WorkerState, **changes: Any) -> State:
-    """A state that differs from ``STATE`` by what is given."""
+    """``STATE`` with some fields replaced."""
     return replace(STATE, **{"workers": workers or STATE.workers, **changes})
 
 

@@ -19,7 +19,7 @@ _ESCAPES = re.compile(rb"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07)")
 
 
 class Terminal:
-    """What a program has written to its terminal so far."""
+    """A program's terminal, and what it has written there so far."""
 
     def __init__(self, process: subprocess.Popen[bytes], screen: int) -> None:
         self.process = process
@@ -27,9 +27,9 @@ class Terminal:
         self.raw = b""
 
     def until(self, words: str, seconds: float = 15.0) -> str:
-        """Read until some words are there; all that came since the last words.
+        """Read until some words appear; returns everything since the last ones.
 
-        Escape sequences are left out, so they need not stand in one colour.
+        Escape sequences are removed first, so the words may span several colours.
         """
         begun, end = len(self.raw), time.monotonic() + seconds
         while words not in (said := _ESCAPES.sub(b"", self.raw[begun:]).decode(errors="replace")):
@@ -38,18 +38,18 @@ class Terminal:
         return said
 
     def type(self, keys: str) -> None:
-        """Send what a person types."""
+        """Send keystrokes."""
         os.write(self._screen, keys.encode())
 
     def read(self, seconds: float) -> None:
-        """Take what comes within so many seconds."""
+        """Read for a number of seconds."""
         if select.select([self._screen], [], [], seconds)[0]:
             # Linux's way of saying that the program has closed it.
             with suppress(OSError):
                 self.raw += os.read(self._screen, 65536)
 
     def end(self, seconds: float = 15.0) -> int:
-        """Read to the end; the program's exit code."""
+        """Read to the end; returns the program's exit code."""
         end = time.monotonic() + seconds
         # A terminal that nobody reads holds up who writes to it.
         while self.process.poll() is None:
@@ -68,7 +68,7 @@ class Terminal:
 
 @contextmanager
 def terminal(*arguments: str, columns: int = 100, lines: int = 30) -> Iterator[Terminal]:
-    """``faustwire …`` on a terminal; it is ended with the block."""
+    """Run ``faustwire …`` on a terminal until the block ends."""
     screen, theirs = pty.openpty()
     environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     process = subprocess.Popen(
