@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,6 +27,22 @@ def eventually(condition: Callable[[], object], what: str, seconds: float = DEAD
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
         time.sleep(0.005)
+
+
+def free_port() -> int:
+    """A free TCP port whose successor, for events, is free as well.
+
+    Not one of those that systems hand out themselves: between now and its use no connection and no
+    test beside this one gets it by chance.
+    """
+    dice = secrets.SystemRandom()
+    for _ in range(100):
+        port = dice.randrange(20_000, 32_000, 2)
+        with socket.socket() as one, socket.socket() as next_one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            next_one.bind(("127.0.0.1", port + 1))
+            return port
+    raise RuntimeError("no two free ports")
 
 
 @dataclass(frozen=True)
@@ -67,9 +85,9 @@ class Plugin:
                 os.kill(pid, signal.SIGCONT)
                 os.kill(pid, signal.SIGKILL)
             eventually(lambda: not alive(pid), f"bridge {pid} ends")
-        socket = self.place.socket_path
-        events = socket.with_name(f"{socket.name}.events")
-        for path in (self.place.lock_path, socket, events, self.place.log_path):
+        listener = self.place.socket_path
+        events = listener.with_name(f"{listener.name}.events")
+        for path in (self.place.lock_path, listener, events, self.place.log_path):
             path.unlink(missing_ok=True)
 
 

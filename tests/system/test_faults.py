@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +18,7 @@ import pytest
 import torch
 
 import file_reader
-from bridges import Plugin, alive, eventually, served
+from bridges import Plugin, alive, eventually, free_port, served
 from faustwire.messages import Reason
 from faustwire_publisher import FaustwireWarning, HotReload
 from models import Knob, fdn
@@ -31,12 +30,6 @@ from trainings import Training
 TIMEOUT = 1.0
 # A call may take its timeout, and what a busy machine of two cores adds.
 SLACK = 1.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("wait", [True, False])
