@@ -398,6 +398,7 @@ def test_ctrl_c_in_the_trainings_terminal_spares_the_bridge(plugin: Plugin) -> N
         plugin,
         """
         try:
+            print("goes on", flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             knob.step()
@@ -407,6 +408,8 @@ def test_ctrl_c_in_the_trainings_terminal_spares_the_bridge(plugin: Plugin) -> N
     pid = plugin.bridge_pid()
     assert pid is not None
     assert os.getpgid(pid) != os.getpgid(process.pid)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "goes on\n"
     process.send_signal(signal.SIGINT)
     told, errors = process.communicate(timeout=DEADLINE)
     assert told == "True\n", errors

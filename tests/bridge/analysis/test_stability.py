@@ -33,7 +33,7 @@ LN_60_DB = np.log(1000.0)
 MARGIN = LN_60_DB / (MARGIN_SECONDS * FS)
 # The eigenvalues of the reference are good to about this.
 REFERENCE_ERROR = 1e-12
-_SYSTEMS = {"fdn": 700, "filtered": 400, "nested": 400, "wild": 350, "fractional": 200}
+_SYSTEMS = {"fdn": 160, "filtered": 80, "nested": 80, "wild": 60, "fractional": 40}
 
 
 def array(values: ArrayLike) -> Array:
@@ -82,7 +82,7 @@ def disagreements(kind: str, seeds: range, **options: Any) -> list[tuple[int, st
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_verdicts_and_decays_equal_the_eigenvalues(kind: str) -> None:
-    """2,050 systems in all, both sides of the circle, none excepted."""
+    """420 systems in all, both sides of the circle, none excepted."""
     assert disagreements(kind, range(_SYSTEMS[kind])) == []
 
 
@@ -90,14 +90,15 @@ def test_verdicts_and_decays_equal_the_eigenvalues(kind: str) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", KINDS)
 def test_verdicts_and_decays_equal_the_eigenvalues_of_many_more(kind: str) -> None:
-    assert disagreements(kind, range(1000, 11_000)) == []
+    assert disagreements(kind, range(1000, 6000)) == []
 
 
+@pytest.mark.parametrize("systems", [15, pytest.param(60, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_exact_decay_is_that_of_the_slowest_mode(kind: str) -> None:
+def test_an_exact_decay_is_that_of_the_slowest_mode(kind: str, systems: int) -> None:
     """Asked for, it is found, whether bounds on the gain are tight or not."""
     inexact = 0
-    for seed in range(60):
+    for seed in range(systems):
         system = near_the_circle(kind, seed)
         judged = judge(system.graph, fs=FS, exact_decay=True)
         assert disagreement(system, judged) == ""

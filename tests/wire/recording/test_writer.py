@@ -22,7 +22,6 @@ SECOND = 10**9
 # Records the number of a message and its time as fast as asked to, and says so after each.
 WRITER = """
 import os, sys, time
-from bridges import eventually
 from faustwire import recording
 folder, pause = sys.argv[1], float(sys.argv[2])
 writer = recording.RecordingWriter(folder, time.time_ns(), {})
