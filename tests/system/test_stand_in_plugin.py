@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ import pytest
 
 pytest.importorskip("cyfaust")
 pytest.importorskip("watchdog")
+
+from faustwire.rendezvous import rendezvous
+from faustwire_bridge.service.plugin_files import PluginFiles
 
 STAND_IN = Path(__file__).parents[2] / "examples" / "stand_in_plugin.py"
 DEADLINE_SECONDS = 30.0
@@ -313,6 +316,27 @@ def test_a_directory_made_again_is_not_watched(files: Files) -> None:
         assert plugin.next()["event"] == "loaded"
         files.write_dsp()
         plugin.expect_silence()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="FSEvents watches names, inotify directories")
+def test_what_the_bridge_writes_is_heard_again_after_the_directory_was_made_anew(
+    files: Files,
+) -> None:
+    """The control is above: the same path written again revives nothing."""
+    written = PluginFiles(rendezvous(files.dsp), files.config)
+    with closing(written):
+        written.write(GOOD, rewrite_config=False)
+        with running(files, LARGE_BLOCK) as plugin:
+            assert plugin.next()["event"] == "loaded"
+            assert plugin.next()["event"] == "ready"
+            for _ in range(2):
+                files.dsp.unlink()
+                assert plugin.next()["event"] == "missing"
+                files.dsp.parent.rmdir()
+                written.write(GOOD, rewrite_config=False)
+                assert plugin.next()["event"] == "loaded"
+                written.write("process = _,0;", rewrite_config=False)
+                assert plugin.next()["event"] == "loaded"
 
 
 def test_a_relative_path_is_taken_from_the_working_directory(files: Files) -> None:

@@ -23,7 +23,8 @@ class PluginFiles:
         # The key: two bridges may share one config.
         self._dsp = ReplacedFile(self.dsp_path, place.key)
         self._config = ReplacedFile(self.config_path, place.key)
-        self._directory: tuple[int, int] | None = None
+        # Held open: the inode of a directory that is gone is given to the next one at once.
+        self._directory: int | None = None
 
     def clear_leftovers(self) -> None:
         """Remove temporary files of a bridge that was killed while it wrote."""
@@ -37,40 +38,66 @@ class PluginFiles:
         Args:
             program: Faust text.
             rewrite_config: write the config even if it is right already. A plugin that started
-                before there was a ``.dsp`` notices nothing else.
+                before there was a ``.dsp`` notices nothing else; so it is written as well where
+                the ``.dsp`` is missing.
 
         Raises:
             OSError: the disk is full, a directory can't be written …; a file that was there before
                 is whole, either the old or the new one.
         """
+        missing = not self.dsp_path.exists()
         self._dsp.write(program.encode())
-        status = os.stat(self.dsp_path.parent)
-        directory = (status.st_dev, status.st_ino)
-        # The plugin's watch dies with the directory; it looks again when its config is written.
-        moved = self._directory not in (None, directory)
         try:
-            self._point_config(rewrite=rewrite_config or moved)
+            self._point_config(rewrite=rewrite_config or missing, renamed=self._made_anew())
+            self._hold_directory()
         except OSError:
             self._dsp.forget()
             raise
-        self._directory = directory
+
+    def close(self) -> None:
+        """Let go of the directory; the files stay."""
+        if self._directory is not None:
+            os.close(self._directory)
+            self._directory = None
 
     def intact(self) -> bool:
         """Whether the ``.dsp`` is still the one that ``write`` left there last."""
         return self._dsp.intact()
 
-    def _point_config(self, *, rewrite: bool) -> None:
+    def _made_anew(self) -> bool:
+        """Whether the directory is another one than at the last write: the plugin is deaf to it."""
+        if self._directory is None:
+            return False
+        return not os.path.samestat(os.fstat(self._directory), os.stat(self.dsp_path.parent))
+
+    def _hold_directory(self) -> None:
+        if self._directory is None or self._made_anew():
+            self.close()
+            self._directory = os.open(self.dsp_path.parent, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _point_config(self, *, rewrite: bool, renamed: bool) -> None:
         """Keep the first line naming the ``.dsp``; the lines below are the user's.
 
-        The plugin reloads on every write of its config, so one that is right is left alone.
+        The plugin reloads on every write of its config, so one that is right is left alone. It
+        watches a directory anew only where the path changes, so one that was made anew is given
+        its other spelling: DIR/live.dsp, DIR/./live.dsp.
+
+        Args:
+            rewrite: write it even if it is right.
+            renamed: write it with the other spelling.
         """
-        if not rewrite and self._config.intact():
+        if not rewrite and not renamed and self._config.intact():
             return
         try:
             lines = self.config_path.read_bytes().splitlines(keepends=True)
         except FileNotFoundError:
             lines = []
-        wanted = os.fsencode(self.dsp_path)
-        if lines and lines[0].strip() == wanted and not rewrite:
+        named = lines[0].strip() if lines else b""
+        plain = os.fsencode(self.dsp_path)
+        other = os.fsencode(f"{self.dsp_path.parent}/./{self.dsp_path.name}")
+        wanted = named if named in (plain, other) else plain
+        if renamed:
+            wanted = plain if named == other else other
+        if wanted == named and not rewrite:
             return
         self._config.write(b"".join([wanted + b"\n", *lines[1:]]))

@@ -45,6 +45,7 @@ def serve(settings: Settings) -> None:
         check_endpoint(endpoint, safe=settings.insecure or settings.keyring is not None)
     place = settings.place
     with (
+        closing(files),
         locked(place) as lock,
         _recorder(settings) as recorder,
         _wakeup() as signals,

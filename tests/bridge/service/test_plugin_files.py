@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,7 @@ def test_a_config_that_is_right_is_left_alone_unless_told_otherwise(plugin: Plug
 
 
 def test_the_plugin_trims_the_line_so_a_padded_one_is_right(plugin: Plugin) -> None:
+    plugin.dsp_path.write_text("old")
     plugin.config_path.write_text(f"  {plugin.dsp_path} \r\nmine\n")
     before = identity(plugin.config_path)
     files(plugin).write(PROGRAM, rewrite_config=False)
@@ -144,6 +146,47 @@ def test_a_link_in_the_temporarys_place_is_not_followed(plugin: Plugin) -> None:
     assert victim.read_text() == "precious"
     assert plugin.program() == PROGRAM
     assert not plugin.dsp_path.is_symlink()
+
+
+def test_a_directory_made_anew_is_named_by_its_other_spelling(plugin: Plugin) -> None:
+    """The plugin watches anew only where the config's path changes; the inode may be the same."""
+    program = plugin.folder / "live" / "live.dsp"
+    place = rendezvous(program)
+    written = PluginFiles(place, plugin.config_path)
+    spellings = []
+    with closing(written):
+        for _ in range(4):
+            written.write(PROGRAM, rewrite_config=False)
+            written.write(PROGRAM, rewrite_config=False)
+            spellings.append(plugin.config_path.read_text().strip())
+            shutil.rmtree(program.parent)
+            program.parent.mkdir()
+    plain, other = str(program), f"{program.parent}/./{program.name}"
+    assert spellings == [plain, other, plain, other]
+
+
+def test_a_config_that_names_the_other_spelling_is_right(plugin: Plugin) -> None:
+    plugin.config_path.write_text(f"{plugin.folder}/./{plugin.dsp_path.name}\nmine\n")
+    before = identity(plugin.config_path)
+    files(plugin).write(PROGRAM, rewrite_config=False)
+    written = files(plugin)
+    written.write(PROGRAM, rewrite_config=False)
+    assert plugin.config_path.read_text().endswith("mine\n")
+    assert identity(plugin.config_path) != before, "the program was not there yet"
+    before = identity(plugin.config_path)
+    written.write("process = !;", rewrite_config=False)
+    assert identity(plugin.config_path) == before
+
+
+def test_the_config_is_written_again_where_the_program_was_missing(plugin: Plugin) -> None:
+    """A DAW that started meanwhile watches nothing until then."""
+    written = files(plugin)
+    with closing(written):
+        written.write(PROGRAM, rewrite_config=False)
+        before = identity(plugin.config_path)
+        plugin.dsp_path.unlink()
+        written.write(PROGRAM, rewrite_config=False)
+    assert identity(plugin.config_path) != before
 
 
 def test_a_change_by_somebody_else_is_noticed(plugin: Plugin) -> None:
