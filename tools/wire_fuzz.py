@@ -49,7 +49,7 @@ def judge(data: bytes) -> str:
     again = codec.encode(message)
     if codec.encode(codec.decode(again)) != again:
         raise BrokenRuleError("it is not the same again")
-    return type(message).__name__.lower()
+    return codec._NAMES[type(message)]
 
 
 class WireFuzz:

@@ -165,7 +165,7 @@ def test_nested_lists_stand_for_arrays_too() -> None:
 
 def test_only_time_can_be_why_later_calls_are_not_due() -> None:
     due = {"call": 1, "every": 1, "after": 0.5, "reason": "refused"}
-    assert "no throttle of time" in refused(body(EXAMPLES["verdict"], due=due))
+    assert "not a throttle of time" in refused(body(EXAMPLES["verdict"], due=due))
     assert "unknown reason a list" in refused(body(EXAMPLES["verdict"], reason=NESTED))
 
 

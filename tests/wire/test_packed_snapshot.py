@@ -44,7 +44,7 @@ def test_a_graph_is_not_looked_at() -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"call": 0}, "no whole number from 1"),
+        ({"call": 0}, "not a whole number of at least 1"),
         ({"force": 1}, "neither true nor false"),
         ({"metrics": {"loss": "low"}}, "a metric is a number"),
         ({"metrics": {"loss": {}}}, "a metric is a number"),

@@ -1,4 +1,4 @@
-"""A file that no reader ever sees half written."""
+"""Files that are replaced as a whole, so that no reader sees one half written."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pathlib import Path
 class ReplacedFile:
     """A file that is only ever replaced as a whole, in one step.
 
-    On the way of every publish, hence os and not pathlib, and as few system calls as there can be.
+    Every publish writes one, hence os instead of pathlib, and as few system calls as possible.
     """
 
     def __init__(self, path: Path, key: str) -> None:
-        """Nothing is written yet.
+        """Name the file; nothing is written yet.
 
         Args:
-            path: the file.
-            key: tells the temporary files of several writers apart.
+            path: of the file.
+            key: part of the temporary file's name, different for each writer.
         """
         self._path = os.fspath(path)
-        # A fixed name, so that what a killed writer left is found again.
+        # A fixed name, so that the temporary file of a killed writer is found and replaced.
         self.temporary = os.fspath(path.with_name(f".{path.name}.{key}.tmp"))
         self._written: tuple[int, int, int] | None = None
 
     def intact(self) -> bool:
-        """Whether the file is still the one that was written last."""
+        """Whether the file is still the one that was written here last."""
         if self._written is None:
             return False
         try:
@@ -35,11 +35,18 @@ class ReplacedFile:
             return False
 
     def forget(self) -> None:
-        """The file counts as somebody else's."""
+        """Regard the file as written by somebody else."""
         self._written = None
 
     def write(self, content: bytes) -> None:
-        """Replace the file, keeping its mode; a new one gets the umask's."""
+        """Replace the file, keeping its mode; a new one gets the mode that the umask leaves.
+
+        Args:
+            content: of the file.
+
+        Raises:
+            OSError: it can't be written; the old file is still there.
+        """
         self._written = None
         try:
             status = self._replace(content)
@@ -80,6 +87,6 @@ def _identity(status: os.stat_result) -> tuple[int, int, int]:
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
-    # A disk that is almost full takes a part first and says so with the next.
+    # A disk that is almost full accepts a part of the content, and fails at the next call.
     while content:
         content = content[os.write(descriptor, content) :]

@@ -10,14 +10,14 @@ from faustwire.reason import Reason
 
 @dataclass(frozen=True)
 class Choice:
-    """Whom the plugin follows.
+    """Which worker the plugin follows.
 
     Attributes:
-        kind: "latest" (whoever has a due snapshot), "worker" (the one of that name), "best" (whose
-            metric is best so far), "first" (who came first, until it leaves).
-        name: of the worker or the metric. A worker's may end in # and the first characters of its
-            incarnation, where namesakes are to be told apart.
-        larger: the best metric is the largest, not the smallest.
+        kind: "latest" (any worker whose snapshot is due), "worker" (the one of that name), "best"
+            (the one whose metric is best so far), or "first" (the one that connected first, until
+            it leaves).
+        name: of the worker, as in ``worker_name``, or of the metric.
+        larger: whether the best metric is the largest instead of the smallest.
     """
 
     kind: str = "latest"
@@ -30,18 +30,18 @@ class Choice:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened at the bridge and is worth a line.
+    """Something that happened at the bridge, for people to read.
 
     Attributes:
-        number: of this bridge's events, from 1, without gaps.
-        at: when, seconds on the bridge's clock (``State.now`` is on the same).
+        number: among this bridge's events, from 1, without gaps.
+        at: when, seconds on the bridge's clock, which is that of ``State.now``.
         kind: one of the list in ``docs/wire.md``.
         detail: one line for people.
-        worker, incarnation: whom it is about; empty: nobody.
+        worker, incarnation: the worker it is about; empty: it is about none.
         call: number of the call it is about.
         reason: why a call was held back.
-        program: SHA-256 of the program's text that was written, in hex.
-        compile_seconds: what libfaust takes for it.
+        program: SHA-256 of the program that was written, in hex.
+        compile_seconds: how long libfaust takes to compile it.
     """
 
     number: int
@@ -58,20 +58,20 @@ class Event:
 
 @dataclass(frozen=True)
 class WorkerState:
-    """One worker, as the bridge sees it; times are seconds on the bridge's clock.
+    """What the bridge knows of one worker; times are seconds on the bridge's clock.
 
     Attributes:
         worker, incarnation, host, pid: as in its Hello.
         user: the name that its key was enrolled under; empty: it needed none.
-        connected: whether it is there; False: it has left, or vanished.
-        followed: whether what it sends would be heard now.
-        since: when it came.
+        connected: whether it is connected; False: it has left, or no longer answers.
+        followed: whether the plugin follows it now.
+        since: when it connected.
         last_seen: when it last sent anything.
-        newest_call: its number; None: there was none yet.
+        newest_call: number of its newest call that was sent; None: there was none yet.
         metrics: of its newest snapshot.
         reason, detail: of the last verdict on one of its calls; None: there was none yet.
         counts: how many of its calls ended with each reason.
-        rate: snapshots a second, lately.
+        rate: snapshots per second over the last few.
     """
 
     worker: str
@@ -93,19 +93,20 @@ class WorkerState:
 
 @dataclass(frozen=True)
 class State:
-    """All that a watcher may know, whole each time, so that one that is lost does no harm.
+    """All that a watcher may know, complete each time, so that a lost one does no harm.
 
     Attributes:
-        number: of this bridge's states, rising.
+        number: rises with each state of this bridge.
         now: seconds on the bridge's clock.
         pid, host, dsp_path, recording: as in Welcome.
-        follow: whom the plugin follows.
-        playing_worker, playing_incarnation, playing_call: whose snapshot the plugin has, and which;
-            empty: none yet, or text of somebody's own.
+        follow: which worker the plugin follows.
+        playing_worker, playing_incarnation, playing_call: the call whose program the plugin plays;
+            empty: none yet, or a program of somebody's own.
         reloads: how often the plugin was made to reload.
-        reloaded_at: when last, on the bridge's clock; None: not yet.
-        compile_seconds: what libfaust took for what plays: the silence at that reload.
-        workers: in the order in which they came; those that left lately are among them.
+        reloaded_at: when it last was, on the bridge's clock; None: not yet.
+        compile_seconds: how long libfaust took to compile the program that plays, for which the
+            plugin was silent.
+        workers: in the order in which they connected; those that left lately are included.
         events: the last ones, oldest first; ``number`` shows which are new.
     """
 

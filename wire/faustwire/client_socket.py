@@ -21,7 +21,8 @@ from faustwire.key_ring import RIGHTS, own_name
 _CONNECT_MS = 2000
 # Five times to the bridge and back, with keys: two seconds were too few for a line full of data.
 HANDSHAKE_MS = 10_000
-# What a monitor has to be asked for. Some twenty a second at most: read them, or the socket stops.
+# The events that a monitor has to report, at most some twenty a second. They have to be read:
+# libzmq blocks the socket when too many are waiting.
 EVENTS = (
     zmq.Event.CONNECT_DELAYED
     | zmq.Event.CONNECT_RETRIED
@@ -126,21 +127,21 @@ class _Stage(Enum):
 
 
 class Link:
-    """One connection, of a socket that connects to one endpoint.
+    """The connection of a socket that connects to one endpoint.
 
     Attributes:
         secured: whether it uses keys.
-        refused: nobody listens there.
-        ended: libzmq will not try again by itself; a new socket may.
+        refused: whether nobody listens there.
+        ended: whether libzmq has given up; only a new socket can try again.
     """
 
     def __init__(self, endpoint: str, *, secured: bool = False, right: str = "publish") -> None:
-        """Nothing has been tried yet.
+        """Start with a connection that has not been tried yet.
 
         Args:
             endpoint: where the socket connects.
-            secured: whether it does so with keys.
-            right: what for, one of ``RIGHTS``.
+            secured: whether it uses keys.
+            right: the right that the connection needs, one of ``RIGHTS``.
         """
         self.ended = False
         self.refused = False
@@ -160,34 +161,39 @@ class Link:
 
     @property
     def trouble(self) -> str | None:
-        """One line about why there is no connection and what to do; None: there is one."""
+        """Why there is no connection and what to do, in one line; None: there is one."""
         if self.up:
             return None
         return self._why or self._say(_SILENT if self._stage is _Stage.ACCEPTED else _UNANSWERED)
 
     @property
     def hopeless(self) -> bool:
-        """Whether another try, a moment later, will hardly do better."""
+        """Whether trying again a moment later is unlikely to succeed."""
         passing = (None, self._say(_SILENT), self._say(_LOST))
         return not self.up and self._why not in passing
 
     def dial(self, public: bytes | None) -> None:
-        """Another try begins, with this key of ours or without any."""
+        """Take note that another try begins, with this public key of ours, or without keys."""
         self.secured = public is not None
         if public is not None:
-            # An enrolment takes the place of the one before, so it has the right to publish, too.
+            # An enrolment replaces the one before, so it has to include the right to publish.
             rights = ",".join(RIGHTS[: RIGHTS.index(self._right) + 1])
             options = "" if self._right == "publish" else f" --rights {rights}"
             self._enrol = f"`faustwire keys enrol {own_name()} {public.hex()}{options}`"
 
     def read(self, monitor: zmq.Socket[bytes]) -> None:
-        """Take all that waits at the socket's monitor."""
+        """Take note of all events that wait at the socket's monitor."""
         while monitor.poll(0):
             message = recv_monitor_message(monitor)
             self.note_event(message["event"], message["value"])
 
     def note_event(self, event: int, value: int) -> None:
-        """Take an event of the monitor, with its value."""
+        """Take note of an event of the socket's monitor.
+
+        Args:
+            event: one of ``zmq.Event``.
+            value: what comes with it; what it means depends on the event.
+        """
         if event in (zmq.Event.CLOSED, zmq.Event.CONNECTED):
             self.refused = event == zmq.Event.CLOSED
         match event:
@@ -202,7 +208,7 @@ class Link:
                 self._failed(_CLOSED[parse(self._endpoint).transport])
             case zmq.Event.CONNECT_RETRIED:
                 if self._stage is _Stage.IDLE:
-                    # A try that ended before it began had no address.
+                    # A try that ended before a packet was sent had no address.
                     self._failed(_UNRESOLVED)
                 self._stage = _Stage.IDLE
             case zmq.Event.DISCONNECTED:
@@ -214,13 +220,13 @@ class Link:
         if self.up:
             self._failed(_LOST)
         elif self._stage is _Stage.ACCEPTED:
-            # The greetings fitted, the kinds of socket did not; libzmq leaves it at that.
+            # The greetings matched, the types of socket did not; libzmq does not try again.
             self._failed(_OTHER_SOCKET)
             self.ended = True
 
     def _refused(self, event: int, value: int) -> None:
         if event == zmq.Event.HANDSHAKE_FAILED_AUTH:
-            # 300 and 500 are the authenticator's own troubles, see ZeroMQ's RFC 27.
+            # 300 and 500 are failures of the authenticator itself, see ZeroMQ's RFC 27.
             self._failed(_NOT_ENROLLED if value == 400 else _NO_AUTHENTICATOR, value)
             self.ended = True
         elif event == zmq.Event.HANDSHAKE_FAILED_NO_DETAIL and value == errno.EAGAIN:
@@ -228,7 +234,7 @@ class Link:
         elif value == zmq.Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH and self.secured:
             self._failed(_NO_KEYS_THERE)
         elif self._why != self._say(_NO_KEYS_THERE):
-            # Which of the two hangs up first is a matter of chance; what was learnt stays.
+            # Either side may hang up first; the more precise cause is kept.
             self._failed(_OTHER_KEY if self.secured else _WANTS_KEYS)
         self._handshake_failed = True
 

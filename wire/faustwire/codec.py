@@ -1,4 +1,4 @@
-"""Bytes to messages and back. What comes out of ``decode`` is well-formed; all else is refused.
+"""Messages to bytes and back. What ``decode`` returns is well-formed; anything else is refused.
 
 One message is one msgpack map: ``faustwire`` (the version of the protocol), ``type``, and the
 fields of the message. Unknown fields are ignored, so that a version can grow; a field that changes
@@ -38,10 +38,10 @@ VERSION = 1
 
 
 def encode(message: Message) -> bytes:
-    """The bytes of a message, ready for one frame.
+    """The bytes of a message, for one frame.
 
     Raises:
-        MessageError: longer than ``MAX_BYTES``, or text that is no Unicode (lone surrogates).
+        MessageError: it is longer than ``MAX_BYTES``, or has text with lone surrogates.
     """
     body = {"faustwire": VERSION, "type": _NAMES[type(message)], **_plain_fields(message)}
     try:
@@ -54,11 +54,11 @@ def encode(message: Message) -> bytes:
 
 
 def decode(data: bytes) -> Message:
-    """The message that bytes stand for, checked through and through.
+    """The message in these bytes, with every field checked.
 
     Raises:
-        MessageError: not a message of this version, or one that breaks a limit; ``seq`` says which
-            Snapshot or OwnProgram it was, if that much could be read.
+        MessageError: it is not a message of this version, or exceeds a limit; ``seq`` is the number
+            of the Snapshot or OwnProgram, if it could be read.
     """
     body = _unpack(data)
     name = body.get("type")
@@ -69,13 +69,13 @@ def decode(data: bytes) -> Message:
 
 
 def check_version(body: Mapping[str, Any]) -> None:
-    """Refuse a message of another version.
+    """Check the version of a message.
 
     Raises:
         MessageError: it is not ``VERSION``.
     """
     version = body.get("faustwire")
-    # An array is equal to nothing and everything.
+    # Comparing an array gives an array.
     if type(version) is not int or version != VERSION:
         raise MessageError(
             f"protocol version {shown(version)}, this side speaks {VERSION}: "
@@ -93,7 +93,7 @@ def _unpack(data: bytes) -> dict[str, Any]:
             object_hook=budget.map,
             list_hook=budget.list,
             ext_hook=_no_extensions,
-            # Room is made for as many as a list says it has, before there is any.
+            # msgpack allocates as many elements as a list claims to have.
             max_array_len=MAX_ELEMENTS,
             max_map_len=MAX_ELEMENTS,
         )
@@ -111,7 +111,7 @@ def _unpack(data: bytes) -> dict[str, Any]:
 
 
 class _Budget:
-    """Counts what a message unfolds to while it is unpacked."""
+    """Counts the elements of a message while it is unpacked."""
 
     def __init__(self) -> None:
         self.left = MAX_ELEMENTS
@@ -137,7 +137,7 @@ def _no_extensions(code: int, _data: bytes) -> None:
 def _pack_other(value: object) -> dict[str, Any]:
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{type(value).__name__} can't cross the wire")
-    # Most models are float32: half the bytes, where nothing is lost.
+    # Most models are float32; half the bytes, if nothing is lost.
     with np.errstate(over="ignore"):
         single = value.astype("<f4")
     if np.array_equal(single, value):
@@ -159,7 +159,7 @@ def _array(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[Any]]:
 
 def _plain_fields(part: Any) -> dict[str, Any]:
     plain_fields = {name: _plain(getattr(part, key)) for key, name in _WIRE_NAMES[type(part)]}
-    # A path in a detail may be longer than what the other side takes.
+    # A path in a detail may be longer than the other side accepts.
     if "detail" in plain_fields:
         plain_fields["detail"] = plain_fields["detail"][:MAX_TEXT]
     if "warnings" in plain_fields:
@@ -168,7 +168,7 @@ def _plain_fields(part: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """What msgpack packs for a field."""
+    """The value that msgpack packs for a field."""
     if isinstance(value, (str, int, float)) or value is None:
         return value.value if isinstance(value, messages.Reason) else value
     if isinstance(value, tuple):

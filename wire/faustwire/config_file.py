@@ -1,9 +1,9 @@
-"""Graphs as JSON: the file between ``flamo_to_json`` and ``json_to_faust``, to be edited by hand.
+"""Graphs as JSON, written by ``flamo_to_json``, read by ``json_to_faust``, and editable by hand.
 
     {"faustwire": 1, "name": "FDN", "fs": 48000.0, "graph": {...}, "controls": {...}}
 
-``graph`` is the plain form with nested lists for arrays; ``controls`` may be missing and is what
-``controls.sliders`` reads. A broken file is refused with the path of the broken place.
+``graph`` holds the dicts of ``graph_codec``, with nested lists for arrays. ``controls`` is optional
+and read by ``controls.sliders``. An error names the path of the place in the file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from faustwire.graph import Node
 from faustwire.graph_codec import from_dicts, to_dicts
 from faustwire.validation import MAX_NAME, check
 
-# Raised when an old reader would misread a new file; new optional keys don't raise it.
+# Increased when an old reader would misread a new file; not for new optional keys.
 JSON_VERSION = 1
 _KEYS = ("faustwire", "name", "fs", "graph", "controls")
 # The highest rate of any audio interface, times four.
@@ -28,7 +28,14 @@ MAX_FS = 3_072_000.0
 
 
 class JsonGraph(NamedTuple):
-    """What a JSON file says: (graph, fs in Hz, name, sliders by the control's name)."""
+    """The content of a config.
+
+    Attributes:
+        graph: the model.
+        fs: sampling rate, Hz.
+        name: of the model.
+        controls: the sliders by the control's name.
+    """
 
     graph: Node
     fs: float

@@ -1,7 +1,7 @@
-"""The macro controls: knobs layered onto the trained model without touching its parameters.
+"""The macro controls: knobs added to the trained model without changing its parameters.
 
 Names, labels, units, ranges and defaults are the reference's (``adac.json_to_faust``), so that a
-knob's address, and with it its position, is the same whichever of the two wrote the program.
+knob has the same address, and keeps its position, whichever of the two wrote the program.
 """
 
 from __future__ import annotations
@@ -15,12 +15,20 @@ from faustwire.errors import FaustwireError, shown
 
 
 class ControlError(FaustwireError, ValueError):
-    """A control, or a field of one, that does not exist or makes no sense."""
+    """A control or one of its fields is unknown, or has a value that can't be used."""
 
 
 @dataclass(frozen=True)
 class Slider:
-    """One knob; ``unit`` is what its numbers mean (s, ms, or a ratio)."""
+    """One knob.
+
+    Attributes:
+        label: part of its address in the plugin.
+        unit: of its numbers: "s", "ms", or empty for a ratio.
+        init: where it stands at first.
+        min, max: its range.
+        step: the smallest change.
+    """
 
     label: str
     unit: str
@@ -49,7 +57,7 @@ def sliders(controls: Mapping[str, Any] | None) -> dict[str, Slider]:
         The sliders asked for, by the control's name, in the order of those names.
 
     Raises:
-        ControlError: an unknown control or field, or a range that is none.
+        ControlError: a control or field is unknown, or a range is empty.
     """
     asked = {name: value for name, value in (controls or {}).items() if value not in (False, None)}
     for name in asked:
@@ -59,7 +67,7 @@ def sliders(controls: Mapping[str, Any] | None) -> dict[str, Slider]:
 
 
 def to_overrides(chosen: Mapping[str, Slider]) -> dict[str, dict[str, Any]]:
-    """The sliders as ``sliders`` reads them again."""
+    """The sliders as a ``controls`` argument that ``sliders`` reads."""
     return {
         name: {key: value for key, value in asdict(slider).items() if key != "unit"}
         for name, slider in chosen.items()

@@ -1,8 +1,8 @@
-"""The errors that people see, one small family."""
+"""The base of all errors that people see, and those that several modules raise."""
 
 from __future__ import annotations
 
-# Enough to recognise what was sent; more would let a stranger fill our logs.
+# Enough to recognise a value; more would let a stranger fill our logs.
 _SHOWN = 40
 
 
@@ -29,10 +29,10 @@ class NonFiniteError(GraphError):
 
 
 class MessageError(FaustwireError, ValueError):
-    """Bytes that are no message of this protocol, or one that breaks a limit of it.
+    """Bytes that are not a message of this protocol, or a message that exceeds a limit.
 
     Attributes:
-        seq: of the Snapshot or OwnProgram they were, None where that could not be read.
+        seq: number of the Snapshot or OwnProgram; None: it could not be read.
     """
 
     def __init__(self, problem: str, *, seq: int | None = None) -> None:
@@ -41,9 +41,9 @@ class MessageError(FaustwireError, ValueError):
 
 
 def shown(value: object) -> str:
-    """What an error quotes of a value from outside: short, whatever somebody has sent.
+    """A short text for a value from outside, to be quoted in an error.
 
-    The text of a container is as long, and its making recurses as deep, as whoever sent it likes.
+    Containers are named by their type only: the sender chooses how long and how deep they are.
     """
     if isinstance(value, (str, bytes)):
         return repr(value[:_SHOWN])
@@ -53,4 +53,4 @@ def shown(value: object) -> str:
 
 
 class RecordingError(FaustwireError, ValueError):
-    """A file that is no recording of ours, or a recording that can't be made where it should."""
+    """A file that is not one of our recordings, or a recording that can't be made."""

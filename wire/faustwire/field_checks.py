@@ -19,7 +19,7 @@ _CHOICES = ("latest", "worker", "best", "first")
 
 
 def checked_fields(kind: type[Any], body: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The fields of a message that a dataclass asks for, each checked by its name.
+    """Check the fields of a message that a dataclass has, each according to its name.
 
     Args:
         kind: a dataclass whose fields are named like those of a message.
@@ -30,7 +30,7 @@ def checked_fields(kind: type[Any], body: Mapping[str, Any], name: str) -> dict[
         Arguments for ``kind``.
 
     Raises:
-        MessageError: a field is missing or breaks its limit; ``seq`` as in ``decode``.
+        MessageError: a field is missing, or its value is not valid; ``seq`` as in ``codec.decode``.
     """
     try:
         return _arguments(kind, body, name)
@@ -39,7 +39,7 @@ def checked_fields(kind: type[Any], body: Mapping[str, Any], name: str) -> dict[
 
 
 def seq_of(body: Mapping[str, Any]) -> int | None:
-    """The number of a Snapshot or OwnProgram; None if it has none that a verdict could carry."""
+    """The number of a Snapshot or OwnProgram; None: it has none that a verdict could repeat."""
     seq = body.get("seq")
     return seq if type(seq) is int and 0 <= seq < 2**63 else None
 
@@ -74,7 +74,7 @@ def _part(kind: type[Any], name: str) -> _Check:
 def _list(check: _Check, limit: int) -> _Check:
     def check_all(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list) or len(value) > limit:
-            raise MessageError(f"a list of at most {limit} is wanted")
+            raise MessageError(f"expected a list of at most {limit} elements")
         return tuple(map(check, value))
 
     return check_all
@@ -83,7 +83,7 @@ def _list(check: _Check, limit: int) -> _Check:
 def _text(limit: int) -> _Check:
     def check(value: Any) -> str:
         if not isinstance(value, str) or len(value) > limit:
-            raise MessageError(f"text of at most {limit} characters is wanted")
+            raise MessageError(f"expected text of at most {limit} characters")
         return value
 
     return check
@@ -92,7 +92,7 @@ def _text(limit: int) -> _Check:
 def _integer(lowest: int) -> _Check:
     def check(value: Any) -> int:
         if type(value) is not int or not lowest <= value < 2**63:
-            raise MessageError(f"{shown(value)} is no whole number from {lowest}")
+            raise MessageError(f"{shown(value)} is not a whole number of at least {lowest}")
         return value
 
     return check
@@ -100,13 +100,13 @@ def _integer(lowest: int) -> _Check:
 
 def _seconds(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value < math.inf:
-        raise MessageError(f"{shown(value)} is no number of seconds")
+        raise MessageError(f"{shown(value)} is not a number of seconds")
     return float(value)
 
 
 def _measured(value: Any) -> float:
     if type(value) not in (int, float) or not math.isfinite(value):
-        raise MessageError(f"{shown(value)} is no measured number")
+        raise MessageError(f"{shown(value)} is not a finite number")
     return float(value)
 
 
@@ -159,7 +159,7 @@ def _reason(value: Any) -> messages.Reason:
 def _due(value: Any) -> messages.Due:
     due: messages.Due = _part(messages.Due, "due")(value)
     if due.reason not in (messages.Reason.MIN_INTERVAL, messages.Reason.RELOAD_COST):
-        raise MessageError(f"{due.reason} is no throttle of time")
+        raise MessageError(f"{due.reason} is not a throttle of time")
     return due
 
 
@@ -168,7 +168,7 @@ def _choice(value: Any) -> messages.Choice:
     needs_name = choice.kind in ("worker", "best")
     if choice.kind not in _CHOICES or needs_name is not bool(choice.name):
         raise MessageError(
-            "follow is latest, first, a worker of some name, or the best of some metric"
+            "follow is latest, first, a worker with its name, or best with the name of a metric"
         )
     return choice
 

@@ -1,10 +1,10 @@
-"""What names a program for people, in events, in recordings and in what is known of it."""
+"""The name of a program in events, recordings and the bridge's cache."""
 
 from __future__ import annotations
 
 import hashlib
 
 
-def fingerprint(text: str) -> str:
-    """SHA-256 of a program's text, in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def fingerprint(program: str) -> str:
+    """SHA-256 of a program, in hex."""
+    return hashlib.sha256(program.encode()).hexdigest()

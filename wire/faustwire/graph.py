@@ -1,8 +1,8 @@
-"""What a snapshot says: how a linear time-invariant system is wired, and with which values.
+"""The graph in a snapshot: how a linear time-invariant system is wired, and with which values.
 
-A graph is a tree of leaves (they hold numbers) and containers (they hold nodes). It has no Faust,
-no torch and no behaviour: ``validation`` checks one, ``plain`` turns it into dicts and back, the
-bridge's codegen writes it as a program.
+A graph is a tree of leaves, which hold numbers, and containers, which hold nodes. It knows neither
+Faust nor torch and has no behaviour: ``validation`` checks it, ``graph_codec`` turns it into dicts
+and back, and the bridge's codegen writes it as a program.
 
 Arrays are float64, C-contiguous and read-only. Names are any text; a node's *path* is the names
 from the root joined by dots, and every error quotes it.
@@ -24,7 +24,7 @@ WHOLE = 1e-6
 
 
 def _own(values: ArrayLike) -> Array:
-    """A private, read-only float64 copy: an optimiser may go on writing into the original."""
+    """A read-only float64 copy: an optimiser may go on writing into the original."""
     array = np.array(values, dtype=np.float64, order="C")
     array.setflags(write=False)
     return array
@@ -32,7 +32,7 @@ def _own(values: ArrayLike) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class _Leaf:
-    """A node with values. Every ndarray field is copied and frozen when the leaf is made."""
+    """A node with values. Every array is copied and made read-only when the leaf is made."""
 
     type: ClassVar[str]
     name: str
@@ -175,7 +175,7 @@ def label(node: Node) -> str:
 
 
 def channels(node: Node) -> tuple[int, int]:
-    """How many channels go in and come out: (n_in, n_out). The graph must be valid."""
+    """The numbers of input and output channels of a valid node, (n_in, n_out)."""
     match node:
         case Gain():
             n_out, n_in = node.matrix.shape

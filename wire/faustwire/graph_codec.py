@@ -1,7 +1,7 @@
-"""Graphs as plain dicts and back: the one shape that msgpack, JSON and hand-written files share.
+"""Graphs as nested dicts and back: the form that msgpack, JSON and hand-written files share.
 
-A node is ``{"type": …, "name": …, <its fields>}``. Arrays stay ndarrays here; what stands for one
-in a file or on the wire is the caller's business (nested lists are accepted on the way back).
+A node is ``{"type": …, "name": …, <its fields>}``. Arrays stay ndarrays here; how one is written in
+a file or on the wire is up to the caller, and nested lists are accepted when a graph is read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from faustwire.graph import CONTAINERS, LEAVES, Node, Parallel, Recursion, Serie
 from faustwire.validation import MAX_DEPTH, MAX_NAME
 
 _TYPES: dict[str, Any] = {node.type: node for node in (*LEAVES, *CONTAINERS)}
-# Looked up once: nodes are read and written on the way of every publish.
+# Looked up once, because every publish reads and writes nodes.
 _FIELDS: dict[str, list[str]] = {
     kind: [field.name for field in fields(node)[1:]] for kind, node in _TYPES.items()
 }
@@ -43,10 +43,11 @@ def to_dicts(node: Node) -> dict[str, Any]:
 
 
 def from_dicts(plain: Any) -> Node:
-    """The graph that nested dicts describe; ``validation.check`` has not seen it yet.
+    """The graph that nested dicts describe; ``validation.check`` is still to be called.
 
     Raises:
-        GraphError: not a node, an unknown type or field, or values that are no array of numbers.
+        GraphError: something is not a node, a type or field is unknown, or values are not an array
+            of numbers.
     """
     return _node(plain, "$", 1)
 
@@ -62,7 +63,7 @@ def _node(plain: Any, path: str, depth: int) -> Node:
     if not isinstance(name, str):
         raise GraphError(path, f"a name is text, not {type(name).__name__}")
     if len(name) > MAX_NAME:
-        # At once: it becomes a part of every path below.
+        # Checked first: it becomes a part of every path below.
         raise GraphError(path, f"a name is longer than {MAX_NAME} characters")
     path = (name or kind) if path == "$" else f"{path}.{name or kind}"
     node = _TYPES[kind]

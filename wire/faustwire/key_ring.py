@@ -1,4 +1,4 @@
-"""CURVE keys: this machine's own, whom its bridge lets in, and which bridges it knows.
+"""CURVE keys: this machine's own, those its bridge lets in, and those of bridges it trusts.
 
 A folder holds three files, like ``~/.ssh``:
 
@@ -49,10 +49,14 @@ _PATIENCE_SECONDS = 2.0
 
 
 class KeyRing:
-    """The keys in one folder; nothing is read or written before it is needed."""
+    """The keys in one folder; files are read or written only when they are needed."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        """None: the environment's FAUSTWIRE_KEYS, else ``~/.config/faustwire/keys``."""
+        """Name the folder; nothing is read yet.
+
+        Args:
+            folder: None: the environment's FAUSTWIRE_KEYS, else ``~/.config/faustwire/keys``.
+        """
         default = os.environ.get("FAUSTWIRE_KEYS") or "~/.config/faustwire/keys"
         self.folder = Path(folder or default).expanduser().absolute()
 
@@ -95,7 +99,15 @@ class KeyRing:
         return dict(read_bridge(line, where) for line, where in self._lines("bridges"))
 
     def trust(self, endpoint: str, public: bytes) -> None:
-        """Know a bridge by its key from now on; a key known before is replaced."""
+        """Trust a bridge's key from now on; a key that was trusted before is replaced.
+
+        Args:
+            endpoint: where the bridge is connected to.
+            public: its public key, 32 bytes.
+
+        Raises:
+            KeyFileError: it is no endpoint, or the file can't be used.
+        """
         try:
             place = normal(to_connect(endpoint))
         except EndpointError as problem:
@@ -118,7 +130,7 @@ class KeyRing:
         return people
 
     def enrolment(self) -> tuple[list[Enrolled], list[str]]:
-        """Who may connect, and what is wrong with lines that let nobody in.
+        """Who may connect, and what is wrong with the lines that can't be used.
 
         Raises:
             KeyFileError: others could read or change the file.
@@ -138,6 +150,11 @@ class KeyRing:
     def enrol(self, name: str, public: bytes, rights: frozenset[str]) -> None:
         """Let a key in; a key that the name had before is replaced.
 
+        Args:
+            name: whose key it is; one word.
+            public: the key, 32 bytes.
+            rights: some of ``RIGHTS``.
+
         Raises:
             KeyFileError: the name or the rights make no sense, or the key has another name.
         """
@@ -153,7 +170,7 @@ class KeyRing:
             lines[:] = [*(old for old in lines if last_field(old) != name), new]
 
     def revoke(self, name: str) -> None:
-        """Let a name's keys in no more; a bridge that runs cuts their connections.
+        """Stop letting a name's key in; a running bridge closes its connections.
 
         Raises:
             KeyFileError: nobody has that name.
@@ -165,7 +182,7 @@ class KeyRing:
             lines[:] = kept
 
     def stamp(self) -> tuple[int, ...]:
-        """Differs when ``enrolled`` has changed; cheap enough for every message."""
+        """A value that changes when ``enrolled`` does; cheap enough to compare at every message."""
         try:
             status = (self.folder / "enrolled").stat()
         except OSError:

@@ -50,10 +50,9 @@ def check_loops(node: Node, path: str) -> None:
 def _direct_paths(node: Node, path: str) -> Paths:
     """Which inputs reach which outputs within the same sample: bool [n_out, n_in].
 
-    One dimension stands for a diagonal: 4096 matrices of 256 x 256 would keep us busy for long.
+    A diagonal is kept as one dimension, because 4096 matrices of 256 x 256 would take long.
 
-    A recursion whose own loop closes on such paths has no delay and can't be computed sample by
-    sample, wherever the missing delay should have been.
+    A recursion in which such a path leads from a channel back to itself has a loop without delay.
     """
     match node:
         case Series():
@@ -68,7 +67,7 @@ def _direct_paths(node: Node, path: str) -> Paths:
             return reduce(_either, branches)
         case Recursion():
             forward = _direct_paths(node.forward, f"{path}.{label(node.forward)}")
-            if not forward.any():  # the delays of most reverberators stand there
+            if not forward.any():  # In most reverberators the delays are here.
                 check_loops(node.feedback, f"{path}.{label(node.feedback)}")
                 return forward
             feedback = _direct_paths(node.feedback, f"{path}.{label(node.feedback)}")
@@ -87,7 +86,7 @@ def _either(one: Paths, other: Paths) -> Paths:
 
 
 def _after(first: Paths, then: Paths) -> Paths:
-    """The paths through two nodes, one behind the other."""
+    """The paths through two nodes in series."""
     if first.ndim == 1:
         return then & first
     if then.ndim == 1:
@@ -107,7 +106,7 @@ def _leaf_paths(node: Leaf) -> Paths:
         case Householder():
             direct = np.eye(len(node.vector)) - 2 * np.outer(node.vector, node.vector) != 0
         case Delay():
-            # A fractional delay needs its whole sample, too: its filter has a first tap.
+            # A fractional delay needs a whole sample as well: its filter has a first tap.
             direct = node.samples < 1 - WHOLE
             if node.gains is not None:
                 direct &= node.gains != 0
@@ -119,9 +118,9 @@ def _leaf_paths(node: Leaf) -> Paths:
 
 
 def _closed(loop: Paths, path: str) -> Paths:
-    """I + L + L² + … of a loop's direct paths, which must end: no channel may reach itself."""
+    """The sum I + L + L² + … over a loop's direct paths L; no channel may reach itself."""
     reach = loop | np.eye(len(loop), dtype=np.bool_)
-    # (I + L)ⁿ holds all of them; squared, it is there after log2(n) steps.
+    # (I + L)ⁿ has all of them, and squaring gets there in log2(n) steps.
     for _ in range(len(loop).bit_length()):
         before, reach = reach, _after(reach, reach)
         if np.array_equal(reach, before):

@@ -52,8 +52,10 @@ class Hello:
         host: name of the worker's machine.
         pid: its process there.
         every: at most every n-th call of this worker is published.
-        min_interval: seconds at least between two reloads of the plugin, as this worker wants it.
-        settle: the newest snapshot that time alone turned down is to be written later.
+        min_interval: the least time between two reloads of the plugin that this worker asks for,
+            seconds.
+        settle: whether the newest snapshot that only a throttle of time held back is to be
+            published once the time has passed.
     """
 
     worker: str
@@ -70,12 +72,12 @@ class Snapshot:
     """The model as it was at one call of ``update``.
 
     Attributes:
-        seq: numbers this worker's Snapshots and OwnPrograms, from 1; the Verdict names it.
-        call: numbers its calls of ``update``, from 1, those included that were never sent.
+        seq: number among this worker's Snapshots and OwnPrograms, from 1; the Verdict repeats it.
+        call: number of the call of ``update``, from 1; calls that were not sent are counted.
         fs: sampling rate, Hz.
-        graph: what to play.
+        graph: the model.
         name: of the program, for its header.
-        force: no throttle applies.
+        force: whether to publish regardless of any throttle.
         controls: the macro controls, by name.
         metrics: losses and the like, by name.
     """
@@ -105,7 +107,7 @@ class OwnProgram:
 
 @dataclass(frozen=True)
 class Ping:
-    """Is anybody there? Sent while there is nothing else to send."""
+    """Asks for a Pong; sent while there is nothing else to send."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,8 @@ class Welcome:
     Attributes:
         pid: the bridge's process.
         host: the bridge's machine.
-        dsp_path: the file it keeps, on that machine.
-        recording: the file or directory that it records to; empty: it does not.
+        dsp_path: the ``.dsp`` file that it writes, on that machine.
+        recording: the file or directory that it records to; empty: it does not record.
     """
 
     pid: int
@@ -132,13 +134,13 @@ class Welcome:
 
 @dataclass(frozen=True)
 class Due:
-    """Which later calls can be due; a worker need not send the others, unless forced.
+    """Which later calls can be published; a worker need not send the others, unless forced.
 
     Attributes:
-        call: a call that qualifies by number; so does every ``every``-th after it.
-        every: that period.
-        after: seconds from this verdict before which time turns every call down.
-        reason: why time does: "min-interval" or "reload-cost".
+        call: the number of a call that can be; so can every ``every``-th call after it.
+        every: period of the calls that can be.
+        after: for how long after this verdict no call can be published, seconds.
+        reason: the throttle that causes this pause: "min-interval" or "reload-cost".
     """
 
     call: int
@@ -152,18 +154,19 @@ class Verdict:
     """How a call ended.
 
     Attributes:
-        seq: of the Snapshot or OwnProgram it answers; 0 where none was sent.
-        published: a new ``.dsp`` was written and the plugin reloads.
-        reason: one of the closed list.
+        seq: of the Snapshot or OwnProgram that it answers; 0 where none was sent.
+        published: whether a new ``.dsp`` was written, so that the plugin reloads.
+        reason: why.
         detail: one line for people.
         warnings: what the program could not do as asked, a line each.
-        due: None where the bridge wants to see every call.
-        compile_seconds: what libfaust takes for a program of this structure: the plugin's silence
-            at a reload; None where that is not known.
-        peak_db: the largest gain from any input to any output at any frequency.
-        margin_db: by so much the gain around the model's loops stays below one, whatever their
-            delays are; below 0 it decides nothing.
-        rt60_seconds: the model's slowest decay by 60 dB, or a time it does not exceed.
+        due: which later calls can be published; None: the bridge wants to see every call.
+        compile_seconds: how long libfaust takes to compile a program of this structure, for which
+            the plugin is silent when it reloads; None: not known.
+        peak_db: the largest gain from any input to any output at any frequency, dB.
+        margin_db: loop-gain margin, dB: how far the gain around the model's loops stays below one,
+            for any lengths of their delays; inconclusive below 0.
+        rt60_seconds: the time in which the model's slowest mode decays by 60 dB, or an upper bound
+            on it.
     """
 
     seq: int
@@ -180,26 +183,26 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Pong:
-    """Yes."""
+    """The answer to Ping."""
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """The bridge could not make sense of a message, or has not met this worker: say Hello again."""
+    """A message was not understood or not allowed, or its worker has to say Hello again."""
 
     detail: str
 
 
 @dataclass(frozen=True)
 class Follow:
-    """Have the plugin follow another worker; needs the right to steer, and no Hello."""
+    """Asks that the plugin follow another worker; needs the right to steer, and no Hello."""
 
     follow: Choice
 
 
 @dataclass(frozen=True)
 class Steered:
-    """The answer to Follow: it is done. ``detail``: one line for people."""
+    """The answer to Follow, once it is done. ``detail``: one line for people."""
 
     detail: str
 

@@ -1,7 +1,7 @@
-"""A snapshot as the bridge handles it: a few fields to decide with, and the bytes as they came.
+"""A snapshot as the bridge handles it: the few fields it decides by, and the bytes as they came.
 
-Decoding a graph takes a hundred times as long as reading these fields and a lot of memory. Whoever
-judges the snapshot does it, once, in a process with a memory limit.
+Decoding a graph takes a lot of memory and a hundred times as long as reading these fields. It is
+done once, in the process that judges the snapshot, under a memory limit.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def read(data: bytes) -> Incoming:
         A PackedSnapshot for a snapshot; any other message as ``codec.decode`` gives it.
 
     Raises:
-        MessageError: not a message of this version, or one that breaks a limit; ``seq`` says which
-            Snapshot or OwnProgram it was, if that much could be read.
+        MessageError: it is not a message of this version, or exceeds a limit; ``seq`` is the number
+            of the Snapshot or OwnProgram, if it could be read.
     """
     fields = _header(data)
     if fields.get("type") != "snapshot":

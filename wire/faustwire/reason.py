@@ -8,20 +8,20 @@ from enum import Enum
 class Reason(str, Enum):
     """Why a call ended as it did; the list is closed."""
 
-    # The bridge's.
+    # Decided by the bridge.
     PUBLISHED = "published"  # a new .dsp was written, the plugin reloads
     UNCHANGED = "unchanged"  # the plugin has this very program already
     EVERY = "every"  # not one of the every-th calls
     MIN_INTERVAL = "min-interval"  # too soon after the last reload
-    RELOAD_COST = "reload-cost"  # too soon for what the last program took to compile
+    RELOAD_COST = "reload-cost"  # too soon, given how long the last program took to compile
     NOT_FOLLOWED = "not-followed"  # the plugin follows another worker
     REFUSED = "refused"  # can't be played
     TOO_LOUD = "too-loud"  # louder than a limit, or suddenly much louder than what plays
     UNSTABLE = "unstable"  # a loop that grows
     MISFIT = "misfit"  # the plugin can't take it: channels, sliders
-    DOES_NOT_COMPILE = "does-not-compile"  # libfaust refuses it, aborts, hangs, or needs too much
+    DOES_NOT_COMPILE = "does-not-compile"  # libfaust refuses it, aborts, hangs, or exceeds a limit
     WRITE_FAILED = "write-failed"  # the disk or its permissions
-    # The publisher's own.
+    # Decided by the publisher.
     NON_FINITE = "non-finite"  # the model holds NaN or infinite values
     NO_BRIDGE = "no-bridge"  # none reached, or none that answers within the timeout
     HANDED_OVER = "handed-over"  # wait=False: on its way, `last` will tell
@@ -31,7 +31,7 @@ class Reason(str, Enum):
         return self.value
 
 
-# What comes of the model or the disk, not of time, and holds until it is over.
+# The cause is the model, the disk or the bridge, not the time, and lasts until it is removed.
 HOLDS_BACK = frozenset(
     {
         Reason.REFUSED,

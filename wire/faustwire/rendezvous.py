@@ -1,7 +1,7 @@
 """Where workers and the bridge of this machine meet: a socket and a lock for each ``.dsp``.
 
-Both sides work the place out from the real path of the ``.dsp``, so nobody has to be told. It lies
-outside the plugin's directory, where nothing but the plugin's files should be.
+Both sides derive the place from the real path of the ``.dsp``, so it need not be configured. It is
+not in the plugin's directory, which should hold nothing but the plugin's files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ROOT = Path("/tmp")  # noqa: S108 - made private in `prepare`
 
 
 class PathError(FaustwireError, ValueError):
-    """A path that can't be the plugin's file."""
+    """A path that can't be used for one of the plugin's files."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class Rendezvous:
 
     @property
     def endpoint(self) -> str:
-        """The same as a ZeroMQ endpoint."""
+        """The endpoint of that socket."""
         return of_socket(self.socket_path)
 
     @property
     def lock_path(self) -> Path:
-        """Locked for as long as a bridge lives; says which."""
+        """Locked for as long as a bridge runs; names its process."""
         return self.directory / f"{self.key}.lock"
 
     @property
     def log_path(self) -> Path:
-        """What a bridge writes that was started by a worker, not by a person."""
+        """The log of a bridge that was started by a worker, not by a person."""
         return self.directory / f"{self.key}.log"
 
     def prepare(self) -> None:
@@ -73,14 +73,17 @@ class Rendezvous:
             self.directory.chmod(0o700)
 
     def clear(self) -> None:
-        """Leave nothing behind; what others still use stays."""
+        """Remove the log, and the directory unless other bridges still use it."""
         self.log_path.unlink(missing_ok=True)
         with suppress(OSError):
             self.directory.rmdir()
 
 
 def rendezvous(dsp_path: str | Path) -> Rendezvous:
-    """The meeting place for a ``.dsp``, whatever link or relative path names it.
+    """The meeting place for a ``.dsp``; the same for every link or relative path to it.
+
+    Args:
+        dsp_path: as a person wrote it.
 
     Raises:
         PathError: the path names no file.

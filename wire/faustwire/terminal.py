@@ -1,12 +1,15 @@
-"""Text that others chose, made safe for a terminal."""
+"""Text chosen by others, made safe for a terminal."""
 
 from __future__ import annotations
 
 
 def printable(text: object) -> str:
-    r"""The text itself if it only prints, else as Python would write it: ``'\x1b[2J'``.
+    r"""The text itself if all of it can be printed, otherwise escaped as in Python: ``'\x1b[2J'``.
 
-    A worker chooses its name; it must not be able to write lines, colours or titles of its own.
+    Workers choose their names, and must not be able to write lines, colours or titles with them.
+
+    Args:
+        text: anything; what is no text is converted first.
     """
-    plain = str(text)
-    return plain if plain.isprintable() else repr(plain)
+    shown = str(text)
+    return shown if shown.isprintable() else repr(shown)

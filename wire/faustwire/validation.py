@@ -1,7 +1,7 @@
-"""Is a graph well-formed? Shapes that fit, finite numbers, sizes in bounds, a delay in every loop.
+"""Checks that a graph is well-formed: shapes, finite numbers, sizes, and a delay in every loop.
 
-``check`` says yes by returning, or no with the path of the offending node. The publisher asks
-before it sends, the codec asks before anybody sees what came in.
+The publisher checks a graph before it is sent, the codec when it is decoded. An error names the
+path of the node.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from faustwire.loops import check_loops
 MAX_CHANNELS = 256
 # 43 s at 48 kHz. Faust rounds a delay line up to a power of two: 8 MiB in single precision.
 MAX_DELAY_SAMPLES = 2**21
-# The program spells every tap out; libfaust's compile time grows with each of them.
+# Every tap is written into the program, and libfaust's compile time grows with their number.
 MAX_TAPS = 2**17
 MAX_SECTIONS = 256
-# A container in a container …: Python and libfaust both recurse over it.
+# Of nested containers: Python and libfaust both recurse over them.
 MAX_DEPTH = 64
 MAX_NODES = 4096
 # Numbers in all: 8 MiB of them, half of codec.MAX_BYTES.
@@ -57,13 +57,13 @@ _RANKS: dict[type[Leaf], tuple[str, tuple[int, ...]]] = {
 
 
 def check(root: Node) -> tuple[int, int]:
-    """Check the whole graph.
+    """Check a graph.
 
     Args:
-        root: any node.
+        root: its outermost node.
 
     Returns:
-        (n_in, n_out), its channels.
+        The numbers of its input and output channels, (n_in, n_out).
 
     Raises:
         NonFiniteError: a value is NaN or infinite.
@@ -75,7 +75,7 @@ def check(root: Node) -> tuple[int, int]:
 
 
 class _Budget:
-    """What is left of the limits that hold for the graph as a whole."""
+    """What is left of the limits for the whole graph."""
 
     def __init__(self) -> None:
         self.nodes = MAX_NODES
@@ -95,7 +95,7 @@ def _children(node: Series | Parallel | Recursion) -> tuple[Node, ...]:
 
 
 def _check_sizes(node: Node, path: str, depth: int, budget: _Budget) -> Sizes:
-    """All but the loops; returns the node's channels, (n_in, n_out)."""
+    """Check everything but the loops; returns the node's channels, (n_in, n_out)."""
     if len(node.name) > MAX_NAME:
         raise GraphError(path[:MAX_NAME], f"a name is longer than {MAX_NAME} characters")
     if depth > MAX_DEPTH:
@@ -118,7 +118,7 @@ def _check_leaf(leaf: Leaf, path: str, budget: _Budget) -> Sizes:
         raise GraphError(path, f"{field} has {values.ndim} dimensions, not {wanted}")
     if values.size == 0:
         raise GraphError(path, f"{field} is empty: {list(values.shape)}")
-    # A reflection is as much work as its matrix, wherever paths through it are followed.
+    # Wherever paths are followed, a reflection takes as much work as its matrix.
     budget.spend(path, values=values.size ** (2 if isinstance(leaf, Householder) else 1))
     sizes = channels(leaf)
     if max(sizes) > MAX_CHANNELS:
@@ -165,7 +165,7 @@ def _check_sections(leaf: SOS, path: str) -> None:
 
 
 def _check_joints(node: Series | Parallel | Recursion, path: str, sizes: list[Sizes]) -> Sizes:
-    """Do the parts fit, whose channels are ``sizes``? Returns the channels of the whole."""
+    """Check that parts with these channels fit together; returns the channels of the whole."""
     match node:
         case Series():
             for k, ((_, sent), (taken, _)) in enumerate(pairwise(sizes)):

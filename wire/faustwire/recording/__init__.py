@@ -1,6 +1,6 @@
-"""Recordings: MCAP files of all that a bridge heard, said and was told; see ``docs/recording.md``.
+"""Recordings: MCAP files of all that a bridge received, sent and decided, see docs/recording.md.
 
-Nothing else imports this package on its way in, so that who does not record does not pay for it.
+No other module imports this package when it is loaded, so that it costs nothing without recording.
 """
 
 from faustwire.recording.channels import (

@@ -1,4 +1,4 @@
-"""What a recording's channels are called, and what each says about the worker it belongs to."""
+"""The channels of a recording: their topics, and their metadata about peers and workers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ IN = "in"
 OUT = "out"
 # Encoded Events.
 EVENT = "event"
-# What else the bridge's core was told.
+# Other input of the bridge's core, such as ticks and results of compiling.
 CORE = "core"
-# One message at the head of each chunk that says whose chunk it is.
+# One message at the head of each chunk, which says which file the chunk belongs to.
 MARK = "mark"
 
 TOPICS = frozenset({IN, OUT, EVENT, CORE})
@@ -37,7 +37,7 @@ class Channel:
 
 
 def of_bridge(topic: str) -> Channel:
-    """The channel of what belongs to no peer."""
+    """The channel of messages that belong to no peer."""
     return Channel(topic)
 
 
@@ -46,8 +46,8 @@ def of_peer(topic: str, peer: bytes, user: str | None, rights: Iterable[str]) ->
 
     Args:
         topic: ``IN`` or ``OUT``.
-        peer: ZeroMQ's routing id of the connection; empty: one of many.
-        user: whose key it was opened with; None: it needed none.
+        peer: ZeroMQ's routing id of the connection; empty: several connections share it.
+        user: the name that its key was enrolled under; None: it needed none.
         rights: of that key.
     """
     return Channel(topic, tuple(_peer(peer, user, rights).items()))
@@ -56,7 +56,15 @@ def of_peer(topic: str, peer: bytes, user: str | None, rights: Iterable[str]) ->
 def of_worker(
     topic: str, peer: bytes, hello: Hello, user: str | None, rights: Iterable[str]
 ) -> Channel:
-    """The channel of a worker on one of its connections; see ``of_peer``."""
+    """The channel of a worker on one of its connections.
+
+    Args:
+        topic: ``IN`` or ``OUT``.
+        peer: ZeroMQ's routing id of the connection.
+        hello: what the worker said about itself.
+        user: the name that its key was enrolled under; None: it needed none.
+        rights: of that key.
+    """
     metadata = _peer(peer, user, rights) | {
         "worker": hello.worker,
         "incarnation": hello.incarnation,
@@ -70,9 +78,9 @@ def of_worker(
 
 
 def hello(metadata: Mapping[str, str]) -> Hello | None:
-    """The Hello that a channel's metadata stands for; None: there was none, or it makes no sense.
+    """The Hello that a channel's metadata describe; None: there was none, or it is not valid.
 
-    Metadata are text from strangers: numbers are within what ``codec`` lets pass.
+    The metadata may come from a stranger, so numbers are held to the limits of the codec.
     """
     try:
         made = Hello(
@@ -131,5 +139,5 @@ def _peer(peer: bytes, user: str | None, rights: Iterable[str]) -> dict[str, str
 
 
 def text(value: str) -> str:
-    """Text that UTF-8 can hold: names of files may have lone surrogates in them."""
+    """The text with lone surrogates replaced, which file names may hold and UTF-8 can't."""
     return value.encode("utf-8", "replace").decode()

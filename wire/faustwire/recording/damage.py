@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-# A file that is damage all over would fill memory with what is told about it.
+# A file that is damaged everywhere must not fill the memory with descriptions of it.
 MAX_DAMAGES = 1000
 
 
@@ -17,7 +17,7 @@ class Damage(NamedTuple):
         path: the file.
         offset: where in it, bytes.
         what: one line for people.
-        messages: how many are missing for that; None: not known.
+        messages: how many messages are missing because of it; None: not known.
     """
 
     path: Path
@@ -31,14 +31,25 @@ class Damage(NamedTuple):
 
 
 class Damages:
-    """All that was found, each thing once however often it is read."""
+    """All damage that was found; what is read twice is listed once.
+
+    Attributes:
+        untold: how many more were found than are kept.
+    """
 
     def __init__(self) -> None:
         self._found: dict[tuple[Path, int, str], Damage] = {}
         self.untold = 0
 
     def note(self, path: Path, offset: int, what: str, messages: int | None = None) -> None:
-        """Remember one."""
+        """Add one, unless it is known already.
+
+        Args:
+            path: the file.
+            offset: where in it, bytes.
+            what: one line for people.
+            messages: how many messages are missing because of it; None: not known.
+        """
         key = (path, offset, what)
         if key in self._found or len(self._found) < MAX_DAMAGES:
             self._found[key] = Damage(path, offset, what, messages)

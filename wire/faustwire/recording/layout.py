@@ -1,7 +1,7 @@
-"""How the records of an MCAP file lie in bytes, read with distrust.
+"""How the records of an MCAP file are laid out, read without trusting a length.
 
-The readers of the library ``mcap`` believe lengths and allocate what these say, which is fine for
-files of one's own. Here every length is held against the bytes that are there.
+The readers of the library ``mcap`` allocate whatever a length says, which suits one's own files.
+Here every length is compared with the bytes that are there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAGIC = b"\x89MCAP0\r\n"
 PROFILE = "faustwire"
 # Of the records outside of chunks that are read at all: a channel's longest names are 24 KiB.
 MAX_RECORD_BYTES = 2**16
-# A writer of ours closes a chunk before that; what is longer is no chunk of ours, or a bomb.
+# Our writer closes a chunk well before; a longer one is not ours, or is meant to exhaust memory.
 MAX_CHUNK_BYTES = 2 * MAX_BYTES
 CRC_FIELD = "crc32"
 # Opcode and length of what follows.
@@ -32,14 +32,15 @@ _MESSAGE = struct.Struct("<HIQQ")
 _FOOTER = struct.Struct("<QQI")
 _INDEX = struct.Struct("<QQQQI")
 FOOTER_BYTES = HEAD.size + _FOOTER.size + len(MAGIC)
-# Where a chunk's compression stands, counted from its opcode: what to look for when lost.
+# The field of a chunk that names its compression, and its offset from the chunk's opcode: what is
+# searched for behind damage.
 ZSTD = b"\x04\x00\x00\x00zstd"
 ZSTD_AT = HEAD.size + _CHUNK.size
 CHUNK_HEAD_BYTES = ZSTD_AT + len(ZSTD) + 8
 
 
-class Broken(Exception):  # noqa: N818 - what it says of the bytes, not an error of ours
-    """These bytes are not what they should be; the text says why."""
+class Broken(Exception):  # noqa: N818 - describes the bytes, never reaches a user
+    """Bytes that are damaged or not in this format; the text says why."""
 
 
 class Unfinished(Broken):
@@ -47,7 +48,7 @@ class Unfinished(Broken):
 
 
 class ChunkHead(NamedTuple):
-    """What stands ahead of a chunk's data; times are ns, sizes bytes."""
+    """The fields before a chunk's data: times in ns, sizes in bytes."""
 
     start_ns: int
     end_ns: int
@@ -66,32 +67,43 @@ class Message(NamedTuple):
 
 
 class Fields:
-    """Takes one field after the other from a record; none is longer than what is left."""
+    """Reads one field after the other from a record, none longer than what is left of it."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
     def next_bytes(self, count: int) -> bytes:
-        """So many bytes."""
+        """Read the next bytes.
+
+        Args:
+            count: how many.
+
+        Raises:
+            Broken: there are fewer.
+        """
         if count > len(self._data) - self._at:
             raise Broken("a length that exceeds its record")
         self._at += count
         return self._data[self._at - count : self._at]
 
     def number(self, size: int) -> int:
-        """A whole number of so many bytes."""
+        """Read an unsigned whole number of so many bytes; raises Broken."""
         return int.from_bytes(self.next_bytes(size), "little")
 
     def text(self) -> str:
-        """Text behind its length."""
+        """Read a text, which follows its length.
+
+        Raises:
+            Broken: the record ends before, or the text is not UTF-8.
+        """
         try:
             return self.next_bytes(self.number(4)).decode()
         except UnicodeDecodeError:
             raise Broken("text that is not UTF-8") from None
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """A map of texts."""
+        """Read a map of texts; raises Broken."""
         inner = Fields(self.next_bytes(self.number(4)))
         pairs = []
         while inner.left():
@@ -99,17 +111,17 @@ class Fields:
         return tuple(pairs)
 
     def left(self) -> int:
-        """Bytes that are left."""
+        """How many bytes are left."""
         return len(self._data) - self._at
 
 
 def with_crc(data: Mapping[str, str]) -> dict[str, str]:
-    """Metadata that can be told from damaged ones: MCAP has no CRC for them."""
+    """Metadata with a CRC of ours among them, because MCAP has none for metadata."""
     return {**data, CRC_FIELD: _crc(data)}
 
 
 def metadata(body: bytes) -> tuple[str, dict[str, str]]:
-    """Name and content of a Metadata record that ``with_crc`` has seen.
+    """Name and content of a Metadata record that ``with_crc`` has made.
 
     Raises:
         Broken: a length is wrong, or the CRC is.
@@ -135,14 +147,14 @@ def channel(body: bytes) -> tuple[int, str, Channel]:
 
 
 def chunk_head(data: bytes, length: int) -> ChunkHead:
-    """Read what stands ahead of a chunk's data.
+    """Read the fields before a chunk's data.
 
     Args:
-        data: from behind the record's length, at least ``CHUNK_HEAD_BYTES - HEAD.size`` of it.
-        length: of the whole record.
+        data: the record's body, at least its first ``CHUNK_HEAD_BYTES - HEAD.size`` bytes.
+        length: of the whole body, bytes.
 
     Raises:
-        Broken: it is compressed in a way that is not ours, or its lengths contradict each other.
+        Broken: it is not compressed with zstd, is too large, or its lengths contradict each other.
     """
     fields = Fields(data)
     start_ns, end_ns, size, crc = _CHUNK.unpack(fields.next_bytes(_CHUNK.size))
@@ -159,10 +171,14 @@ def chunk_head(data: bytes, length: int) -> ChunkHead:
 
 
 def unpack(head: ChunkHead, data: bytes) -> bytes:
-    """What a chunk's data unpack to, and not a byte more.
+    """Unpack a chunk's data, and not a byte more than its head says.
+
+    Args:
+        head: the fields before the data.
+        data: as they lie in the file.
 
     Raises:
-        Broken: another size or another CRC than its head says.
+        Broken: the size or the CRC differs from what the head says.
     """
     # A frame may claim a size and a window of its own; neither is to be believed.
     unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_CHUNK_BYTES)
@@ -179,7 +195,17 @@ def unpack(head: ChunkHead, data: bytes) -> bytes:
 
 
 def records(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Opcode, and where its body starts and ends, of each record in a row; raises Broken."""
+    """Find the records that lie one after the other.
+
+    Args:
+        data: their bytes.
+
+    Yields:
+        The opcode of each record, and where its body starts and ends in ``data``.
+
+    Raises:
+        Broken: a record exceeds the data.
+    """
     at, end = 0, len(data)
     while at < end:
         if end - at < HEAD.size:
@@ -193,7 +219,16 @@ def records(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def message(data: bytes, start: int, end: int) -> Message:
-    """The Message record whose body lies there; raises Broken."""
+    """Read the body of a Message record.
+
+    Args:
+        data: unpacked records.
+        start: where the body starts in them.
+        end: where it ends.
+
+    Raises:
+        Broken: it is too short.
+    """
     if end - start < _MESSAGE.size:
         raise Broken("a message that is too short")
     number, sequence, at_ns, _published_ns = _MESSAGE.unpack_from(data, start)
@@ -201,7 +236,17 @@ def message(data: bytes, start: int, end: int) -> Message:
 
 
 def chunk_index(body: bytes) -> tuple[int, int, int, int, list[int]]:
-    """First and last time (ns), offset and length of a chunk, and its channels; raises Broken."""
+    """Read the body of a Chunk Index record.
+
+    Args:
+        body: its bytes.
+
+    Returns:
+        First and last time (ns), offset and length (bytes) of a chunk, and its channels' numbers.
+
+    Raises:
+        Broken: it is too short, or its lengths contradict each other.
+    """
     if len(body) < _INDEX.size:
         raise Broken("an index record that is too short")
     start_ns, end_ns, offset, length, size = _INDEX.unpack_from(body)
@@ -216,8 +261,11 @@ def summary_range(tail: bytes, size: int) -> tuple[int, int, int]:
     """Where the summary starts and ends, and its CRC, from the last bytes of a file.
 
     Args:
-        tail: the last ``FOOTER_BYTES``.
-        size: of the file.
+        tail: the last ``FOOTER_BYTES`` of the file.
+        size: of the file, bytes.
+
+    Returns:
+        Offsets of its start and end, bytes from the start of the file, and its CRC.
 
     Raises:
         Unfinished: the file does not end as a closed one does.
@@ -233,5 +281,10 @@ def summary_range(tail: bytes, size: int) -> tuple[int, int, int]:
 
 
 def summary_crc(summary: bytes, tail: bytes) -> int:
-    """The CRC that the footer of this summary should hold."""
+    """The CRC that the footer behind a summary should hold.
+
+    Args:
+        summary: its bytes.
+        tail: the last ``FOOTER_BYTES`` of the file.
+    """
     return zlib.crc32(tail[: HEAD.size + 16], zlib.crc32(summary))

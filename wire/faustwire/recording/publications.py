@@ -1,4 +1,4 @@
-"""What a replay, a table and an export ask of a recording: whose, which, published or not."""
+"""Which messages of a recording a worker's name and a call mean, and which were published."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from faustwire.messages import Event, OwnProgram
 from faustwire.recording import Item, RecordedWorker, Recording, recorded_worker
 from faustwire.worker_name import with_incarnation
 
-# Kinds of events that say so.
+# The kinds of events that say that something was published.
 PUBLISHED = ("published", "settled")
-# Of one worker; the bridge has one at work, one that waits, and one that settles later.
+# Of one worker: the bridge publishes one, has one waiting, and may settle on one later.
 _MAX_PENDING = 8
 _MAX_WORKERS = 2048
-# A thousand of the largest models that were ever seen; a file from a stranger may have others.
+# A thousand of the largest models seen so far; a stranger's file may hold larger ones.
 _MAX_BYTES = 64 * 2**20
 
 
@@ -50,15 +50,15 @@ def check_names(found: Recording, names: Iterable[str]) -> None:
 
 
 def exactly(found: Recording, call: int, worker: str | None) -> Item:
-    """The snapshot of one call of one worker.
+    """Find the snapshot of one call of one worker.
 
     Args:
-        found: where it is.
-        call: its number.
+        found: the recording.
+        call: the call's number.
         worker: its name as people write it, see ``worker_name``; None: there is only one.
 
     Raises:
-        RecordingError: it is not in it, or of several workers.
+        RecordingError: it was not recorded, or several workers have one.
     """
     if worker is not None:
         check_names(found, [worker])
@@ -86,14 +86,17 @@ def exactly(found: Recording, call: int, worker: str | None) -> Item:
 
 
 class Publications:
-    """Tells which message is published by what was recorded later; takes a recording in order."""
+    """Tells which messages were published, from the events that were recorded after them."""
 
     def __init__(self) -> None:
         self._pending: dict[str, OrderedDict[int, Item]] = {}
         self._bytes = 0
 
     def published_by(self, item: Item) -> Item | None:
-        """Take the next item: a worker's message or an event.
+        """Find the message that an item of the recording says was published.
+
+        Args:
+            item: the next one; all items have to be passed, in the order of the recording.
 
         Returns:
             The Snapshot or OwnProgram, as it came, that this event says was published; None: the
@@ -106,7 +109,7 @@ class Publications:
                 case recording.EVENT:
                     return self._published(item)
         except MessageError:
-            pass  # Whoever decodes it tells.
+            pass  # Reported by whoever decodes it.
         return None
 
     def _await(self, item: Item) -> None:

@@ -1,4 +1,4 @@
-"""Reading a recording: several files in the order of time, one chunk in memory at a time."""
+"""Reading a recording: its files in the order of time, one chunk in memory at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from faustwire.recording.damage import Damage, Damages
 from faustwire.recording.index import Chunk, Index
 from faustwire.recording.part import Part
 
-# Indexes that are kept: one to go on in, one to come from, and those beside them.
+# Indexes that are kept in memory: of the files around the place that is read.
 _INDEXES = 4
 
 
@@ -37,12 +37,12 @@ class Item(NamedTuple):
 
 
 class Recording:
-    """A recording.
+    """A recording, in one or several files.
 
-    Reading it notes in ``damage`` what can't be read. A damaged chunk is left out, and reading goes
-    on with the next. What is read is what was written: each chunk has a CRC, and the messages of
-    a file are numbered. In memory there is one chunk, unpacked at most 32 MiB (half a MiB as our
-    writer makes them), and the index of the file that it is in.
+    A damaged chunk is left out and noted in ``damage``, and reading goes on with the next. What is
+    read is what was written: each chunk has a CRC, and the messages of a file are numbered. One
+    chunk is in memory at a time, unpacked at most 32 MiB (half a MiB as our writer makes them), and
+    the index of its file.
 
     Attributes:
         metadata: what the first file says about the recording; ``docs/recording.md`` has the names.
@@ -50,6 +50,9 @@ class Recording:
 
     def __init__(self, paths: str | Path | Iterable[str | Path]) -> None:
         """Open files, in any order, or folders of them.
+
+        Args:
+            paths: of the files or folders.
 
         Raises:
             RecordingError: none of them is a recording of ours; or it is of a later format.
@@ -87,7 +90,7 @@ class Recording:
 
     @property
     def damage(self) -> list[Damage]:
-        """What could not be read so far, by file and place; empty: nothing is missing."""
+        """What could not be read so far, by file and offset; empty: nothing is missing."""
         return list(self._damages)
 
     @property
@@ -158,13 +161,16 @@ class Recording:
         return part.index()
 
     def find(self, call: int, worker: str | RecordedWorker = "") -> Item | None:
-        """The snapshot of a call, or the first one after it if that was never sent or is lost.
+        """Find the snapshot of a call, or the next one if that was never sent or is lost.
 
-        Quick in long recordings: in each file the chunks are halved, since a worker's calls rise.
+        Long recordings are searched by bisection, because the numbers of a worker's calls rise.
 
         Args:
             call: number of the worker's call.
             worker: a name as people write it (see ``worker_name``), or one worker; empty: any.
+
+        Returns:
+            The snapshot; None: there is none from that call on.
         """
         found: tuple[int, Item] | None = None
         for part in self._parts:
@@ -177,7 +183,7 @@ class Recording:
 
 
 def _files(given: Iterable[str | Path]) -> list[Path]:
-    """Each file once, be it named beside its folder."""
+    """The files, each once, even where one is named as well as its folder."""
     found: dict[Path, Path] = {}
     for path in map(Path, given):
         paths = [path]
@@ -188,7 +194,7 @@ def _files(given: Iterable[str | Path]) -> list[Path]:
 
 
 def _order(part: Part) -> tuple[int, str, int, str]:
-    """What to sort parts by: when their recording began, which one it is, and their number."""
+    """The sort key of a file: when its recording began, which recording it is, and its number."""
     said = part.metadata
     if not said:
         chunks = part.index().chunks
@@ -198,7 +204,7 @@ def _order(part: Part) -> tuple[int, str, int, str]:
 
 
 def _ends(part: Part, following: Part) -> float:
-    """When a part had ended for sure: the next one of its recording was begun then."""
+    """A time by which a file had ended: when the next one of its recording was begun, ns."""
     if part.metadata.get("recording") != following.metadata.get("recording"):
         return math.inf
     return _number(following.metadata.get("opened_ns")) or math.inf
@@ -209,9 +215,9 @@ def _number(text: str | None) -> int:
 
 
 def _first_chunk(chunks: list[Chunk], start_ns: int) -> int:
-    """The first chunk that can hold anything from that time on.
+    """The number of the first chunk that can hold a message from that time on.
 
-    Times at the head of a chunk have no CRC: its own and those of the next one have to agree.
+    The times at the head of a chunk have no CRC, so those of the next chunk are used as well.
     """
     for number, (chunk, following) in enumerate(itertools.pairwise(chunks)):
         if chunk.end_ns >= start_ns or following.start_ns >= start_ns:
@@ -220,7 +226,7 @@ def _first_chunk(chunks: list[Chunk], start_ns: int) -> int:
 
 
 def _incarnations(index: Index, worker: str | RecordedWorker) -> Iterator[set[int]]:
-    """Numbers of the channels on which each incarnation of a worker came, over its connections."""
+    """The numbers of the channels of each wanted incarnation, one for each of its connections."""
     numbers: dict[str, set[int]] = {}
     for number, channel in index.channels.items():
         found = recorded_worker(channel.metadata) if channel.topic == IN else None
@@ -236,19 +242,20 @@ def _is_wanted(found: RecordedWorker, worker: str | RecordedWorker) -> bool:
 
 
 class _Calls:
-    """The snapshots of one incarnation in one part, on whatever connections they came."""
+    """The snapshots of one incarnation in one file, over all its connections."""
 
     def __init__(self, part: Part, index: Index, numbers: set[int]) -> None:
         self._part, self._index, self._numbers = part, index, numbers
         self._chunks = [c for c in index.chunks if not numbers.isdisjoint(c.channels)]
 
     def first_from(self, call: int) -> tuple[int, Item] | None:
-        """The first whose call is not lower, and that call."""
-        low, high = 0, len(self._chunks)  # Before `low` they start lower, from `high` on higher.
+        """The first snapshot whose call is not lower, and the number of its call."""
+        # Chunks before `low` begin with a lower call, those from `high` on with a higher one.
+        low, high = 0, len(self._chunks)
         while low < high:
             middle = (low + high) // 2
             at, first = middle, None
-            while at < high and first is None:  # A chunk may hold nothing but pings.
+            while at < high and first is None:  # A chunk may hold no snapshot at all.
                 first = next(self._of(self._chunks[at]), None)
                 at += 1
             if first is not None and first[0] <= call:

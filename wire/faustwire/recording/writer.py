@@ -20,16 +20,16 @@ from faustwire.recording.channels import ENCODING, MARK, Channel, text
 from faustwire.recording.part import FILE, FORMAT
 from faustwire.recording.recovery import CHANNEL
 
-# A chunk is closed, and handed to the system, when it is that old or that large. Half a second,
-# because whoever calls ``tick`` does so every half second: at most a second is in memory only.
+# A chunk is closed and written at this age or size. ``tick`` is called every half second, so at
+# most a second is in memory only.
 CHUNK_NS = 500_000_000
-# Long enough for zstd to find what repeats, short enough to be unpacked in a millisecond.
+# Long enough for zstd to find repetitions, short enough to be unpacked in a millisecond.
 CHUNK_BYTES = 2**19
-# Each channel is some 400 bytes of memory here and in every reader, each chunk of the index some
-# 600; a day of a chunk a second, or a hundred clients a second, is not to add up.
+# A channel takes some 400 bytes of memory here and in every reader, an entry of the index some 600.
+# Neither may grow without bound over a day with a chunk a second, or a hundred clients a second.
 MAX_CHANNELS = 4096
 MAX_CHUNKS = 2**15
-# Somebody else's files of the same name are stepped over.
+# How many names are tried; existing files are never overwritten.
 _MAX_NAMES = 1000
 _SUFFIX = ".mcap"
 
@@ -39,9 +39,9 @@ class Rotation:
     """When another file is begun.
 
     Attributes:
-        max_bytes: of a file. A gigabyte copies in seconds, and its index is read in milliseconds.
-        max_seconds: between the first and the last message of a file. An hour: what is older can be
-            moved away or deleted while the training goes on.
+        max_bytes: size of a file. A gigabyte is copied in seconds, its index read in milliseconds.
+        max_seconds: between the first and the last message of a file. An hour, so that what is
+            older can be moved or deleted while the training goes on.
     """
 
     max_bytes: int = 2**30
@@ -52,8 +52,8 @@ class RecordingWriter:
     """Writes a recording; none of its methods raises once it is made.
 
     Attributes:
-        problem: why it has stopped, a sentence; None: it has not.
-        path: the file that is written now, or was last.
+        problem: why it has stopped, in one sentence; None: it has not.
+        path: the file that is being written, or was written last.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class RecordingWriter:
         """Begin the first file.
 
         Args:
-            target: a file that ends in ``.mcap``; else a folder, which is made. A file that is
-                there already is left alone, and the recording has the next number behind its name.
-            now_ns: Unix time.
-            metadata: what every file is to say of the recording.
-            stem: stands in the names of files in a folder.
+            target: a file that ends in ``.mcap``; otherwise a folder, which is made. An existing
+                file is left alone, and the next number is appended to the name.
+            now_ns: Unix time, ns.
+            metadata: what every file says about the recording.
+            stem: part of the names of files in a folder.
             rotation: when to begin another file.
 
         Raises:
@@ -94,13 +94,13 @@ class RecordingWriter:
         """Record a message.
 
         Args:
-            at_ns: Unix time; one that is earlier than the last message's counts as that one's.
-            channel: where it belongs.
+            at_ns: Unix time, ns; a time before the last message's is replaced by that.
+            channel: the message's.
             data: its bytes.
         """
         if self._part is None:
             return
-        # Readers halve their way to a time.
+        # Readers find a time by bisection.
         self._last_ns = at_ns = max(at_ns, self._last_ns)
         try:
             self._part.close_chunk(at_ns)
@@ -113,7 +113,7 @@ class RecordingWriter:
             self._stop(problem)
 
     def tick(self, now_ns: int) -> None:
-        """Hand to the system what is older than half a second; to be called that often."""
+        """Write what is older than half a second; to be called every half second."""
         if self._part is not None:
             try:
                 self._part.close_chunk(now_ns)
@@ -150,7 +150,7 @@ class RecordingWriter:
 
 
 class _Names:
-    """What the files are called: names that sort, and never one that is taken."""
+    """The names of the files: sortable, and never the name of an existing file."""
 
     def __init__(self, target: Path, now_ns: int, stem: str) -> None:
         self._file = target if target.suffix == _SUFFIX else None
@@ -165,7 +165,7 @@ class _Names:
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def open_next(self) -> tuple[int, Path]:
-        """Make the next file; its descriptor and its path."""
+        """Make the next file; returns its descriptor and its path."""
         for _ in range(_MAX_NAMES):
             self._number += 1
             path = self._folder / f"{self._beginning}{self._number:04}{_SUFFIX}"
@@ -174,7 +174,7 @@ class _Names:
             try:
                 return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), path
             except FileExistsError:
-                continue  # A bridge that is started again must not fail for what the last one left.
+                continue  # A bridge that is started again finds the files of the one before.
         raise FileExistsError(errno.EEXIST, f"{_MAX_NAMES} names are taken", str(path))
 
 
@@ -235,7 +235,7 @@ class _Part:
     def _register(self, channel: Channel) -> int:
         number = self._writer.register_channel(channel.topic, ENCODING, 0, channel.metadata)
         self._channels[channel] = number
-        # The library puts it into the chunk in progress; should that one be damaged, this remains.
+        # The library writes it into the current chunk; this copy survives damage to that.
         said = {"id": str(number), "topic": channel.topic, **channel.metadata}
         self._writer.add_metadata(CHANNEL, layout.with_crc(said))
         return number
@@ -260,7 +260,7 @@ class _Part:
 
 
 class _Output:
-    """What the library writes to: it reaches the file in whole records, in one go."""
+    """What the library writes to; whole records reach the file, in one call."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
@@ -287,8 +287,8 @@ class _Output:
             os.close(descriptor)
 
     def abandon(self) -> None:
-        """Leave nothing half written behind: cutting works on a disk that is full."""
-        with suppress(OSError):  # Readers know what half a record is.
+        """Cut off what is half written, which works on a full disk, too."""
+        with suppress(OSError):  # Readers cope with half a record.
             if self._descriptor is not None:
                 os.ftruncate(self._descriptor, self._written)
             self.close()
