@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgpack
 import numpy as np
@@ -150,11 +150,15 @@ def _array(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[Any]]:
     kind = next((key for key in ("f4", "f8") if key in packed), None)
     if kind is None or not isinstance(packed[kind], bytes):
         raise MessageError("an array holds its bytes under f4 or f8")
-    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+    if not _is_shape(shape):
         raise MessageError("an array's shape is a list of sizes")
     if len(shape) > 4 or math.prod(shape) * int(kind[1]) != len(packed[kind]):
         raise MessageError(f"an array of shape {shape[:4]} and {len(packed[kind])} bytes of {kind}")
     return np.frombuffer(packed[kind], dtype=f"<{kind}").reshape(shape)
+
+
+def _is_shape(shape: object) -> TypeGuard[list[int]]:
+    return isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)
 
 
 def _plain_fields(part: Any) -> dict[str, Any]:

@@ -55,18 +55,8 @@ def from_dicts(plain: Any) -> Node:
 def _node(plain: Any, path: str, depth: int) -> Node:
     if depth > MAX_DEPTH:
         raise GraphError(path, f"containers are nested deeper than {MAX_DEPTH}")
-    if not isinstance(plain, Mapping):
-        raise GraphError(path, f"a node is a map, not {type(plain).__name__}")
-    kind, name = plain.get("type"), plain.get("name", "")
-    if not isinstance(kind, str) or kind not in _TYPES:
-        raise GraphError(path, f"unknown type of node {shown(kind)}; known: {', '.join(_TYPES)}")
-    if not isinstance(name, str):
-        raise GraphError(path, f"a name is text, not {type(name).__name__}")
-    if len(name) > MAX_NAME:
-        # Checked first: it becomes a part of every path below.
-        raise GraphError(path, f"a name is longer than {MAX_NAME} characters")
+    kind, name = _kind_and_name(plain, path)
     path = (name or kind) if path == "$" else f"{path}.{name or kind}"
-    node = _TYPES[kind]
     if unknown := plain.keys() - _KNOWN[kind]:
         raise GraphError(path, f"unknown field {shown(min(map(str, unknown)))} of {kind}")
     arguments = {
@@ -75,11 +65,25 @@ def _node(plain: Any, path: str, depth: int) -> Node:
         if key not in ("type", "name")
     }
     try:
-        made: Node = node(name=name, **arguments)
+        made: Node = _TYPES[kind](name=name, **arguments)
     except TypeError:
         required = [field for field in _FIELDS[kind] if field not in arguments]
         raise GraphError(path, f"{kind} needs {', '.join(required)}") from None
     return made
+
+
+def _kind_and_name(plain: Any, path: str) -> tuple[str, str]:
+    if not isinstance(plain, Mapping):
+        raise GraphError(path, f"a node is a map, not {type(plain).__name__}")
+    kind, name = plain.get("type"), plain.get("name", "")
+    if not isinstance(kind, str) or kind not in _TYPES:
+        raise GraphError(path, f"unknown type of node {shown(kind)}; known: {', '.join(_TYPES)}")
+    if not isinstance(name, str):
+        raise GraphError(path, f"a name is text, not {type(name).__name__}")
+    if len(name) > MAX_NAME:
+        # It becomes a part of every path below.
+        raise GraphError(path, f"a name is longer than {MAX_NAME} characters")
+    return kind, name
 
 
 def _value(key: str, value: Any, path: str, depth: int) -> Any:

@@ -79,20 +79,19 @@ def write_matrix(
             return _write_rank_one(sum_of, inputs, builder, form)
         if shared := shared_sums(matrix):
             return _write_shared(shared, float(abs(matrix).max()), inputs, builder, form)
-    factors = [factor for factor, _ in inputs]
-    magnitudes = abs(matrix)
-    if (
-        len(inputs) == 1
-        or magnitudes.min() == 0.0
-        or (magnitudes == magnitudes[0, 0]).any(axis=1).all()
-    ):
+    factors = np.array([factor for factor, _ in inputs])
+    if not _is_dense(matrix) or not factors.all() or not np.isfinite(matrix * factors).all():
         return _write_rows(matrix, inputs, builder, form)
-    if not all(factors) or not np.isfinite(matrix * factors).all():
-        return _write_rows(matrix, inputs, builder, form)
-    if any(factor != 1.0 for factor in factors):
-        matrix = matrix * factors
     row_form = form % balanced([f"%r*{operand}" for _, operand in inputs])
-    return [(1.0, builder.define("m", row_form % tuple(row))) for row in matrix.tolist()]
+    rows = (matrix * factors).tolist()
+    return [(1.0, builder.define("m", row_form % tuple(row))) for row in rows]
+
+
+def _is_dense(matrix: Array) -> bool:
+    """Whether every row is a sum of products: no zeros, no rows of one magnitude."""
+    magnitudes = abs(matrix)
+    one_each = (magnitudes == magnitudes[0, 0]).any(axis=1).all()
+    return not (matrix.shape[1] == 1 or magnitudes.min() == 0.0 or one_each)
 
 
 def _write_rows(

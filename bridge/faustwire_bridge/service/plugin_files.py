@@ -93,11 +93,14 @@ class PluginFiles:
         except FileNotFoundError:
             lines = []
         named = lines[0].strip() if lines else b""
+        wanted = self._spelling(named, renamed=renamed)
+        if wanted != named or rewrite:
+            self._config.write(b"".join([wanted + b"\n", *lines[1:]]))
+
+    def _spelling(self, named: bytes, *, renamed: bool) -> bytes:
+        """How the config is to name the ``.dsp``, given how it does so far."""
         plain = os.fsencode(self.dsp_path)
         other = os.fsencode(f"{self.dsp_path.parent}/./{self.dsp_path.name}")
-        wanted = named if named in (plain, other) else plain
         if renamed:
-            wanted = plain if named == other else other
-        if wanted == named and not rewrite:
-            return
-        self._config.write(b"".join([wanted + b"\n", *lines[1:]]))
+            return plain if named == other else other
+        return other if named == other else plain
