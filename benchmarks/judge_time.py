@@ -21,7 +21,7 @@ import numpy as np
 
 from faustwire.graph import SOS, Array, Delay, Gain, Node, Recursion, Series
 from faustwire_bridge.analysis.peak_gain import measure
-from faustwire_bridge.analysis.stability import judge
+from faustwire_bridge.analysis.stability import classify
 
 FS = 48_000
 # The common case at 16 lines should take no longer.
@@ -87,11 +87,11 @@ def rows(sizes: list[int], repeats: int) -> Iterator[str]:
         cases = graphs(lines)
         for name, graph in cases.items():
             few = 3 if name == "undecided" else repeats
-            judged = judge(graph, fs=FS)
-            spent = median_ms(partial(judge, graph, fs=FS), few)
+            judged = classify(graph, fs=FS)
+            spent = median_ms(partial(classify, graph, fs=FS), few)
             loud = median_ms(partial(measure, graph, fs=FS), repeats)
             yield f"{name:<12}{lines:>3} {spent:>13.2f} {loud:>12.2f}   {judged.detail}"
-        exactly = partial(judge, cases["common"], fs=FS, exact_decay=True)
+        exactly = partial(classify, cases["common"], fs=FS, exact_decay=True)
         judged, spent = exactly(), median_ms(exactly, 3)
         yield f"{'exact':<12}{lines:>3} {spent:>13.2f} {'':>12}   {judged.detail}"
 

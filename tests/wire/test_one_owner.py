@@ -1,4 +1,4 @@
-"""Rules that only one module may hold: sockets of clients, CURVE, what terminals get to see."""
+"""Rules that only one module may hold."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ OWNERS = {
     "CURVE on sockets": (
         r"CURVE_(SERVER|SECRET|PUBLIC)KEY|CURVE_SERVER\b|curve_(server|secret|public)key",
         "wire/faustwire/curve.py",
+    ),
+    "loading cyfaust, and compiling with it": (
+        r"(from|import) cyfaust\b|create_dsp_factory_from",
+        "bridge/faustwire_bridge/children/cyfaust_wheel.py",
+    ),
+    "whether a delay is whole": (
+        r"\b_?WHOLE\b|np\.round\(\w*(samples|used|delays)|floor\((samples|used|delays)",
+        "wire/faustwire/graph.py",
+    ),
+    "a node's label in a path": (
+        r"\.name or \w+\.type",
+        "wire/faustwire/graph.py",
     ),
     "escaping for terminals": (
         r"isprintable\(\) else repr",

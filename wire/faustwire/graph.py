@@ -10,6 +10,7 @@ from the root joined by dots, and every error quotes it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
@@ -20,7 +21,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 # A delay within this of a whole number of samples is that number: float32 training scripts write
 # 593 samples as 593.00001.
-WHOLE = 1e-6
+_WHOLE = 1e-6
 
 
 def _own(values: ArrayLike) -> Array:
@@ -195,3 +196,31 @@ def channels(node: Node) -> tuple[int, int]:
         case Recursion():
             n_in, n_out = channels(node.forward)
     return n_in, n_out
+
+
+def whole(samples: float) -> int | None:
+    """Round a delay that counts as whole.
+
+    Args:
+        samples: one delay in samples.
+
+    Returns:
+        The whole number of samples; None: the delay is fractional.
+    """
+    nearest = math.floor(samples + 0.5)
+    return nearest if abs(samples - nearest) <= _WHOLE else None
+
+
+def whole_samples(samples: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Tell whole delays from fractional ones; ``whole`` of many.
+
+    Args:
+        samples: delays in samples, of any shape.
+
+    Returns:
+        (the delays, rounded where they count as whole; which ones are fractional), each of the
+        shape of ``samples``.
+    """
+    nearest = np.floor(samples + 0.5)
+    fractional = abs(samples - nearest) > _WHOLE
+    return np.where(fractional, samples, nearest), fractional

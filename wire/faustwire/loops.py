@@ -12,7 +12,6 @@ from faustwire.errors import GraphError
 from faustwire.graph import (
     FIR,
     SOS,
-    WHOLE,
     Delay,
     DiagonalGain,
     Gain,
@@ -23,6 +22,7 @@ from faustwire.graph import (
     Recursion,
     Series,
     label,
+    whole_samples,
 )
 
 Paths: TypeAlias = NDArray[np.bool_]
@@ -107,7 +107,7 @@ def _leaf_paths(node: Leaf) -> Paths:
             direct = np.eye(len(node.vector)) - 2 * np.outer(node.vector, node.vector) != 0
         case Delay():
             # A fractional delay needs a whole sample as well: its filter has a first tap.
-            direct = node.samples < 1 - WHOLE
+            direct = whole_samples(node.samples)[0] < 1
             if node.gains is not None:
                 direct &= node.gains != 0
         case FIR():

@@ -38,7 +38,7 @@ def assess(graph: Node, *, fs: float, limits: Limits, playing_db: float | None) 
 
 
 def _assess(graph: Node, fs: float, limits: Limits, playing_db: float | None) -> Assessment:
-    stable = stability.judge(graph, fs=fs, max_points=_MAX_POINTS)
+    stable = stability.classify(graph, fs=fs, max_points=_MAX_POINTS)
     margin_db, rt60_seconds = stable.margin_db, stable.rt60_seconds
     match stable.verdict:
         case stability.Verdict.UNSTABLE if not limits.allow_unstable:

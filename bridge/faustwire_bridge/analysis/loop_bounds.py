@@ -29,12 +29,11 @@ from faustwire.graph import (
     Parallel,
     Recursion,
     Series,
+    whole_samples,
 )
-from faustwire_bridge.analysis.transfer import constant, whole_samples
-from faustwire_bridge.codegen.fractional import allpass
+from faustwire_bridge.analysis.filter_bounds import allpass_bounds, fir_bounds, section_bounds
+from faustwire_bridge.analysis.transfer import constant
 
-# Grid points a tap of an FIR filter; see _fir.
-_OVERSAMPLING = 8
 _BALANCING_ROUNDS = 20
 
 
@@ -66,12 +65,13 @@ _Stage: TypeAlias = _Lines | _Matrix | _Norm
 
 @dataclass(frozen=True)
 class LoopGain:
-    """The singular values of a loop, on each interval between two edges.
+    """Bounds on the singular values of a loop, on each interval between two edges.
 
     Attributes:
-        low: [intervals], some modes see no gain below: where it is above one all around, they lie
-            outside the circle.
-        high: [intervals], no mode sees more, after the best scaling found.
+        low: [intervals], lower bound on the loop's singular values, of the worst group of channels
+            that loop among themselves: where it is above one on all intervals, modes lie outside
+            the circle.
+        high: [intervals], upper bound on the loop's singular values, after the best scaling found.
     """
 
     low: Array
@@ -79,7 +79,7 @@ class LoopGain:
 
 
 class Band:
-    """Intervals of frequency on a circle, and the bounds of nodes on them.
+    """Intervals of frequency on a circle, and bounds on the gain of nodes there.
 
     Args:
         log_radius: log |z| of the circle.
@@ -92,7 +92,14 @@ class Band:
         self._edges = 2 * np.sin(edges / 2) ** 2
 
     def loop_gain(self, loop: Recursion) -> LoopGain:
-        """The gain once around a loop."""
+        """Bound the gain once around a loop.
+
+        Args:
+            loop: the recursion; its inner ones are bounded with it.
+
+        Returns:
+            The bounds on each interval.
+        """
         stages = [*self._stages(loop.forward), *self._stages(loop.feedback)]
         stages = _merged(_turned(stages))
         low, high = _around(stages)
@@ -120,9 +127,9 @@ class Band:
             case Delay():
                 return _per_entry(*self._delay(leaf))
             case FIR():
-                return _per_entry(*_fir(leaf.taps, self._log_radius))
+                return _per_entry(*fir_bounds(leaf.taps, self._log_radius))
             case SOS():
-                return _per_entry(*self._sections(leaf.sections))
+                return _per_entry(*section_bounds(leaf.sections, self._log_radius, self._edges))
 
     def _delay(self, leaf: Delay) -> tuple[Array, Array]:
         samples, fractional = whole_samples(leaf.samples)
@@ -130,24 +137,10 @@ class Band:
         if fractional.any():
             low, high = low.copy(), high.copy()
             for index in zip(*fractional.nonzero(), strict=True):
-                bounds = _allpass_bounds(float(samples[index]), self._log_radius)
+                bounds = allpass_bounds(float(samples[index]), self._log_radius)
                 low[index], high[index] = bounds
         gains = 1.0 if leaf.gains is None else abs(leaf.gains)
         return (low * gains)[None], (high * gains)[None]
-
-    def _sections(self, sections: Array) -> tuple[Array, Array]:
-        """(smallest, largest) of |H| on each interval: [intervals, ...channels]."""
-        # On |z| = r a section is one on the unit circle with other coefficients.
-        shrink = np.exp(-self._log_radius * np.array([0.0, 1, 2, 0, 1, 2]))
-        shape = (1, 6) + (1,) * (sections.ndim - 2)
-        coefficients = np.moveaxis(sections * shrink.reshape(shape), 1, 0)
-        above, below = _squared(*coefficients[:3]), _squared(*coefficients[3:])
-        low, high = _extremes(above, below, self._edges)
-        # The small gain says nothing about a loop with a filter that is unstable by itself.
-        a1, a2 = coefficients[4:]
-        decays = (abs(a2) < 1) & (abs(a1) < 1 + a2)
-        high = np.where(decays, high, np.inf)
-        return np.sqrt(low.prod(axis=1)), np.sqrt(high.prod(axis=1))
 
 
 def _lines(magnitudes: Array) -> _Lines:
@@ -180,7 +173,7 @@ def _merged(stages: list[_Stage]) -> list[_Stage]:
 
 
 def _turned(stages: list[_Stage]) -> list[_Stage]:
-    """Where a loop is opened does not matter: not between two neighbours of one kind."""
+    """Begin the circle elsewhere, so that stages of one kind are neighbours and can be merged."""
     if len(stages) > 2 and type(stages[0]) is type(stages[-1]):
         return [*stages[1:], stages[0]]
     return stages
@@ -209,10 +202,10 @@ def _around(stages: list[_Stage]) -> tuple[Array, Array]:
 
 
 def _mixed(matrix: Array, lines: _Lines) -> tuple[Array, Array]:
-    """Of one matrix and the filters of its channels, by groups that loop among themselves.
+    """Bound a matrix with the filters of its channels, by groups that loop among themselves.
 
-    The modes of a triangular matrix are those of its diagonal: what a group sends on to others it
-    never hears again.
+    A block-triangular matrix has the modes of its diagonal blocks: what a group sends to others
+    does not return.
     """
     low, high = np.zeros(1), np.zeros(1)
     for group in _groups(matrix):
@@ -260,7 +253,7 @@ def _parallel(node: Parallel, branches: list[list[_Stage]]) -> _Stage:
 
 
 def _closed(forward: list[_Stage], feedback: list[_Stage]) -> _Stage:
-    """‖(I − F·B)⁻¹·F‖ <= f/(1 − f·b); where that says nothing, infinity."""
+    """‖(I − F·B)⁻¹·F‖ <= f/(1 − f·b) where f·b < 1; elsewhere there is no bound: infinity."""
     diagonal = [stage for stage in (*forward, *feedback) if isinstance(stage, _Lines)]
     if len(forward) == len(feedback) == 1 and len(diagonal) == 2:
         ahead, loop = diagonal[0].high, diagonal[0].high * diagonal[1].high
@@ -274,9 +267,9 @@ def _closed(forward: list[_Stage], feedback: list[_Stage]) -> _Stage:
 
 
 def _scaled_high(matrix: Array, lines: _Lines) -> Array:
-    """A bound of ‖D·M·diag(h)·D⁻¹‖ over the intervals, by one scaling D for all: [intervals or 1].
+    """Bound ‖D·M·diag(h)·D⁻¹‖ on the intervals, with one scaling D for all: [intervals or 1].
 
-    Balanced with the loudest filters that there are, for their differences matter as well.
+    The scaling is found with each channel's largest filter gain, since the gains differ too.
     """
     loudest = lines.high.max(axis=0)
     if not ((loudest > 0) & (loudest < np.inf)).all():
@@ -304,96 +297,3 @@ def _balancing(matrix: Array) -> Array:
         scale *= step
         squares = squares * step[:, None] ** 2 / step**2
     return scale
-
-
-def _allpass_bounds(samples: float, log_radius: float) -> tuple[float, float]:
-    """(smallest, largest) of |H| of a fractional delay in a loop, on a circle.
-
-    An allpass is a product of z ↦ (1 − p̄z)/(z − p), whose magnitude on |z| = r is largest, or
-    smallest, where z and p are in line.
-    """
-    steps, coefficients = allpass(samples)
-    low = high = np.exp(-log_radius * steps)
-    radius = np.exp(log_radius)
-    for pole in abs(np.roots([1.0, *coefficients])):
-        if pole >= min(radius, 1.0):
-            return 0.0, np.inf
-        ends = (1 - pole * radius) / (radius - pole), (1 + pole * radius) / (radius + pole)
-        low, high = low * abs(min(ends)), high * abs(max(ends))
-    return float(low), float(high)
-
-
-def _fir(taps: Array, log_radius: float) -> tuple[Array, Array]:
-    """(smallest, largest) of |H| over the whole circle: [1, ...channels].
-
-    Between the points of a grid of K, |H|², a cosine sum of order n, stays below the largest value
-    on the grid by 1/cos(πn/K) (H. Ehlich, K. Zeller, "Schwankung von Polynomen zwischen
-    Gitterpunkten", Math. Zeitschrift 86, 1964).
-    """
-    order = len(taps) - 1
-    shape = (-1,) + (1,) * (taps.ndim - 1)
-    weighted = taps * np.exp(-log_radius * np.arange(order + 1)).reshape(shape)
-    alone = np.count_nonzero(taps, axis=0) <= 1
-    size = 2 ** int(np.ceil(np.log2(2 * _OVERSAMPLING * max(order, 1))))
-    peak = abs(np.fft.rfft(weighted, size, axis=0)).max(axis=0)
-    peak = peak / np.sqrt(np.cos(np.pi * order / size))
-    high = np.where(alone, abs(weighted).sum(axis=0), peak)
-    return np.where(alone, high, 0.0)[None], high[None]
-
-
-def _squared(c0: Array, c1: Array, c2: Array) -> tuple[Array, Array, Array]:
-    """|c0 + c1/z + c2/z²|² on the unit circle as p0 + p1·x + p2·x², where x = 1 − cos ω."""
-    second = 4 * c0 * c2
-    first = 2 * c1 * (c0 + c2)
-    return (c0 + c1 + c2) ** 2, -(first + 2 * second), second
-
-
-def _extremes(
-    above: tuple[Array, Array, Array], below: tuple[Array, Array, Array], edges: Array
-) -> tuple[Array, Array]:
-    """(smallest, largest) of the ratio of two quadratics in x between each two edges.
-
-    Returns:
-        [intervals, ...channels] each. Both ends, and where the slope is zero, are all there is.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        at_edges = _ratio(above, below, edges)
-        low = np.minimum(at_edges[:-1], at_edges[1:])
-        high = np.maximum(at_edges[:-1], at_edges[1:])
-        for turning in _turning_points(above, below):
-            inside = (turning > edges[0]) & (turning < edges[-1])
-            value = _ratio(above, below, turning[None])[0]
-            interval = np.clip(np.searchsorted(edges, turning) - 1, 0, len(edges) - 2)
-            where = (interval[inside], *inside.nonzero())
-            low[where] = np.minimum(low[where], value[inside])
-            high[where] = np.maximum(high[where], value[inside])
-    # 0/0, a pole under a zero on the circle, says nothing.
-    return np.where(np.isnan(low), 0.0, low), np.where(np.isnan(high), np.inf, high)
-
-
-def _ratio(above: tuple[Array, Array, Array], below: tuple[Array, Array, Array], x: Array) -> Array:
-    """[len(x), ...channels]; x is [points], or has the channels' shape behind."""
-    if x.ndim == 1:
-        x = x.reshape((-1,) + (1,) * above[0].ndim)
-    ratio: Array = _at(above, x) / _at(below, x)
-    return ratio
-
-
-def _at(p: tuple[Array, Array, Array], x: Array) -> Array:
-    # Rounding can take a square below zero.
-    value: Array = np.maximum(p[0] + x * (p[1] + x * p[2]), 0.0)
-    return value
-
-
-def _turning_points(
-    above: tuple[Array, Array, Array], below: tuple[Array, Array, Array]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where N'D − ND' = c0 + c1·x + c2·x² is zero; outside [0, 2] where there is no such point."""
-    c0 = above[1] * below[0] - above[0] * below[1]
-    c1 = 2 * (above[2] * below[0] - above[0] * below[2])
-    c2 = above[2] * below[1] - above[1] * below[2]
-    root = np.sqrt(np.maximum(c1**2 - 4 * c0 * c2, 0.0))
-    # The numerically stable pair: no difference of nearly equal numbers.
-    half = -(c1 + np.copysign(root, c1)) / 2
-    first, second = half / c2, c0 / half
-    return np.nan_to_num(first, nan=-1.0), np.nan_to_num(second, nan=-1.0)

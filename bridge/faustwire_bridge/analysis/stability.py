@@ -1,12 +1,12 @@
-"""Does what a graph plays die away? Exactly, for any nesting, and what takes longest.
+"""Whether a graph is stable, and its slowest decay; exact, for any nesting of recursions.
 
-Every mode counts, the ones that no output hears as well: they live in the program's memory. A mode
-z decays by 60 dB in ln(1000) / (−ln|z|·fs) seconds. Modes that take longer than an hour, to die or
-to grow, are on the circle as far as anyone can tell: the rounding of a lossless matrix trained in
-single precision alone moves them about as much. They make the graph marginal.
+Every mode counts, also one that reaches no output, since the program's state holds it. A mode z
+decays by 60 dB in ln(1000) / (−ln|z|·fs) seconds. A mode that takes longer than an hour to decay or
+to grow by 60 dB makes the graph marginal: the rounding of a lossless matrix trained in single
+precision moves modes about as far.
 
-First the gain around each outermost recursion is bounded (``loop_gain``): microseconds, and enough
-for most models. What that leaves open is counted (``poles``).
+First the gain around each outermost recursion is bounded (``loop_bounds``), which takes
+microseconds and decides most models. For the others the modes are counted (``mode_count``).
 """
 
 from __future__ import annotations
@@ -18,32 +18,31 @@ from enum import Enum
 
 import numpy as np
 
-from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series, channels
-from faustwire_bridge.analysis.loop_bounds import Band, LoopGain
+from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series, label
+from faustwire_bridge.analysis.decay_rate import (
+    EXACT_WITHIN,
+    LN_60_DB,
+    largest_gain,
+    loop_gain,
+    modes_slower_than,
+    rate_bound,
+    slowest_rate,
+)
 from faustwire_bridge.analysis.mode_count import (
     MAX_POINTS,
     UndecidedError,
     edges_of_band,
-    slowest_found,
-    walk,
 )
-from faustwire_bridge.analysis.transfer import memory_samples, section_poles
+from faustwire_bridge.analysis.transfer import section_poles
 
 # A mode slower than this, dying or growing, is marginal.
 MARGIN_SECONDS = 3600.0
-_LN_60_DB = math.log(1000.0)
-# A decay time is exact when it lies between bounds this close.
-_EXACT_WITHIN = 1.02
-# Intervals of frequency, from a glance to a close look.
-_LOOKS = (1, 128, 1024)
-_MAX_LOOKS = 12
-_MAX_WALKS = 16
-_CROWD = 64
-_NUDGE = 1.003
+# Intervals of frequency, from coarse to fine.
+_INTERVALS = (1, 128, 1024)
 
 
 class Verdict(Enum):
-    """What becomes of a sound in the graph; ``UNDECIDED``: too large to be counted in time."""
+    """Whether a graph is stable; ``UNDECIDED``: its modes are too many to be counted in time."""
 
     STABLE = "stable"
     MARGINAL = "marginal"
@@ -57,12 +56,11 @@ class Stability:
 
     Attributes:
         verdict: of the whole graph.
-        margin_db: by so much the gain around every recursion stays below one, at every frequency
-            and whatever the delays are; the worst recursion. Below 0 it decides nothing. None:
-            there is no recursion, or no bound on its gain.
-        rt60_seconds: the slowest mode's decay by 60 dB, or a time it does not exceed; None where
+        margin_db: loop-gain margin in dB of the worst recursion, at every frequency and for any
+            delays; inconclusive below 0. None: there is no recursion, or no bound on its gain.
+        rt60_seconds: decay time by 60 dB of the slowest mode, or an upper bound on it; None where
             nothing rings, or nothing decays.
-        rt60_exact: whether ``rt60_seconds`` is the slowest mode's to 2 %, not just a bound.
+        rt60_exact: whether ``rt60_seconds`` is the decay time to 2 %, not only a bound.
         growth_db_per_second: of the fastest growing mode, where known.
         path: of the recursion, or filter, that decided; "" where there is none.
         detail: one line for people.
@@ -79,10 +77,11 @@ class Stability:
 
 @dataclass(frozen=True)
 class _Part:
-    """What is known of one recursion or filter; rates are −log|z| of its slowest mode.
+    """What is known of one recursion or filter.
 
     Attributes:
-        slowest_rate: per sample, or less than that; negative: it grows.
+        slowest_rate: −log|z| of its slowest mode, per sample, or a lower bound on it; negative:
+            the mode grows.
         exact: whether it is the rate itself.
     """
 
@@ -94,28 +93,28 @@ class _Part:
     note: str
 
 
-@np.errstate(all="ignore")  # what is not finite is looked for where it matters
-def judge(
+@np.errstate(all="ignore")  # values that are not finite are handled where they matter
+def classify(
     graph: Node, *, fs: float, exact_decay: bool = False, max_points: int = MAX_POINTS
 ) -> Stability:
-    """Judge a graph as it is, all knobs aside.
+    """Decide whether a graph is stable, without the attenuation of any knob.
 
     Args:
         graph: one that ``faustwire.validation.check`` accepts.
         fs: sampling rate in Hz.
         exact_decay: find the slowest mode even where a bound on its decay is at hand. That costs a
             walk around the circle: seconds for long delays.
-        max_points: how long to try, in points on a circle, before the verdict is undecided.
+        max_points: on a circle; where more are needed the verdict is undecided.
 
     Returns:
-        The verdict.
+        The verdict and its figures.
     """
-    margin = _LN_60_DB / (MARGIN_SECONDS * fs)
+    margin = LN_60_DB / (MARGIN_SECONDS * fs)
     parts = [
-        _judge_loop(node, path, margin, exact_decay=exact_decay, max_points=max_points)
+        _classify_loop(node, path, margin, exact_decay=exact_decay, max_points=max_points)
         if isinstance(node, Recursion)
-        else _judge_filter(node, path, margin)
-        for node, path in _ringing(graph, graph.name or graph.type)
+        else _classify_filter(node, path, margin)
+        for node, path in _ringing(graph, label(graph))
     ]
     return _summary(parts, fs)
 
@@ -126,10 +125,10 @@ def _ringing(node: Node, path: str) -> Iterator[tuple[Recursion | SOS, str]]:
         yield node, path
     elif isinstance(node, (Series, Parallel)):
         for child in node.nodes:
-            yield from _ringing(child, f"{path}.{child.name or child.type}")
+            yield from _ringing(child, f"{path}.{label(child)}")
 
 
-def _judge_filter(node: SOS, path: str, margin: float) -> _Part:
+def _classify_filter(node: SOS, path: str, margin: float) -> _Part:
     outermost = float(abs(section_poles(node)).max())
     rate = -math.log(outermost) if outermost else math.inf
     return _Part(
@@ -148,190 +147,75 @@ def _verdict(rate: float, margin: float) -> Verdict:
     return Verdict.STABLE if rate > 0 else Verdict.UNSTABLE
 
 
-def _judge_loop(
+def _classify_loop(
     loop: Recursion, path: str, margin: float, *, exact_decay: bool, max_points: int
 ) -> _Part:
-    edges, contracts = _first_look(loop, margin)
-    gain = _largest(loop, 0.0, edges)
+    edges, contracts = _coarsest_edges(loop, margin)
+    gain = largest_gain(loop, 0.0, edges)
     margin_db = -20 * math.log10(gain) if 0 < gain < math.inf else None
-    glance = None
-    if contracts:
-        glance = _glanced(loop, path, margin, edges, margin_db)
-        if glance is not None and (glance.exact or not exact_decay):
-            return glance
-    elif _gain(loop, margin, edges).low.min() > 1:
-        note = "its gain is above one at every frequency"
-        return _Part(path, Verdict.UNSTABLE, margin_db, None, exact=False, note=note)
+    bounded = _bounded(loop, path, margin, edges, margin_db, contracts=contracts)
+    if bounded is not None and (bounded.exact or not exact_decay):
+        return bounded
     try:
-        if glance is not None and glance.slowest_rate is not None:
-            known = glance.slowest_rate
-            rate, exact = _slowest_rate(loop, known, math.inf, margin, max_points)
-            return replace(glance, slowest_rate=rate, exact=exact)
-        return _counted(loop, path, margin, margin_db, max_points)
+        if bounded is None or bounded.slowest_rate is None:
+            return bounded or _counted(loop, path, margin, margin_db, max_points)
+        rate, exact = slowest_rate(loop, bounded.slowest_rate, math.inf, margin, max_points)
+        return replace(bounded, slowest_rate=rate, exact=exact)
     except UndecidedError as error:
         undecided = _Part(path, Verdict.UNDECIDED, margin_db, None, exact=False, note=str(error))
-        return glance or undecided
+        return bounded or undecided
 
 
-def _first_look(loop: Recursion, margin: float) -> tuple[Array, bool]:
-    """(edges, whether they show that no mode grows): as few intervals as it takes."""
-    for intervals in _LOOKS:
+def _coarsest_edges(loop: Recursion, margin: float) -> tuple[Array, bool]:
+    """(edges of as few intervals as it takes, whether they prove that no mode grows)."""
+    for intervals in _INTERVALS:
         edges = edges_of_band(intervals, loop)
-        if _largest(loop, margin, edges) < 1:
+        if largest_gain(loop, margin, edges) < 1:
             return edges, True
     return edges, False
 
 
-def _gain(loop: Recursion, log_radius: float, edges: Array) -> LoopGain:
-    try:
-        return Band(log_radius, edges).loop_gain(loop)
-    except np.linalg.LinAlgError:  # beyond what numbers can hold
-        return LoopGain(np.zeros(1), np.full(1, np.inf))
-
-
-def _largest(loop: Recursion, log_radius: float, edges: Array) -> float:
-    largest = float(_gain(loop, log_radius, edges).high.max())
-    return math.inf if math.isnan(largest) else largest
-
-
-def _glanced(
-    loop: Recursion, path: str, margin: float, edges: Array, margin_db: float | None
+def _bounded(
+    loop: Recursion,
+    path: str,
+    margin: float,
+    edges: Array,
+    margin_db: float | None,
+    *,
+    contracts: bool,
 ) -> _Part | None:
-    """What bounds say of a loop in which no mode grows; None: nothing."""
-    if _largest(loop, -margin, edges) < 1:
+    """The verdict from bounds on the loop's gain; None: they are inconclusive."""
+    if not contracts:
+        if loop_gain(loop, margin, edges).low.min() <= 1:
+            return None
+        note = "its gain is above one at every frequency"
+        return _Part(path, Verdict.UNSTABLE, margin_db, None, exact=False, note=note)
+    if largest_gain(loop, -margin, edges) < 1:
         if len(edges) == 2:  # enough for the verdict, coarse for the decay
-            edges = edges_of_band(_LOOKS[1], loop)
-        rate = _rate_bound(loop, margin, edges)
-        beyond = -rate * _EXACT_WITHIN
-        exact = math.isfinite(rate) and bool(_gain(loop, beyond, edges).low.min() > 1)
+            edges = edges_of_band(_INTERVALS[1], loop)
+        rate = rate_bound(loop, margin, edges)
+        beyond = -rate * EXACT_WITHIN
+        exact = math.isfinite(rate) and bool(loop_gain(loop, beyond, edges).low.min() > 1)
         return _Part(path, Verdict.STABLE, margin_db, rate, exact=exact, note="loop gain")
-    if _gain(loop, -margin, edges).low.min() > 1:
+    if loop_gain(loop, -margin, edges).low.min() > 1:
         return _Part(path, Verdict.MARGINAL, margin_db, 0.0, exact=True, note="loop gain")
     return None
-
-
-def _rate_bound(loop: Recursion, settled: float, edges: Array) -> float:
-    """The largest rate at which the loop's gain stays below one: no mode decays more slowly.
-
-    log gain rises with the rate and is nearly straight (Hadamard's three circles), so the false
-    position, with the Illinois rule, takes a handful of looks.
-
-    Args:
-        loop: the recursion.
-        settled: a rate at which the gain is known to be below one.
-        edges: of the frequencies to look at.
-
-    Returns:
-        The rate per sample, infinite where the loop has no modes.
-    """
-
-    def log_gain(rate: float) -> float:
-        gain = _largest(loop, -rate, edges)
-        return math.log(gain) if gain > 0 else -math.inf
-
-    low, at_low = settled, log_gain(settled)
-    if at_low == -math.inf:  # nothing comes back
-        return math.inf
-    # As if the average line were the slowest: seldom far off.
-    average_samples = max(memory_samples(loop) / channels(loop)[0], 1.0)
-    high = max(4 * settled, -at_low / average_samples)
-    while (at_high := log_gain(high)) < 0:
-        low, at_low, high = high, at_high, 4 * high
-        if high > _LN_60_DB:  # gone within a sample
-            return math.inf
-    weight_low, weight_high, at_last = at_low, at_high, 0.0
-    for _ in range(_MAX_LOOKS):
-        # Found to a percent; looks closer to an end than half of that gain nothing.
-        nearest = 0.005 * low
-        if high - low < 2 * nearest:
-            break
-        if math.isinf(weight_high) or math.isinf(weight_low):
-            middle = math.sqrt(low * high)
-        else:
-            middle = (low * weight_high - high * weight_low) / (weight_high - weight_low)
-        middle = min(max(middle, low + nearest), high - nearest)
-        at_middle = log_gain(middle)
-        # The end that stays a second time counts half, or it would stay for ever.
-        if at_middle < 0:
-            weight_high /= 1 + (weight_low == at_last)
-            low, weight_low = middle, at_middle
-        else:
-            weight_low /= 1 + (weight_high == at_last)
-            high, weight_high = middle, at_middle
-        at_last = at_middle
-    return low
 
 
 def _counted(
     loop: Recursion, path: str, margin: float, margin_db: float | None, max_points: int
 ) -> _Part:
-    """The verdict from walks around circles, and the slowest mode from where they were steep."""
-    outside, candidate = _modes(loop, -margin, max_points)
+    """The verdict from the number of modes outside circles."""
+    outside, candidate = modes_slower_than(loop, -margin, max_points)
     if outside:
         rate = candidate if candidate < 0 else None
         note = f"{outside} modes outside the unit circle"
         return _Part(path, Verdict.UNSTABLE, margin_db, rate, exact=False, note=note)
-    rate, exact = _slowest_rate(loop, -margin, max(candidate, margin), margin, max_points)
+    rate, exact = slowest_rate(loop, -margin, max(candidate, margin), margin, max_points)
     if rate < margin:
         note = "modes on the unit circle"
         return _Part(path, Verdict.MARGINAL, margin_db, 0.0, exact=True, note=note)
     return _Part(path, Verdict.STABLE, margin_db, rate, exact=exact, note="counted")
-
-
-def _modes(loop: Recursion, rate: float, max_points: int) -> tuple[int, float]:
-    """(how many modes are slower than a rate, the rate of the slowest found around there).
-
-    A mode may sit right on the circle; it won't on one beside it.
-    """
-    try:
-        walked = walk(loop, -rate, max_points=max_points)
-        return walked.modes_outside, -slowest_found(walked)
-    except UndecidedError as error:
-        if not error.on_circle:
-            raise
-    walked = walk(loop, -rate * _NUDGE, max_points=max_points)
-    return walked.modes_outside, -slowest_found(walked)
-
-
-def _slowest_rate(
-    loop: Recursion, known: float, candidate: float, margin: float, max_points: int
-) -> tuple[float, bool]:
-    """(the slowest rate, or less; whether it is the slowest); below the margin: marginal.
-
-    Args:
-        loop: without growing modes.
-        known: no mode has a smaller rate.
-        candidate: the rate of a mode, perhaps the slowest; infinite: none was found yet.
-        margin: below this rate a mode counts as on the circle.
-        max_points: of a walk.
-    """
-    crowded = False
-    for _ in range(_MAX_WALKS):
-        if known >= margin and candidate <= known * _EXACT_WITHIN:
-            return candidate, True
-        if candidate == math.inf:
-            asked = 1.2 * known
-        elif crowded:
-            asked = math.sqrt(max(known, margin) * candidate)
-        else:
-            asked = candidate / _EXACT_WITHIN
-        asked = max(asked, margin)
-        if asked > _LN_60_DB:  # gone within a sample
-            return math.inf, True
-        outside, found = _modes(loop, asked, max_points)
-        # From the midst of many modes, the search does not see the outermost.
-        crowded = outside > _CROWD
-        if not outside:
-            known = asked
-            # One that would be slower than the slowest is none.
-            candidate = min(candidate, found if found >= known else math.inf)
-        elif asked == margin:
-            return 0.0, True
-        elif found < asked:
-            candidate = found
-        else:
-            candidate = math.sqrt(max(known, margin) * asked)
-    return known, False
 
 
 def _summary(parts: list[_Part], fs: float) -> Stability:
@@ -345,7 +229,7 @@ def _summary(parts: list[_Part], fs: float) -> Stability:
     rt60 = growth = None
     if rate is not None and math.isfinite(rate):
         if worst.verdict is Verdict.STABLE:
-            rt60 = _LN_60_DB / (rate * fs)
+            rt60 = LN_60_DB / (rate * fs)
         elif worst.verdict is Verdict.UNSTABLE:
             growth = -rate * fs * 20 / math.log(10)
     margin_db = min(margins, default=None)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from faustwire.graph import (
     FIR,
     SOS,
-    WHOLE,
     Array,
     Delay,
     DiagonalGain,
@@ -30,6 +29,7 @@ from faustwire.graph import (
     Recursion,
     Series,
     channels,
+    whole_samples,
 )
 from faustwire_bridge.codegen.fractional import allpass, interpolator
 
@@ -247,13 +247,6 @@ def _powers(s: Spectrum, exponents: Array | NDArray[np.int64], weights: Array) -
         powers = np.exp(np.multiply.outer(-s, exponents[part]))
         total += np.tensordot(powers, weights[part], axes=1)
     return total
-
-
-def whole_samples(samples: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """(the delays, rounded where they count as whole; which ones do not)."""
-    nearest = np.floor(samples + 0.5)
-    fractional = abs(samples - nearest) > WHOLE
-    return np.where(fractional, samples, nearest), fractional
 
 
 def _delays(node: Delay, s: Spectrum, *, in_loop: bool, trace: Trace | None) -> Spectrum:

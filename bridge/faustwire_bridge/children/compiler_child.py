@@ -1,7 +1,7 @@
 """The process in which libfaust compiles: it may abort, hang or eat memory there.
 
-Started by ``compiler`` as a file, not as a module, so that it is there at once: it imports nothing
-of ours, and neither numpy. It ends when the bridge's end of its socket closes.
+Started by ``compiler`` as a file, not as a module, so that it is ready at once: of ours it imports
+only ``cyfaust_wheel``, and not numpy. It ends when the bridge's end of its socket closes.
 
     python compiler_child.py CONTROL_FD TEXT_FD MEMORY_BYTES LIBRARIES(0|1)
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
 import json
 import math
 import os
@@ -34,6 +33,7 @@ from typing import Any
 
 # The directory of this file holds modules of ours whose names must not hide others.
 del sys.path[0]
+from faustwire_bridge.children import cyfaust_wheel  # noqa: E402
 
 # What it says for people; libfaust quotes the offending expression, however long it is.
 _MAX_PROBLEM = 600
@@ -76,13 +76,11 @@ def _send(control: socket.socket, answer: dict[str, Any]) -> None:
 
 def _backend(*, libraries: bool) -> tuple[str, _Compile]:
     try:
-        from cyfaust import cyfaust  # noqa: PLC0415  (optional)
+        cyfaust = cyfaust_wheel.load(libraries=libraries)
     except ImportError:
         if shutil.which("faust") is None:
             raise
         return "faust", _Program(libraries=libraries).compile
-    if not libraries:
-        cyfaust.PACKAGE_RESOURCES = ()
     return f"cyfaust {cyfaust.get_version()}", _Library(cyfaust).compile
 
 
@@ -94,12 +92,9 @@ class _Library:
 
     def compile(self, text: str, name: str, play: bool) -> dict[str, Any]:
         begun = time.process_time()
-        said = io.StringIO()
-        # cyfaust prints libfaust's message and returns None.
-        with contextlib.redirect_stdout(said):
-            factory = self._cyfaust.create_dsp_factory_from_string(name, text)
+        factory, said = cyfaust_wheel.create_factory(self._cyfaust, text, name)
         if factory is None:
-            return _refusal(said.getvalue())
+            return _refusal(said)
         program = factory.create_dsp_instance()
         program.init(_FS)
         seconds = time.process_time() - begun

@@ -7,20 +7,18 @@ in a child process.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faustwire.errors import FaustwireError
+from faustwire_bridge.children import cyfaust_wheel
 
 
 class CompileError(FaustwireError):
@@ -171,29 +169,23 @@ def version() -> str:
 
 
 @cache
-def _cyfaust() -> ModuleType:
+def _cyfaust() -> Any:
     try:
-        from cyfaust import cyfaust  # noqa: PLC0415  (optional, and 8 MB)
+        return cyfaust_wheel.load()
     except ImportError as error:
         raise CompileError(
             f"libfaust is not available ({error}): pip install 'faustwire[faust]'"
         ) from error
-    module: ModuleType = cyfaust
-    return module
 
 
 def _factory(text: str, name: str, *, double: bool) -> Any:
     cyfaust = _cyfaust()
     if not text.strip():
         raise CompileError("the program is empty")
-    said = io.StringIO()
-    # cyfaust prints libfaust's message and returns None.
-    with contextlib.redirect_stdout(said):
-        factory = cyfaust.create_dsp_factory_from_string(
-            name, text, *(["-double"] if double else [])
-        )
+    options = ["-double"] if double else []
+    factory, said = cyfaust_wheel.create_factory(cyfaust, text, name, *options)
     if factory is None:
-        raise CompileError(said.getvalue().strip() or "libfaust refused it and said nothing")
+        raise CompileError(said.strip() or "libfaust refused the program without a message")
     return factory
 
 

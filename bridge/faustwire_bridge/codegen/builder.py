@@ -12,12 +12,11 @@ wait until a sum needs them, so that gains in a row cost one multiplication.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from faustwire.graph import WHOLE, Node
+from faustwire.graph import Node, label
 
 # (factor, operand): the signal is their product. The operand binds at least as tightly as `*`.
 Value: TypeAlias = tuple[float, str]
@@ -46,7 +45,7 @@ class Place:
 
     def below(self, child: Node) -> Place:
         """The place of a child."""
-        return Place(f"{self.path}.{child.name or child.type}", self.in_loop, self.exact)
+        return Place(f"{self.path}.{label(child)}", self.in_loop, self.exact)
 
     def looped(self, *, every_path_delayed: bool) -> Place:
         """The same place, inside the recursion that stands there."""
@@ -159,12 +158,6 @@ def _signed(terms: list[tuple[bool, str]]) -> tuple[bool, str]:
         level = joined + level[len(joined) * 2 :]
     negative, text = level[0]
     return negative, text[1:-1]
-
-
-def whole(samples: float) -> int | None:
-    """The whole number of samples that a delay stands for, if it is as good as one."""
-    nearest = math.floor(samples + 0.5)
-    return nearest if abs(samples - nearest) <= WHOLE else None
 
 
 def delayed(operand: str, steps: int, builder: ProgramBuilder, *, in_loop: bool = False) -> str:

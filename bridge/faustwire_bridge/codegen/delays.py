@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faustwire.graph import Delay
+from faustwire.graph import Delay, whole
 from faustwire_bridge.codegen.builder import (
     ZERO,
     Place,
@@ -10,7 +10,6 @@ from faustwire_bridge.codegen.builder import (
     Value,
     attenuated,
     delayed,
-    whole,
 )
 from faustwire_bridge.codegen.fractional import write_fractional
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from faustwire.controls import Slider
-from faustwire.graph import Node, Parallel, Recursion, Series, channels
+from faustwire.graph import Node, Parallel, Recursion, Series, channels, label
 from faustwire_bridge.codegen.builder import ZERO, Place, ProgramBuilder, Value, term
 from faustwire_bridge.codegen.fitting import ChannelChoice, Channels, fit_inputs, fit_outputs
 from faustwire_bridge.codegen.knobs import Knobs
@@ -87,7 +87,7 @@ class _Composition:
         wet_inputs = self._knobs.delay_input([(1.0, f"x{i}") for i in range(n_in)], self._sheet)
         inputs = [ZERO if feed is None else wet_inputs[feed] for feed in feeds]
         graph = self._graph
-        signals = write_node(graph, inputs, self._sheet, Place(graph.name or graph.type))
+        signals = write_node(graph, inputs, self._sheet, Place(label(graph)))
         fitted = fit_outputs(signals, self._choice, self._sheet, self._warnings)
         outputs = self._knobs.mix(fitted, n_in, self._sheet)
         self._knobs.finish()
@@ -135,4 +135,4 @@ def _topology(node: Node) -> str:
         case _:
             n_in, n_out = channels(node)
             shape = f"{n_in}" if n_in == n_out else f"{n_in}>{n_out}"
-            return f"{node.name or node.type}[{shape}]"
+            return f"{label(node)}[{shape}]"

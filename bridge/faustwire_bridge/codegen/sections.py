@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeGuard
 
-from faustwire.graph import SOS, Delay
+from faustwire.graph import SOS, Delay, whole
 from faustwire_bridge.codegen.builder import (
     ZERO,
     Place,
@@ -24,7 +24,6 @@ from faustwire_bridge.codegen.builder import (
     balanced,
     delayed,
     term,
-    whole,
 )
 
 _DIRECT_FORM_ABOVE = 0.1

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from faustwire.graph import (
     FIR,
     SOS,
-    WHOLE,
     Delay,
     Node,
     Parallel,
     Recursion,
     Series,
     channels,
+    whole_samples,
 )
 
 
@@ -35,7 +33,7 @@ def outline(node: Node) -> dict[str, Any]:
             used = node.samples[node.samples > 0]
             found["delays"] = int(used.size)
             found["samples"] = [float(used.min()), float(used.max())] if used.size else [0.0, 0.0]
-            found["fractional"] = bool((abs(used - np.round(used)) > WHOLE).any())
+            found["fractional"] = bool(whole_samples(used)[1].any())
         case FIR():
             found["taps"] = len(node.taps)
         case SOS():

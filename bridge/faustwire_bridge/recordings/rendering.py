@@ -51,7 +51,7 @@ def program_text(snapshot: Snapshot) -> str:
 
 def decay_seconds(snapshot: Snapshot) -> float:
     """How long to listen: the model's decay by 60 dB, within bounds."""
-    rt60 = stability.judge(snapshot.graph, fs=snapshot.fs).rt60_seconds
+    rt60 = stability.classify(snapshot.graph, fs=snapshot.fs).rt60_seconds
     return float(np.clip(1.0 if rt60 is None else rt60, _SHORTEST_SECONDS, _LONGEST_SECONDS))
 
 

@@ -23,7 +23,7 @@ from faustwire.graph import (
     channels,
 )
 from faustwire_bridge.analysis import stability
-from faustwire_bridge.analysis.stability import MARGIN_SECONDS, Stability, Verdict, judge
+from faustwire_bridge.analysis.stability import MARGIN_SECONDS, Stability, Verdict, classify
 from graphs import fdn, gain
 from random_loops import KINDS, System, random_system, scaled_modes
 from state_space import spectral_radius
@@ -74,7 +74,7 @@ def disagreements(kind: str, seeds: range, **options: Any) -> list[tuple[int, st
     found = []
     for seed in seeds:
         system = near_the_circle(kind, seed)
-        wrong = disagreement(system, judge(system.graph, fs=FS, **options))
+        wrong = disagreement(system, classify(system.graph, fs=FS, **options))
         if wrong:
             found.append((seed, wrong))
     return found
@@ -100,7 +100,7 @@ def test_an_exact_decay_is_that_of_the_slowest_mode(kind: str, systems: int) -> 
     inexact = 0
     for seed in range(systems):
         system = near_the_circle(kind, seed)
-        judged = judge(system.graph, fs=FS, exact_decay=True)
+        judged = classify(system.graph, fs=FS, exact_decay=True)
         assert disagreement(system, judged) == ""
         inexact += judged.verdict is Verdict.STABLE and not judged.rt60_exact
     assert inexact <= 1
@@ -112,7 +112,7 @@ def test_long_delays_are_short_ones_stretched(seed: int, rate: float) -> None:
     """All delays times 97: the modes are the 97th roots of those that eigenvalues gave."""
     short = random_system("fdn", seed, target=float(np.exp(-rate * 97)))
     long = stretched(short.graph, 97)
-    judged = judge(long, fs=FS)
+    judged = classify(long, fs=FS)
     assert disagreement(System("long", long, short.radius ** (1 / 97)), judged) == ""
 
 
@@ -159,7 +159,7 @@ def test_more_than_an_hour_to_decay_or_to_grow_is_marginal(
     rt60_seconds: float, verdict: Verdict, delay_samples: int
 ) -> None:
     pole = float(np.exp(-LN_60_DB / (rt60_seconds * FS)))
-    judged = judge(comb(pole, delay_samples=delay_samples), fs=FS)
+    judged = classify(comb(pole, delay_samples=delay_samples), fs=FS)
     assert judged.verdict is verdict
     if verdict is Verdict.STABLE:
         assert judged.rt60_exact
@@ -181,14 +181,14 @@ def network(lines: int, matrix: Array, *gains: float | Array) -> Recursion:
 @pytest.mark.parametrize("lines", [1, 4, 16])
 def test_a_lossless_matrix_of_single_precision_is_marginal(lines: int) -> None:
     matrix = orthogonal(lines).astype(np.float32).astype(np.float64)
-    judged = judge(network(lines, matrix), fs=FS)
+    judged = classify(network(lines, matrix), fs=FS)
     assert judged.verdict is Verdict.MARGINAL
     assert judged.detail == "loop neither decays nor grows: it rings for more than an hour"
 
 
 def test_the_same_attenuation_a_sample_gives_that_decay_exactly() -> None:
     samples = np.random.default_rng(16).integers(200, 2000, 16)
-    judged = judge(network(16, orthogonal(16), 10 ** (-3 * samples / (2.0 * FS))), fs=FS)
+    judged = classify(network(16, orthogonal(16), 10 ** (-3 * samples / (2.0 * FS))), fs=FS)
     assert judged.rt60_exact
     assert judged.rt60_seconds == pytest.approx(2.0, rel=0.005)
 
@@ -207,15 +207,15 @@ def test_a_common_model_needs_no_walk(lines: int, monkeypatch: pytest.MonkeyPatc
         network(lines, np.tril(np.full((lines, lines), 0.9)), 0.7),
         network(lines, orthogonal(lines), 1.001),
     ):
-        assert judge(graph, fs=FS).verdict in {Verdict.STABLE, Verdict.UNSTABLE}
+        assert classify(graph, fs=FS).verdict in {Verdict.STABLE, Verdict.UNSTABLE}
 
 
 def test_an_outer_loop_may_catch_an_unstable_inner_one() -> None:
     """Pole 1.1 with a feedback of −0.5 a sample later: z² − 1.1z + 0.5, decaying."""
     caught = Recursion("outer", comb(1.1, name="inner"), Gain("back", array([[-0.5]])))
     assert spectral_radius(caught) == pytest.approx(0.6)
-    assert judge(comb(1.1), fs=FS).verdict is Verdict.UNSTABLE
-    assert judge(caught, fs=FS).verdict is Verdict.STABLE
+    assert classify(comb(1.1), fs=FS).verdict is Verdict.UNSTABLE
+    assert classify(caught, fs=FS).verdict is Verdict.STABLE
 
 
 def test_an_unstable_loop_beside_or_behind_stable_ones_is_named() -> None:
@@ -225,7 +225,7 @@ def test_an_unstable_loop_beside_or_behind_stable_ones_is_named() -> None:
         Parallel("chain", (good, bad)),
         Parallel("chain", (Series("bad", (good, bad)), good), "concatenate"),
     ):
-        judged = judge(graph, fs=FS)
+        judged = classify(graph, fs=FS)
         assert judged.verdict is Verdict.UNSTABLE
         assert judged.path.startswith("chain.bad")
         assert judged.path in judged.detail
@@ -235,7 +235,7 @@ def test_growth_is_told_in_db_a_second() -> None:
     growing = comb(10 ** (6 / 20 / FS), delay_samples=3)
     lowpass = SOS("lowpass", array([0.5, 0, 0, 1, -0.5, 0])[None, :, None])
     slowed = replace(growing, feedback=Series("feedback", (growing.feedback, lowpass)))
-    judged = judge(slowed, fs=FS)
+    judged = classify(slowed, fs=FS)
     assert judged.verdict is Verdict.UNSTABLE
     rate = -FS * 20 * float(np.log10(spectral_radius(slowed)))
     assert judged.growth_db_per_second == pytest.approx(-rate, rel=0.01)
@@ -247,19 +247,19 @@ def test_growth_is_told_in_db_a_second() -> None:
 )
 def test_a_filter_outside_of_loops_is_judged_by_its_poles(radius: float, verdict: Verdict) -> None:
     sections = np.array([1.0, 0.0, 0.0, 1.0, -2 * radius * np.cos(0.3), radius**2])
-    judged = judge(Series("chain", (gain(1.0), SOS("filter", sections[None, :, None]))), fs=FS)
+    judged = classify(Series("chain", (gain(1.0), SOS("filter", sections[None, :, None]))), fs=FS)
     assert judged.verdict is verdict
     assert judged.path == "chain.filter"
 
 
 def test_a_graph_without_feedback_is_stable_and_rings_out() -> None:
     graph = Series("chain", (gain(100.0), Delay("d", array([1.5])), FIR("f", np.ones((5, 1)))))
-    judged = judge(graph, fs=FS)
+    judged = classify(graph, fs=FS)
     assert (judged.verdict, judged.rt60_seconds, judged.margin_db) == (Verdict.STABLE, None, None)
 
 
 def test_a_loop_that_feeds_nothing_back_has_no_decay() -> None:
-    judged = judge(
+    judged = classify(
         Recursion("loop", Delay("d", array([3, 5])), Gain("g", array([[0, 1], [0, 0]]))), fs=FS
     )
     assert (judged.verdict, judged.rt60_seconds) == (Verdict.STABLE, None)
@@ -277,7 +277,7 @@ def used_up(seed: int) -> Recursion | None:
     """A random loop, louder by its margin and with other delays; None: there is no margin."""
     rng = np.random.default_rng(seed)
     loop = outermost_loop(random_system("filtered", seed, target=0.9).graph)
-    margin_db = judge(loop, fs=FS).margin_db
+    margin_db = classify(loop, fs=FS).margin_db
     if margin_db is None or margin_db < 0.01:
         return None
     lines = channels(loop)[0]
@@ -297,16 +297,16 @@ def test_no_finite_gain_is_too_odd_to_judge(value: float) -> None:
     """Overflow ends in a verdict, and none that lets it through."""
     loop = Recursion("loop", Delay("d", array([100, 3])), Gain("g", np.full((2, 2), value)))
     allowed = {Verdict.STABLE} if value < 1 else {Verdict.UNSTABLE, Verdict.UNDECIDED}
-    assert judge(loop, fs=FS).verdict in allowed
+    assert classify(loop, fs=FS).verdict in allowed
     half = DiagonalGain("half", np.full(2, 0.5))
     nested = Recursion("outer", loop, Series("feedback", (loop, half)))
-    assert judge(nested, fs=FS).verdict in allowed
+    assert classify(nested, fs=FS).verdict in allowed
 
 
 def test_too_large_to_count_is_undecided_not_guessed() -> None:
     graph = network(8, 1.2 * orthogonal(8), np.tile([0.5, 1.2], 4))
-    assert judge(graph, fs=FS).verdict is Verdict.UNSTABLE
-    judged = judge(graph, fs=FS, max_points=1000)
+    assert classify(graph, fs=FS).verdict is Verdict.UNSTABLE
+    judged = classify(graph, fs=FS, max_points=1000)
     assert judged.verdict is Verdict.UNDECIDED
     assert "more than 1000 points" in judged.detail
 

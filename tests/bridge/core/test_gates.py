@@ -370,7 +370,7 @@ def test_a_model_that_cannot_be_judged_is_played_as_a_whole(
     def stumble(*_args: object, **_kwargs: object) -> None:
         raise np.linalg.LinAlgError("Singular matrix")
 
-    monkeypatch.setattr("faustwire_bridge.analysis.stability.judge", stumble)
+    monkeypatch.setattr("faustwire_bridge.analysis.stability.classify", stumble)
     bridge = Bridge()
     worker = bridge.worker()
     bridge.compiled = events.Compiled(Report(peak=0.5))

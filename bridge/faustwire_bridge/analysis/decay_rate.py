@@ -1,0 +1,187 @@
+"""How fast a loop decays: bounds on the rate of its slowest mode, and the rate itself.
+
+A mode's rate is −log|z|, per sample: positive where it decays.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from faustwire.graph import Array, Recursion, channels
+from faustwire_bridge.analysis.loop_bounds import Band, LoopGain
+from faustwire_bridge.analysis.mode_count import UndecidedError, slowest_found, walk
+from faustwire_bridge.analysis.transfer import memory_samples
+
+LN_60_DB = math.log(1000.0)
+# A decay time is exact when it lies between bounds this close.
+EXACT_WITHIN = 1.02
+_MAX_EVALUATIONS = 12
+_MAX_WALKS = 16
+_CROWD = 64
+_NUDGE = 1.003
+
+
+def loop_gain(loop: Recursion, log_radius: float, edges: Array) -> LoopGain:
+    """Bound the gain once around a loop; without bounds where numbers overflow.
+
+    Args:
+        loop: the recursion.
+        log_radius: log |z| of the circle.
+        edges: [intervals + 1], of the intervals of frequency, in radians a sample.
+
+    Returns:
+        The bounds on each interval.
+    """
+    try:
+        return Band(log_radius, edges).loop_gain(loop)
+    except np.linalg.LinAlgError:  # beyond what numbers can hold
+        return LoopGain(np.zeros(1), np.full(1, np.inf))
+
+
+def largest_gain(loop: Recursion, log_radius: float, edges: Array) -> float:
+    """Bound the gain once around a loop at every frequency.
+
+    Args:
+        loop: the recursion.
+        log_radius: log |z| of the circle.
+        edges: [intervals + 1], of the intervals of frequency, in radians a sample.
+
+    Returns:
+        The largest upper bound; infinite where there is none.
+    """
+    largest = float(loop_gain(loop, log_radius, edges).high.max())
+    return math.inf if math.isnan(largest) else largest
+
+
+def rate_bound(loop: Recursion, settled: float, edges: Array) -> float:
+    """Find the largest rate at which the loop's gain stays below one: no mode decays more slowly.
+
+    The logarithm of the gain is convex in the rate (Hadamard's three-circle theorem) and nearly
+    straight, so the false-position method with the Illinois rule takes a handful of evaluations.
+
+    Args:
+        loop: the recursion.
+        settled: a rate at which the gain is known to be below one.
+        edges: of the intervals of frequency, in radians a sample.
+
+    Returns:
+        The rate per sample; infinite where the loop has no modes.
+
+    Source:
+        M. Dowell, P. Jarratt, "A modified regula falsi method for computing the root of an
+        equation", BIT 11, 1971.
+    """
+
+    def log_gain(rate: float) -> float:
+        gain = largest_gain(loop, -rate, edges)
+        return math.log(gain) if gain > 0 else -math.inf
+
+    low, at_low = settled, log_gain(settled)
+    if at_low == -math.inf:  # nothing comes back
+        return math.inf
+    # As if the average line were the slowest: seldom far off.
+    average_samples = max(memory_samples(loop) / channels(loop)[0], 1.0)
+    high = max(4 * settled, -at_low / average_samples)
+    while (at_high := log_gain(high)) < 0:
+        low, at_low, high = high, at_high, 4 * high
+        if high > LN_60_DB:  # gone within a sample
+            return math.inf
+    weight_low, weight_high, at_last = at_low, at_high, 0.0
+    for _ in range(_MAX_EVALUATIONS):
+        # Found to a percent; evaluations closer to an end than half of that gain nothing.
+        nearest = 0.005 * low
+        if high - low < 2 * nearest:
+            break
+        if math.isinf(weight_high) or math.isinf(weight_low):
+            middle = math.sqrt(low * high)
+        else:
+            middle = (low * weight_high - high * weight_low) / (weight_high - weight_low)
+        middle = min(max(middle, low + nearest), high - nearest)
+        at_middle = log_gain(middle)
+        # The end that stays a second time counts half, or it would stay for ever.
+        if at_middle < 0:
+            weight_high /= 1 + (weight_low == at_last)
+            low, weight_low = middle, at_middle
+        else:
+            weight_low /= 1 + (weight_high == at_last)
+            high, weight_high = middle, at_middle
+        at_last = at_middle
+    return low
+
+
+def modes_slower_than(loop: Recursion, rate: float, max_points: int) -> tuple[int, float]:
+    """Count the modes that decay more slowly than a rate.
+
+    Args:
+        loop: the recursion.
+        rate: per sample; where a mode has exactly this rate, a slightly larger one is taken.
+        max_points: of a walk.
+
+    Returns:
+        (how many there are, the rate of the slowest mode found near that circle; infinite if none
+        was found).
+
+    Raises:
+        UndecidedError: the walk takes more points than allowed.
+    """
+    try:
+        walked = walk(loop, -rate, max_points=max_points)
+        return walked.modes_outside, -slowest_found(walked)
+    except UndecidedError as error:
+        if not error.on_circle:
+            raise
+    walked = walk(loop, -rate * _NUDGE, max_points=max_points)
+    return walked.modes_outside, -slowest_found(walked)
+
+
+def slowest_rate(
+    loop: Recursion, known: float, candidate: float, margin: float, max_points: int
+) -> tuple[float, bool]:
+    """Find the rate of the slowest mode.
+
+    Args:
+        loop: without growing modes.
+        known: no mode has a smaller rate.
+        candidate: the rate of a mode, perhaps the slowest; infinite: none was found yet.
+        margin: below this rate a mode counts as on the circle.
+        max_points: of a walk.
+
+    Returns:
+        (the rate, or a lower bound on it; whether it is the rate itself to 2 %). Below the margin
+        the loop is marginal.
+
+    Raises:
+        UndecidedError: a walk takes more points than allowed.
+    """
+    crowded = False
+    for _ in range(_MAX_WALKS):
+        if known >= margin and candidate <= known * EXACT_WITHIN:
+            return candidate, True
+        asked = max(_next_rate(known, candidate, margin, crowded=crowded), margin)
+        if asked > LN_60_DB:  # gone within a sample
+            return math.inf, True
+        outside, found = modes_slower_than(loop, asked, max_points)
+        # From the midst of many modes, the search does not see the outermost.
+        crowded = outside > _CROWD
+        if not outside:
+            known = asked
+            # One that would be slower than the slowest is none.
+            candidate = min(candidate, found if found >= known else math.inf)
+        elif asked == margin:
+            return 0.0, True
+        elif found < asked:
+            candidate = found
+        else:
+            candidate = math.sqrt(max(known, margin) * asked)
+    return known, False
+
+
+def _next_rate(known: float, candidate: float, margin: float, *, crowded: bool) -> float:
+    """The rate at which modes are counted next."""
+    if candidate == math.inf:
+        return 1.2 * known
+    if crowded:
+        return math.sqrt(max(known, margin) * candidate)
+    return candidate / EXACT_WITHIN
