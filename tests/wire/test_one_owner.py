@@ -20,7 +20,7 @@ OWNERS = {
         "bridge/faustwire_bridge/children/cyfaust_wheel.py",
     ),
     "whether a delay is whole": (
-        r"\b_?WHOLE\b|np\.round\(\w*(samples|used|delays)|floor\((samples|used|delays)",
+        r"\b_?WHOLE\b|np\.round\(\w*(samples|used|delays)|floor\((samples|used|delays) \+",
         "wire/faustwire/graph.py",
     ),
     "a node's label in a path": (
