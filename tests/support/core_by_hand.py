@@ -44,34 +44,40 @@ class Bridge:
         self.compiled: events.Outcome | None = events.Compiled(Report())
         self.disk_problem: str | None = None
         self.stopped = False
+        self.cancelled = 0
         self.errors: list[Exception] = []
 
     def take(self, event: events.CoreEvent) -> list[instructions.Send]:
         sends = []
         for instruction in self.core.handle(event, self.now):
-            if isinstance(instruction, instructions.Write):
-                self.writes.append(instruction)
-                outcome = (
-                    events.WriteFailed(self.disk_problem) if self.disk_problem else events.Written()
-                )
-                sends += self.take(outcome)
-            elif isinstance(instruction, instructions.Compile):
-                self.compiles.append(instruction)
-                if self.compiled is not None:
-                    sends += self.take(self.compiled)
-            elif isinstance(instruction, instructions.Judge):
-                self.judging.append(instruction)
-                if self.judges:
-                    sends += self.take(self.judged())
-            elif isinstance(instruction, instructions.Happened):
-                self.events.append(instruction.event)
-            elif isinstance(instruction, instructions.Stop):
-                self.stopped = True
-            elif isinstance(instruction, instructions.LogInternalError):
-                self.errors.append(instruction.error)
-            else:
+            if isinstance(instruction, instructions.Send):
                 sends.append(instruction)
+            else:
+                sends += self._follow(instruction)
         return sends
+
+    def _follow(self, instruction: instructions.Instruction) -> list[instructions.Send]:
+        match instruction:
+            case instructions.Write():
+                self.writes.append(instruction)
+                problem = self.disk_problem
+                return self.take(events.WriteFailed(problem) if problem else events.Written())
+            case instructions.Compile():
+                self.compiles.append(instruction)
+                return [] if self.compiled is None else self.take(self.compiled)
+            case instructions.Judge():
+                self.judging.append(instruction)
+                return self.take(self.judged()) if self.judges else []
+            case instructions.Cancel():
+                self.judging.clear()
+                self.cancelled += 1
+            case instructions.Happened(event):
+                self.events.append(event)
+            case instructions.LogInternalError(error):
+                self.errors.append(error)
+            case instructions.Stop():
+                self.stopped = True
+        return []
 
     def judged(self) -> events.Judged:
         """Judge the oldest waiting snapshot and hand the outcome to the core."""

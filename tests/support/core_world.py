@@ -81,6 +81,8 @@ class World:
                 limits = self.rules.limits
                 judged = judge(data, limits=limits, playing=playing, playing_db=playing_db)
                 self.outcomes.append(judged if self.dice.random() < 0.9 else _failed())
+            case instructions.Cancel():
+                self.outcomes.clear()
             case instructions.Compile():
                 self.outcomes.append(REPORT)
             case instructions.Write(program):

@@ -196,6 +196,14 @@ class ChildProcess:
         said = os.pread(self._said.fileno(), 2000, 0).decode(errors="replace")
         return Ended(asked, code, said, late)
 
+    def cancel(self) -> None:
+        """Give up the request that is being worked on; another child is started for the next."""
+        if self._deadline is not None:
+            self.end()
+            # If it can't be started now, the next `ask` says so.
+            with suppress(OSError):
+                self.start()
+
     def close(self) -> None:
         """End the child for good."""
         self.end()

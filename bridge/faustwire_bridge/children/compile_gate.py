@@ -69,6 +69,12 @@ class Checker:
             case Missing(problem):
                 return events.Unchecked(problem)
 
+    def cancel(self) -> None:
+        """Give up the compile that is being done, if one is."""
+        self._asked = False
+        if self._compiler is not None:
+            self._compiler.cancel()
+
     def fileno(self) -> int | None:
         """What to wait for."""
         return None if self._compiler is None else self._compiler.fileno()

@@ -81,6 +81,7 @@ class Compiler:
         self.start = self._child.start
         self.fileno = self._child.fileno
         self.deadline = self._child.deadline
+        self.cancel = self._child.cancel
         self.close = self._child.close
 
     def ask(self, program: str, *, play: bool) -> None:

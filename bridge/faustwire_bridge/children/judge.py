@@ -48,6 +48,7 @@ class JudgeProcess:
         self.start = self._child.start
         self.fileno = self._child.fileno
         self.deadline = self._child.deadline
+        self.cancel = self._child.cancel
         self.close = self._child.close
 
     def begin(self, judge: Judge) -> JudgeFailed | None:

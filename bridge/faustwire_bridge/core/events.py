@@ -64,6 +64,13 @@ class Lost:
 
 
 @dataclass(frozen=True)
+class Revoked:
+    """A user has lost its key or a right of it, and its connections are closed."""
+
+    user: str
+
+
+@dataclass(frozen=True)
 class Judged:
     """The last ``Judge`` is done.
 
@@ -141,4 +148,4 @@ class Tick:
 Outcome: TypeAlias = (
     Judged | JudgeFailed | Compiled | CompileFailed | Unchecked | Written | WriteFailed
 )
-CoreEvent: TypeAlias = Arrived | Unreadable | Lost | Outcome | DspChanged | Noticed | Tick
+CoreEvent: TypeAlias = Arrived | Unreadable | Lost | Revoked | Outcome | DspChanged | Noticed | Tick

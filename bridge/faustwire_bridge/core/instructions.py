@@ -59,6 +59,11 @@ class Compile:
 
 
 @dataclass(frozen=True)
+class Cancel:
+    """Give up the last Judge or Compile; it gets no answer."""
+
+
+@dataclass(frozen=True)
 class Write:
     """Write the program, then the plugin's config; answer with Written or WriteFailed at once.
 
@@ -85,4 +90,6 @@ class Stop:
     why: str
 
 
-Instruction: TypeAlias = Send | Happened | Judge | Compile | Write | LogInternalError | Stop
+Instruction: TypeAlias = (
+    Send | Happened | Judge | Compile | Cancel | Write | LogInternalError | Stop
+)

@@ -95,20 +95,9 @@ class Membership:
         self.idle_until = now + NEXT_WORKER_SECONDS
         return [Happened(self._event_log.add(now, kind, detail, session))]
 
-    def drop_silent(self, now: float) -> list[Instruction]:
-        """Disconnect the workers that have been silent for too long.
-
-        Args:
-            now: seconds on the bridge's clock.
-
-        Returns:
-            An event for each.
-        """
-        told: list[Instruction] = []
-        for session in self._sessions.connected():
-            if now >= session.silent_at() and session.peer is not None:
-                told += self.leave(session.peer, "gone", "nothing was heard of it", now)
-        return told
+    def silent(self, now: float) -> list[Session]:
+        """The connected workers of which nothing was heard for too long."""
+        return [session for session in self._sessions.connected() if now >= session.silent_at()]
 
     def is_full(self) -> bool:
         """Whether no more workers can connect."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import KeysView
-
 from faustwire.messages import Choice, OwnProgram, Reason, Steered
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.event_log import EventLog
 from faustwire_bridge.core.instructions import (
+    Cancel,
     Compile,
     Happened,
     Instruction,
@@ -19,9 +18,9 @@ from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
 from faustwire_bridge.core.selection import followed, why_unheard
 from faustwire_bridge.core.sessions import Session, Sessions
 from faustwire_bridge.core.settling import newest_unsettled, settles_at
-from faustwire_bridge.core.throttle import turned_down
+from faustwire_bridge.core.turns import Turn, Turns, throttled
 from faustwire_bridge.core.verdicts import Verdicts, repeated
-from faustwire_bridge.core.waiting import Submission, Waiting
+from faustwire_bridge.core.waiting import Submission
 
 _OF_TIME = (Reason.MIN_INTERVAL, Reason.RELOAD_COST)
 
@@ -39,6 +38,7 @@ class Scheduler:
         *,
         sessions: Sessions,
         pipeline: Pipeline,
+        turns: Turns,
         verdicts: Verdicts,
         event_log: EventLog,
     ) -> None:
@@ -47,17 +47,13 @@ class Scheduler:
         self._pipeline = pipeline
         self._verdicts = verdicts
         self._event_log = event_log
-        self._waiting = Waiting()
+        self._turns = turns
         # Another worker was chosen, and its newest snapshot is to be published.
         self._choice_is_due = False
 
     def followed(self) -> list[Session]:
         """The workers that the plugin follows."""
         return followed(self.follow, self._sessions)
-
-    def waiting(self) -> KeysView[str]:
-        """Incarnations of the workers of which something waits to be published."""
-        return self._waiting.incarnations()
 
     def settles_at(self) -> float | None:
         """When a snapshot that only time turned down is to be published; None: none waits."""
@@ -102,14 +98,64 @@ class Scheduler:
         if isinstance(message, PackedSnapshot) and message.seq > session.newest_seq():
             self._sessions.keep_snapshot(session, message, now)
         if current is None:
-            return self._consider(session, message, now)
+            return self._consider(session, message, size, now)
+        return self._wait(session, message, size, now)
+
+    def _wait(
+        self, session: Session, message: Submission, size: int, now: float
+    ) -> list[Instruction]:
         instructions: list[Instruction] = []
-        for incarnation, old in self._waiting.put(session.hello.incarnation, message, size):
-            whose = self._sessions.of(incarnation)
-            assert whose is not None, "what waits is needed"  # noqa: S101
+        for whose, old in self._turns.wait(session, message, size):
             superseded = Conclusion(Publication(whose, old.seq), Reason.SUPERSEDED)
             instructions += self._verdicts.answer(superseded, now)
         return instructions
+
+    # -- making room for others --------------------------------------------------------------
+
+    def preempt(self, now: float) -> list[Instruction]:
+        """Have what is being published make room for another sender.
+
+        Args:
+            now: seconds on the bridge's clock, not before ``Turns.preempts_at``.
+
+        Returns:
+            What ends it; it waits for its turn again, unless something newer of its worker does.
+        """
+        turn = self._turns.end(now)
+        assert turn is not None, "it has a deadline"  # noqa: S101
+        session, submission = turn.session, turn.submission
+        self._pipeline.current = None
+        cancel: list[Instruction] = [Cancel()]
+        if turn.settles and isinstance(submission, PackedSnapshot):
+            if session.unsettled is None:
+                self._sessions.keep_unsettled(session, submission)
+        elif session.peer is not None and submission is not None:
+            # Who has left sends it again when it comes back.
+            return cancel + self._wait(session, submission, turn.size, now)
+        return cancel
+
+    def revoke(self, user: str, now: float) -> list[Instruction]:
+        """Drop all that waits of a user, and what is being published of it.
+
+        Args:
+            user: whose key was revoked, or has lost a right.
+            now: seconds on the bridge's clock.
+
+        Returns:
+            What ends the publication in progress, if it is one of the user's.
+        """
+        for session in self._sessions:
+            if session.user is not None and session.user.name == user:
+                self._turns.drop(session)
+                self._sessions.keep_unsettled(session, None)
+        current = self._pipeline.current
+        if current is None or current.session.user is None or current.session.user.name != user:
+            return []
+        self._turns.end(now)
+        self._pipeline.current = None
+        return [Cancel()]
+
+    # -- what is next ------------------------------------------------------------------------
 
     def next_steps(self, now: float) -> list[Instruction]:
         """Go on with what waits, until something is being published or nothing waits.
@@ -121,17 +167,15 @@ class Scheduler:
             Verdicts, and a step of the pipeline.
         """
         instructions: list[Instruction] = []
-        while self._pipeline.current is None and (self._choice_is_due or self._waiting):
+        while self._pipeline.current is None and (self._choice_is_due or self._turns):
             instructions += self._next(now)
         return instructions
 
     def _next(self, now: float) -> list[Instruction]:
         if not self._choice_is_due:
-            incarnation, submission = self._waiting.pop_next()
-            session = self._sessions.of(incarnation)
-            assert session is not None, "what waits is needed"  # noqa: S101
+            session, submission, size = self._turns.pop_next(now)
             try:
-                return self._consider(session, submission, now)
+                return self._consider(session, submission, size, now)
             except Exception as error:  # noqa: BLE001 - as in `handle`
                 return self.abandon(Publication(session, submission.seq), error, now)
         self._choice_is_due = False
@@ -140,13 +184,22 @@ class Scheduler:
             return []
         session = max(newest, key=lambda session: session.arrival)
         assert session.newest is not None  # noqa: S101 - just looked
+        self._turns.begin(Turn(session, now))
         return self._judge(session, session.newest, "followed", session.arrival)
 
-    def settle(self) -> list[Instruction]:
-        """Publish the newest snapshot that only time turned down; its time has come."""
+    def settle(self, now: float) -> list[Instruction]:
+        """Publish the newest snapshot that only time turned down; its time has come.
+
+        Args:
+            now: seconds on the bridge's clock.
+
+        Returns:
+            The first step.
+        """
         unsettled = newest_unsettled(self.followed())
         assert unsettled is not None, "it has a deadline"  # noqa: S101
         self._sessions.keep_unsettled(unsettled.session, None)
+        self._turns.begin(Turn(unsettled.session, now, unsettled.snapshot, settles=True))
         return self._judge(unsettled.session, unsettled.snapshot, "settled", unsettled.arrival)
 
     def conclude(self, step: Compile | Write | Conclusion, now: float) -> list[Instruction]:
@@ -161,6 +214,7 @@ class Scheduler:
         """
         if not isinstance(step, Conclusion):
             return [step]
+        self._turns.end(now)
         if step.reason is Reason.PUBLISHED:
             self._sessions.drop_unsettled(step.publication.arrival)
         return self._verdicts.answer(step, now)
@@ -188,29 +242,25 @@ class Scheduler:
             and current.seq == concerned.seq
         ):
             self._pipeline.current = None
+        if self._pipeline.current is None:
+            self._turns.end(now)
         detail = f"internal error, please report it: {type(error).__name__} {error}"
         return told + self._verdicts.answer(Conclusion(concerned, Reason.REFUSED, detail), now)
 
     # -- one message --------------------------------------------------------------------------
 
-    def _consider(self, session: Session, message: Submission, now: float) -> list[Instruction]:
+    def _consider(
+        self, session: Session, message: Submission, size: int, now: float
+    ) -> list[Instruction]:
         if isinstance(message, PackedSnapshot):
-            return self._snapshot(session, message, now)
-        return self._program(session, message, now)
+            return self._snapshot(session, message, size, now)
+        return self._program(session, message, size, now)
 
     def _snapshot(
-        self, session: Session, snapshot: PackedSnapshot, now: float
+        self, session: Session, snapshot: PackedSnapshot, size: int, now: float
     ) -> list[Instruction]:
         publication = Publication(session, snapshot.seq, call=snapshot.call)
-        reason = None
-        if not snapshot.force:
-            reason = turned_down(
-                snapshot.call,
-                now,
-                every=session.hello.every,
-                min_interval=session.hello.min_interval,
-                last_reload=self._pipeline.last_reload,
-            )
+        reason = throttled(session, snapshot, now, self._pipeline.last_reload)
         if reason in _OF_TIME and self._verdicts.settles(session):
             self._sessions.keep_unsettled(session, snapshot)
         if reason is not None:
@@ -218,6 +268,7 @@ class Scheduler:
         self._sessions.keep_unsettled(session, None)
         if unheard := self._unheard(publication):
             return self._verdicts.answer(unheard, now)
+        self._turns.begin(Turn(session, now, snapshot, size))
         return self._judge(session, snapshot, "call", session.arrival)
 
     def _judge(
@@ -226,11 +277,14 @@ class Scheduler:
         publication = Publication(session, snapshot.seq, kind, snapshot.call, arrival)
         return [self._pipeline.begin_snapshot(publication, snapshot)]
 
-    def _program(self, session: Session, own: OwnProgram, now: float) -> list[Instruction]:
+    def _program(
+        self, session: Session, own: OwnProgram, size: int, now: float
+    ) -> list[Instruction]:
         arrival = self._sessions.arrived
         publication = Publication(session, own.seq, arrival=arrival, program=own.program)
         if unheard := self._unheard(publication):
             return self._verdicts.answer(unheard, now)
+        self._turns.begin(Turn(session, now, own, size))
         return self.conclude(self._pipeline.begin_program(publication, now), now)
 
     def _unheard(self, publication: Publication) -> Conclusion | None:

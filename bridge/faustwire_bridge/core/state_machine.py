@@ -30,6 +30,7 @@ from faustwire_bridge.core.events import (
     DspChanged,
     Lost,
     Noticed,
+    Revoked,
     Tick,
     Unreadable,
 )
@@ -44,6 +45,7 @@ from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.scheduler import Scheduler
 from faustwire_bridge.core.sessions import Session, Sessions
+from faustwire_bridge.core.turns import Turns
 from faustwire_bridge.core.verdicts import Verdicts
 
 
@@ -67,10 +69,12 @@ class Core:
         self.event_log = EventLog()
         self._verdicts = Verdicts(rules, self.pipeline, self.event_log)
         self._membership = Membership(self.sessions, self.event_log, now)
+        self._turns = Turns(self.sessions)
         self._scheduler = Scheduler(
             rules.follow,
             sessions=self.sessions,
             pipeline=self.pipeline,
+            turns=self._turns,
             verdicts=self._verdicts,
             event_log=self.event_log,
         )
@@ -101,8 +105,7 @@ class Core:
         settles = self._scheduler.settles_at()
         if self._may_leave(settles):
             deadlines.append(self._membership.idle_until)
-        if settles is not None:
-            deadlines.append(settles)
+        deadlines += [at for at in (settles, self._preempts_at()) if at is not None]
         return min(deadlines, default=None)
 
     def state(self, now: float) -> State:
@@ -142,7 +145,9 @@ class Core:
             case Unreadable():
                 return self._unreadable(event, now)
             case Lost(peer):
-                return self._membership.leave(peer, "left", "its connection is lost", now)
+                return self._leave(peer, "left", "its connection is lost", now)
+            case Revoked(user):
+                return self._revoked(user, now)
             case DspChanged():
                 self.pipeline.forget_program()
                 return []
@@ -153,17 +158,40 @@ class Core:
             case _:
                 return self._scheduler.conclude(self.pipeline.continue_after(event, now), now)
 
+    def _preempts_at(self) -> float | None:
+        return self._turns.preempts_at(self.pipeline.last_reload)
+
     def _noticed(self, kind: str, detail: str, now: float) -> list[Instruction]:
         if kind == "recording-stopped":
             self.welcome = replace(self.welcome, recording="")
             self._verdicts.rules = replace(self._verdicts.rules, sees_all=False)
         return [Happened(self.event_log.add(now, kind, detail))]
 
+    def _leave(self, peer: bytes, kind: str, detail: str, now: float) -> list[Instruction]:
+        session = self.sessions.at(peer)
+        if session is not None:
+            # Who comes back sends it again.
+            self._turns.drop(session)
+        return self._membership.leave(peer, kind, detail, now)
+
+    def _revoked(self, user: str, now: float) -> list[Instruction]:
+        told = self._scheduler.revoke(user, now)
+        for session in self.sessions.connected():
+            if session.user is not None and session.user.name == user and session.peer is not None:
+                told += self._leave(session.peer, "left", "its key has lost a right", now)
+        return told
+
     def _tick(self, now: float) -> list[Instruction]:
-        told = self._membership.drop_silent(now)
+        told: list[Instruction] = []
+        for session in self._membership.silent(now):
+            assert session.peer is not None, "it is connected"  # noqa: S101
+            told += self._leave(session.peer, "gone", "nothing was heard of it", now)
+        preempts = self._preempts_at()
+        if preempts is not None and now >= preempts:
+            return told + self._scheduler.preempt(now)
         settles = self._scheduler.settles_at()
         if settles is not None and now >= settles:
-            return told + self._scheduler.settle()
+            return told + self._scheduler.settle(now)
         if self._may_leave(settles) and now >= self._membership.idle_until:
             return [*told, Stop("the last worker has gone")]
         return told
@@ -185,7 +213,7 @@ class Core:
             if session is None or not isinstance(message, (PackedSnapshot, OwnProgram)):
                 return None
             return Publication(session, message.seq)
-        if isinstance(event, (Unreadable, Lost, DspChanged, Noticed, Tick)):
+        if isinstance(event, (Unreadable, Lost, Revoked, DspChanged, Noticed, Tick)):
             return None
         return self.pipeline.current
 
@@ -198,12 +226,16 @@ class Core:
             problem = f"the key of {event.user.name!r} is not enrolled to {right}"
             return [Send(peer, Rejection(f"{problem}: faustwire keys enrol --rights … there"))]
         if isinstance(message, Hello):
+            before = self.sessions.at(peer)
+            if before is not None and before.hello.incarnation != message.incarnation:
+                # One connection is one worker; who it was before has left.
+                self._turns.drop(before)
             return self._membership.join(
                 peer,
                 message,
                 event.user,
                 welcome=self.welcome,
-                still_needed=self._scheduler.waiting(),
+                still_needed=self._turns.waiting(),
                 now=now,
             )
         if isinstance(message, Follow):
@@ -231,7 +263,7 @@ class Core:
             case Ping():
                 return [Send(peer, Pong())]
             case Bye():
-                return self._membership.leave(peer, "left", "", now)
+                return self._leave(peer, "left", "", now)
             case PackedSnapshot() | OwnProgram():
                 return self._scheduler.submit(session, message, event.size, now)
         problem = f"a {type(message).__name__} is sent by the bridge only"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import KeysView
+from collections.abc import Callable, KeysView
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -60,12 +60,31 @@ class Waiting:
             dropped.append((last, submission))
         return dropped
 
-    def pop_next(self) -> tuple[str, Submission]:
+    def pop_next(self, used: Callable[[str], float]) -> tuple[str, Submission, int]:
         """Remove the one whose turn it is.
 
+        Args:
+            used: how much time the sender of an incarnation has used; the least comes first, and of
+                equals the one that has waited longest.
+
         Returns:
-            The worker's incarnation, and its message.
+            The worker's incarnation, its message, and the message's size in bytes.
         """
-        incarnation, (submission, size) = self._slots.popitem(last=False)
+        incarnation = min(self._slots, key=used)
+        submission, size = self._slots.pop(incarnation)
         self._bytes -= size
-        return incarnation, submission
+        return incarnation, submission, size
+
+    def items(self) -> list[tuple[str, Submission]]:
+        """What waits, with the workers' incarnations."""
+        return [(incarnation, submission) for incarnation, (submission, _) in self._slots.items()]
+
+    def newest_seq(self, incarnation: str) -> int | None:
+        """The number of the message that waits of a worker; None: nothing waits."""
+        slot = self._slots.get(incarnation)
+        return None if slot is None else slot[0].seq
+
+    def drop(self, incarnation: str) -> None:
+        """Drop what waits of a worker, if anything does."""
+        _, size = self._slots.pop(incarnation, (None, 0))
+        self._bytes -= size

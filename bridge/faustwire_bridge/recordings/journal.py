@@ -128,10 +128,12 @@ _CHECKS: dict[str, _Check] = {
     "seconds": _number,
     "seq": _maybe(_whole),
     "shows": _of_type(bool),
+    "user": _text,
     "why": _text,
 }
 _TYPES: dict[str, type[CoreEvent]] = {
     "lost": events.Lost,
+    "revoked": events.Revoked,
     "unreadable": events.Unreadable,
     "judged": events.Judged,
     "judge-failed": events.JudgeFailed,

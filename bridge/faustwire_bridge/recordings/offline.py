@@ -269,6 +269,8 @@ class _Again:
                         self._output.program(written, **about, call=happening.call)
                 case instructions.Judge() | instructions.Compile() | instructions.Write():
                     self._asked = instruction
+                case instructions.Cancel():
+                    self._asked = None
                 case instructions.LogInternalError(error):
                     self._note(f"internal error at {self._at(now)} s: {error!r}")
 

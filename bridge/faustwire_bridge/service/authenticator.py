@@ -69,25 +69,25 @@ class Authenticator:
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.bind(_ENDPOINT)
 
-    def refresh(self) -> bool:
+    def refresh(self) -> frozenset[str]:
         """Read who is enrolled, if that has changed.
 
         Returns:
-            Whether somebody has lost a right: whoever is connected must authenticate again.
+            Names of the users that have lost a right; whoever is connected must authenticate again.
         """
         stamp = self._keyring.stamp()
         if stamp == self._stamp:
-            return False
+            return frozenset()
         try:
             users = self._read()
         except OSError as problem:
             # No file descriptor left, for instance: what was read last holds until that is over.
             _log.error("who is enrolled can't be read: %s", problem)
-            return False
+            return frozenset()
         before, self._users, self._stamp = self._users, users, stamp
         self._logged.clear()
         _log.info("enrolled", extra={"names": " ".join(u.name for u in self._users.values())})
-        return any(self._has_lost(key, user) for key, user in before.items())
+        return frozenset(user.name for key, user in before.items() if self._has_lost(key, user))
 
     def _has_lost(self, key: bytes, before: User) -> bool:
         now = self._users.get(key)

@@ -80,6 +80,7 @@ class Listeners:
         # By the first byte of their peers' names, so that those of different listeners differ.
         self._listeners: dict[int, Listener] = {}
         self._opened = 0
+        self._revoked: set[str] = set()
         # What is to be opened again, and when.
         self._closed: list[Listener] = []
         self._reopen_at = 0.0
@@ -138,8 +139,15 @@ class Listeners:
                 return replace(came, peer=bytes([number]) + came.peer)
         return None
 
+    def pop_revoked(self) -> list[str]:
+        """The users that have lost a right since this was last asked."""
+        revoked, self._revoked = sorted(self._revoked), set()
+        return revoked
+
     def _attend(self, now: float) -> None:
-        if self._authenticator is not None and self._authenticator.refresh():
+        revoked = frozenset() if self._authenticator is None else self._authenticator.refresh()
+        if revoked:
+            self._revoked |= revoked
             # libzmq can't end a single connection. All others are back in a moment.
             self._close(lambda listener: listener.authenticator is not None)
             self._reopen_at = now

@@ -127,6 +127,8 @@ class Loop:
     def _receive(self) -> None:
         for _ in range(_BATCH):
             received = self._listeners.receive()
+            for user in self._listeners.pop_revoked():
+                self._handle_safely(events.Revoked(user))
             if received is None:
                 return
             self._handle_safely(_event(received), received)
@@ -196,6 +198,9 @@ class Loop:
                 return self._judge.begin(instruction)
             case instructions.Compile(program, play):
                 return self._checker.compile(program, play=play)
+            case instructions.Cancel():
+                self._judge.cancel()
+                self._checker.cancel()
             case instructions.Write():
                 return self._write(instruction)
             case instructions.LogInternalError(error):

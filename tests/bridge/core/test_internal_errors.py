@@ -44,7 +44,7 @@ def test_a_submission_that_cannot_be_considered_gets_a_verdict(
 
     bridge = Bridge()
     anna = bridge.worker("anna")
-    monkeypatch.setattr(scheduler, "turned_down", broken)
+    monkeypatch.setattr(scheduler, "throttled", broken)
     sends = bridge.take(arrived(anna.peer, Snapshot(1, 1, 48000.0, gain(0.5))))
     assert verdicts(sends) == [(anna.peer, 1, Reason.REFUSED)]
     monkeypatch.undo()

@@ -34,6 +34,7 @@ HELLO = Hello("run-7", "abc", "box", 12, every=2)
 REPORT = Report("", 0.2, 0, 2, (Control("/live/dry_wet", 1.0, 0.0, 1.0),), math.inf)
 EVENTS: list[events.CoreEvent] = [
     events.Lost(b"\0\1"),
+    events.Revoked("gpu-box"),
     events.Unreadable(b"\0\1", "two frames", None),
     events.Compiled(REPORT),
     events.CompileFailed("libfaust hung"),

@@ -192,6 +192,7 @@ def test_whoever_is_revoked_is_cut_off_and_the_others_are_back_at_once(
             assert came(listeners) is not None
         assert all(hears(listeners, watcher) for watcher in watchers)
 
+        assert listeners.pop_revoked() == []
         studio.revoke("berta")
         assert hears(listeners, watchers[0])
         assert not hears(listeners, watchers[1], 0.5)
@@ -201,6 +202,8 @@ def test_whoever_is_revoked_is_cut_off_and_the_others_are_back_at_once(
         assert [got.user.name for _ in range(2) if (got := came(listeners, 0.5)) and got.user] == [
             "anna"
         ]
+        assert listeners.pop_revoked() == ["berta"]
+        assert listeners.pop_revoked() == []
 
 
 def test_a_right_is_enough_to_be_cut_off_for(
