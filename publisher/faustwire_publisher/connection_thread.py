@@ -47,6 +47,8 @@ _AGAIN_SECONDS = 0.005
 _STEP_ASIDE_SECONDS = 0.001
 # A network that does not let go of a socket in this time has a name server that is away.
 _JOIN_SECONDS = 1.0
+# A bridge that records has done so in milliseconds, unless it is judging or stopped.
+_FAREWELL_SECONDS = 2.0
 # Pauses between requests to start a bridge while there is no connection. The first is for a bridge
 # that is just ending.
 _REVIVE_SECONDS = (0.05, 0.5, 1.0, 2.0, 5.0)
@@ -136,7 +138,9 @@ class ConnectionThread:
         self._closing = True
         self.wake()
         if not self.is_current():
-            self._thread.join(_JOIN_SECONDS)
+            bridge = self.bridge
+            recorded = bridge is not None and bridge.recording
+            self._thread.join(_JOIN_SECONDS + (_FAREWELL_SECONDS if recorded else 0.0))
         self._waker.close()
 
     # -- on the thread from here ---------------------------------------------------------------
@@ -176,7 +180,24 @@ class ConnectionThread:
                 self._receive(connection)
             self._work(connection, time.monotonic())
         if connection.up:
-            connection.send(codec.encode(Bye()))
+            self._say_bye(connection)
+
+    def _say_bye(self, connection: Connection) -> None:
+        """Leave the bridge; where it records, wait until the recording holds all of this worker."""
+        recorded = self.bridge is not None and self.bridge.recording
+        connection.send(codec.encode(Bye()))
+        if not recorded:
+            return
+        # A bridge writes its recording out at a Bye, and does not know who pings after it.
+        connection.send(codec.encode(Ping()))
+        until = time.monotonic() + _FAREWELL_SECONDS
+        while (left := until - time.monotonic()) > 0 and connection.dealer.poll(
+            int(1000 * left) + 1
+        ):
+            while (data := connection.receive()) is not None:
+                with suppress(MessageError):
+                    if isinstance(codec.decode(data), Rejection):
+                        return
 
     def _poll_ms(self, connection: Connection) -> int:
         now = time.monotonic()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
 from collections import Counter
 from dataclasses import fields
@@ -15,7 +17,19 @@ import zmq
 from bridges import Plugin, eventually, served
 from faustwire import codec, recording
 from faustwire.header import Header, read_header
-from faustwire.messages import Choice, Event, Follow, Hello, Reason, Snapshot, Steered, Verdict
+from faustwire.messages import (
+    Bye,
+    Choice,
+    Event,
+    Follow,
+    Hello,
+    Ping,
+    Reason,
+    Rejection,
+    Snapshot,
+    Steered,
+    Verdict,
+)
 from faustwire.recording import index, layout, writer
 from faustwire_bridge.core import events
 from faustwire_bridge.recordings import journal
@@ -24,6 +38,8 @@ from faustwire_publisher import HotReload
 from models import Knob
 from mutations import Mutations
 from notices import recorded_warnings
+from peers import peer
+from program import faustwire
 from small_disk import small_disk
 
 SECOND = 10**9
@@ -227,3 +243,41 @@ def test_the_page_on_recordings_names_all_that_is_in_one(
     assert limits == (2**18, 2**14, 16 * 2**20, 32 * 2**20)
     assert "2¹⁸ chunks, 2¹⁴ channels, 16 MiB of their metadata, 64 KiB of one" in page
     assert f"after {writer.MAX_CHANNELS} channels or {writer.MAX_CHUNKS} chunks" in page
+
+
+def test_a_recording_that_was_just_made_is_complete(plugin: Plugin, tmp_path: Path) -> None:
+    """When close returns; the bridge still has the file open, and every reader says so."""
+    target = tmp_path / "run.mcap"
+    with HotReload(48000, record=target, worker="ann", **plugin.paths) as live:
+        run = Run(live)
+        for _ in range(20):
+            run.step()
+    read = recording.Recording(target)
+    pid = plugin.bridge_pid()
+    assert [f"with pid {pid}" in line for line in read.unfinished] == [True]
+    items = list(read)
+    assert read.damage == []
+    assert [snapshot.call for snapshot in snapshots(items, "ann")] == list(range(1, 21))
+    assert [verdict.reason for verdict in verdicts(items, "ann")] == run.reasons
+    assert [event.kind for event in recorded_events(items)][-1] == "left"
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)  # It would leave while they read.
+    for command in (["replay", "--offline", str(tmp_path / "again")], ["inspect"]):
+        told = faustwire(*command, str(target))
+        assert told.returncode == 0, told.stderr
+        assert f"run.mcap is still being written by the bridge with pid {pid}" in told.stderr
+        assert "damaged" not in told.stdout
+    os.kill(pid, signal.SIGCONT)
+    eventually(lambda: not recording.Recording(target).unfinished, "the bridge has gone")
+
+
+def test_a_bye_puts_all_before_it_into_the_file(plugin: Plugin, tmp_path: Path) -> None:
+    """Before the bridge answers anything else, so that whoever asks it can wait for that."""
+    with (
+        served(plugin, "--record", str(tmp_path / "run")) as bridge,
+        peer(bridge.endpoint, "ann") as worker,
+    ):
+        worker.send(Bye())
+        assert isinstance(worker.ask(Ping()), Rejection)
+        read = recording.Recording(tmp_path / "run")
+        assert [event.kind for event in recorded_events(list(read))] == ["joined", "left"]

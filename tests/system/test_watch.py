@@ -80,6 +80,32 @@ def test_follow_has_the_plugin_follow_another_worker_at_once(
         assert "worker berta" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "there"),
+    [
+        (["worker", "ana"], "no worker is called 'ana'; connected: anna"),
+        (["best", "los"], "no connected worker has sent a metric 'los'; sent so far: loss"),
+    ],
+)
+def test_nobody_is_followed_only_by_those_who_mean_it(
+    anna: Peer,
+    bridge: ServedBridge,
+    words: list[str],
+    there: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A slip of the pen must not silence everybody."""
+    anna.update(0.5, {"loss": 0.5})
+    at = ["--endpoint", bridge.endpoint]
+    assert main(["follow", *words, *at]) == 64
+    assert there in capsys.readouterr().err
+    assert anna.update(0.25).published, "the choice is the old one"
+    assert main(["follow", *words, "--even-if-absent", *at]) == 0
+    assert anna.update(0.125).reason is Reason.NOT_FOLLOWED
+    assert main(["follow", "worker", "anna", *at]) == 0
+    assert main(["follow", "best", "loss", *at]) == 0
+
+
 def test_a_bridge_is_told_whom_to_follow_when_it_starts(
     plugin: Plugin, capsys: pytest.CaptureFixture[str]
 ) -> None:

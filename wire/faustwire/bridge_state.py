@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from faustwire.reason import Reason
 
+# Counted beside the reasons: publications of a snapshot whose call had ended before.
+PUBLISHED_LATER = ("settled", "followed")
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -70,7 +73,8 @@ class WorkerState:
         newest_call: number of its newest call that was sent; None: there was none yet.
         metrics: of its newest snapshot.
         reason, detail: of the last verdict on one of its calls; None: there was none yet.
-        counts: how many of its calls ended with each reason.
+        counts: how many of its calls ended with each reason; also, as ``settled`` and ``followed``,
+            how often a snapshot was published after its call had ended.
         rate: snapshots per second over the last few.
     """
 
@@ -89,6 +93,22 @@ class WorkerState:
     detail: str
     counts: Mapping[str, int]
     rate: float
+
+    @property
+    def calls(self) -> int:
+        """How many of its calls have ended."""
+        return sum(self.verdicts.values())
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """How many of its calls ended with each reason."""
+        return {name: n for name, n in self.counts.items() if name not in PUBLISHED_LATER}
+
+    @property
+    def published(self) -> int:
+        """How often the plugin was made to load a snapshot of it, at its call or later."""
+        later = sum(self.counts.get(name, 0) for name in PUBLISHED_LATER)
+        return self.counts.get(Reason.PUBLISHED.value, 0) + later
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,37 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import TypeAlias
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from faustwire.terminal import printable
+
+if TYPE_CHECKING:
+    from faustwire.recording import Recording
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - no public name
+
+
+def open_recording(paths: Iterable[str | Path]) -> Recording:
+    """Open a recording, and say at once on standard error if a bridge is still writing it.
+
+    Args:
+        paths: files of the recording, or folders of them.
+
+    Raises:
+        RecordingError: none of them is a recording of ours.
+        OSError: one can't be read.
+    """
+    # Reading recordings takes a tenth of a second to import; no other command shall wait for it.
+    from faustwire.recording import Recording  # noqa: PLC0415
+
+    found = Recording(paths)
+    for line in found.unfinished:
+        sys.stderr.write(f"{printable(line)}\n")
+    sys.stderr.flush()
+    return found
 
 
 def above_zero(text: str) -> float:

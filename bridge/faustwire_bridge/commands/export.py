@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from faustwire.rendezvous import file_path
-from faustwire_bridge.commands import Commands, above_zero
+from faustwire_bridge.commands import Commands, above_zero, open_recording
 
 
 def add(commands: Commands) -> None:
@@ -50,7 +50,6 @@ def add(commands: Commands) -> None:
 
 def _export(options: argparse.Namespace) -> int:
     # What reads recordings takes a tenth of a second to import; no other command shall wait for it.
-    from faustwire.recording import Recording  # noqa: PLC0415
     from faustwire_bridge.recordings.export import (  # noqa: PLC0415
         Excitation,
         export,
@@ -60,7 +59,7 @@ def _export(options: argparse.Namespace) -> int:
 
     output = file_path(options.output, "--output")
     excitation = Excitation(Path(options.input) if options.input else None, options.seconds)
-    found = Recording(options.files)
+    found = open_recording(options.files)
     if options.all:
         workers = (options.worker,) if options.worker else ()
         count = export_run(found, workers, output, excitation)

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 
 from faustwire.errors import FaustwireError
-from faustwire.messages import Follow, Rejection, Steered
+from faustwire.messages import Choice, Follow, Rejection, State, Steered, WorkerState
 from faustwire.terminal import printable
+from faustwire.worker_name import is_called
 from faustwire_bridge.commands import Commands
 from faustwire_bridge.core.choices import choice
-from faustwire_bridge.monitor.target import add_options, target
+from faustwire_bridge.monitor.connection import UnreachableError
+from faustwire_bridge.monitor.target import Target, add_options, target
+
+# A state tells no more metrics of a worker than this (`core.overview`).
+_TOLD_METRICS = 16
+_MOST_NAMES = 500
+
+
+class NobodyError(FaustwireError, ValueError):
+    """A choice that no connected worker meets: the plugin would stay as it is."""
 
 
 class NotSteeredError(FaustwireError):
@@ -30,6 +41,11 @@ def add(commands: Commands) -> None:
         "faustwire follow best METRIC [larger]: the one whose metric is best so far.",
     )
     parser.add_argument("words", nargs="*", metavar="WORD", help="whom; none: show the choice")
+    parser.add_argument(
+        "--even-if-absent",
+        action="store_true",
+        help="also a worker that has not come yet, or a metric that nobody has sent",
+    )
     add_options(parser)
     parser.set_defaults(run=_follow)
 
@@ -39,9 +55,51 @@ def _follow(options: argparse.Namespace) -> int:
         sys.stdout.write(printable(target(options).state().follow) + "\n")
         return 0
     wanted = Follow(choice(options.words))
+    if not options.even_if_absent:
+        _check_present(target(options), wanted.follow)
     answer = target(options).ask(wanted)
     if isinstance(answer, Steered):
         sys.stdout.write(printable(answer.detail) + "\n")
         return 0
     detail = answer.detail if isinstance(answer, Rejection) else f"it answers {answer!r}"
     raise NotSteeredError(f"the bridge declines: {printable(detail)}")
+
+
+def _check_present(bridge: Target, wanted: Choice) -> None:
+    """Check that somebody meets a choice, where this machine may see who is there.
+
+    Raises:
+        NobodyError: nobody does.
+    """
+    if wanted.kind not in ("worker", "best"):
+        return
+    try:
+        state = bridge.state()
+    except UnreachableError as problem:
+        # A key may be enrolled to steer and not to watch; a tunnel may carry one port of two.
+        sys.stderr.write(f"who is there can't be seen, so the name is not checked: {problem}\n")
+        return
+    nobody = _why_nobody(state, wanted)
+    if nobody is not None:
+        raise NobodyError(f"{nobody}; --even-if-absent follows it all the same")
+
+
+def _why_nobody(state: State, wanted: Choice) -> str | None:
+    present = [worker for worker in state.workers if worker.connected]
+    if wanted.kind == "worker":
+        if any(is_called(wanted.name, each.worker, each.incarnation) for each in present):
+            return None
+        there = _listed(worker.worker for worker in present)
+        return f"no worker is called {wanted.name!r}; connected: {there}"
+    if any(_may_have(worker, wanted.name) for worker in present):
+        return None
+    there = _listed(name for worker in present for name in worker.metrics)
+    return f"no connected worker has sent a metric {wanted.name!r}; sent so far: {there}"
+
+
+def _may_have(worker: WorkerState, metric: str) -> bool:
+    return metric in worker.metrics or len(worker.metrics) >= _TOLD_METRICS
+
+
+def _listed(names: Iterable[str]) -> str:
+    return printable(", ".join(dict.fromkeys(names)))[:_MOST_NAMES] or "none"

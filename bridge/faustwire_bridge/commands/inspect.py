@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from faustwire_bridge.commands import Commands
+from faustwire_bridge.commands import Commands, open_recording
 
 
 def add(commands: Commands) -> None:
@@ -32,12 +32,11 @@ def _inspect(options: argparse.Namespace) -> int:
     # What reads recordings takes a tenth of a second to import; no other command shall wait for it.
     from rich.console import Console  # noqa: PLC0415
 
-    from faustwire.recording import Recording  # noqa: PLC0415
     from faustwire_bridge.recordings.plot import draw  # noqa: PLC0415
     from faustwire_bridge.recordings.summary import summarise  # noqa: PLC0415
     from faustwire_bridge.recordings.table import as_plain, show  # noqa: PLC0415
 
-    found = summarise(Recording(options.files))
+    found = summarise(open_recording(options.files))
     if options.json:
         sys.stdout.write(json.dumps(as_plain(found)) + "\n")
     else:

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire.terminal import printable
-from faustwire_bridge.commands import Commands, above_zero
+from faustwire_bridge.commands import Commands, above_zero, open_recording
 
 _MOST_LINES = 50
 
@@ -153,6 +153,7 @@ def _decide_again(options: argparse.Namespace) -> int:
     # What reads recordings takes a tenth of a second to import; no other command shall wait for it.
     from faustwire_bridge.recordings.offline import decide_again  # noqa: PLC0415
 
+    open_recording(options.files)
     outcome = decide_again(options.files, Path(options.offline))
     if options.json:
         sys.stdout.write(json.dumps(asdict(outcome)) + "\n")

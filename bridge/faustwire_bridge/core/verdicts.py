@@ -56,6 +56,8 @@ class Verdicts:
         session = publication.session
         told = self._told(conclusion, now)
         if publication.kind != "call":
+            if conclusion.reason is Reason.PUBLISHED:
+                session.counts[publication.kind] += 1
             return told
         verdict = self._verdict(conclusion, now)
         session.count_verdict(verdict)

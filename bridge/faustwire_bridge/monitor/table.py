@@ -103,12 +103,11 @@ def _pace(worker: WorkerState, at: float) -> Text:
 
 
 def _share(worker: WorkerState) -> str:
-    calls = sum(worker.counts.values())
-    return f"{worker.counts.get(Reason.PUBLISHED.value, 0)}/{calls}" if calls else "–"
+    return f"{worker.published}/{worker.calls}" if worker.calls else "–"
 
 
 def _counts(worker: WorkerState) -> str:
-    others = Counter({name: n for name, n in worker.counts.items() if name != "published"})
+    others = Counter({name: n for name, n in worker.verdicts.items() if name != "published"})
     return "  ".join(f"{printable(name)} {count}" for name, count in others.most_common(3))
 
 

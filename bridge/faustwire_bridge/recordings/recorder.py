@@ -144,6 +144,11 @@ class Recorder:
         self._place_hello()
         self._writer.tick(now_ns + self._offset_ns)
 
+    def flush(self) -> None:
+        """Hand all that was recorded so far to the system, so that readers find it."""
+        self._place_hello()
+        self._writer.flush()
+
     def close(self) -> None:
         """End the recording."""
         self._place_hello()

@@ -87,6 +87,7 @@ class Summary:
         accounts: of each incarnation, in the order in which they came.
         unreadable: messages that are none.
         damage: what could not be read, a line each.
+        unfinished: files that a bridge is still writing, a line each.
     """
 
     metadata: dict[str, str]
@@ -98,6 +99,7 @@ class Summary:
     accounts: dict[str, Account] = field(default_factory=dict)
     unreadable: int = 0
     damage: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
 
 
 def summarise(found: Recording) -> Summary:
@@ -117,6 +119,7 @@ def summarise(found: Recording) -> Summary:
                 _published(result, published)
         except MessageError:
             result.unreadable += 1
+    result.unfinished = found.unfinished
     result.damage = [str(damage) for damage in found.damage]
     return result
 

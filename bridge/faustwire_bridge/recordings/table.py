@@ -76,6 +76,7 @@ def as_plain(found: Summary) -> dict[str, Any]:
         "workers": [_plain(account) for account in found.accounts.values()],
         "unreadable": found.unreadable,
         "damage": found.damage,
+        "unfinished": found.unfinished,
     }
 
 

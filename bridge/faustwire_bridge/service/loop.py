@@ -13,7 +13,7 @@ import zmq
 
 from faustwire import codec, packed_snapshot
 from faustwire.errors import MessageError
-from faustwire.messages import Event, ToPeer, Verdict, Welcome
+from faustwire.messages import Bye, Event, ToPeer, Verdict, Welcome
 from faustwire_bridge.children.compile_gate import Checker
 from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.core import events, instructions
@@ -169,6 +169,9 @@ class Loop:
             outcome = self._follow(instruction, now_ns)
             if outcome is not None:
                 self._handle(outcome)
+        if self._recorder is not None and _is_bye(event):
+            # Whoever has trained opens the recording now, and what comes may be long in coming.
+            self._recorder.flush()
 
     def _dsp_was_changed(self) -> bool:
         return self._core.pipeline.playing.program is not None and not self._files.intact()
@@ -272,6 +275,10 @@ def _event(received: Received) -> events.CoreEvent:
     except MessageError as problem:
         return events.Unreadable(peer, str(problem), problem.seq)
     return events.Arrived(peer, message, received.user, len(frames[0]))
+
+
+def _is_bye(event: events.CoreEvent) -> bool:
+    return isinstance(event, events.Arrived) and isinstance(event.message, Bye)
 
 
 def _failed(instruction: instructions.Instruction, problem: Exception) -> events.CoreEvent | None:

@@ -38,6 +38,8 @@ def main() -> int:
         step, worker, as_json = told.pop("step"), told.pop("step_worker"), told.pop("as_json")
         speed = told.pop("speed")
         with Replay(**told, speed=math.inf if speed is None else speed) as replay:
+            for line in replay.states.recording.unfinished:
+                print(printable(line), file=sys.stderr, flush=True)
             return _play(replay, step, worker, as_json=as_json)
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED

@@ -15,16 +15,7 @@ from bridges import DEADLINE, Plugin, alive, eventually, served
 from faustwire import codec
 from faustwire.messages import Hello, Message, Reason, Snapshot, Verdict, Welcome
 from graphs import gain
-
-
-def faustwire(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "faustwire_bridge", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
+from program import faustwire
 
 
 class Peer:

@@ -130,6 +130,7 @@ def test_another_choice_publishes_the_newest_of_the_chosen_at_once() -> None:
     assert "0.125" in bridge.writes[-1].program
     assert [event.kind for event in bridge.events[-2:]] == ["followed", "published"]
     assert bridge.events[-1].worker == "bert"
+    assert session.counts.pop("followed") == 1
     assert dict(session.counts) == answered, "its calls were answered before"
 
 
@@ -221,6 +222,8 @@ def test_what_time_alone_turned_down_is_written_when_its_time_has_come(who: str)
     assert len(bridge.writes) == 2
     assert "0.25" in bridge.writes[-1].program
     assert (bridge.events[-1].kind, bridge.events[-1].call) == ("settled", 3)
+    [seen] = bridge.core.state(bridge.now).workers
+    assert (seen.published, seen.calls) == (2, 3)
 
 
 def test_nothing_settles_unless_asked_for() -> None:

@@ -57,6 +57,15 @@ def test_workers_stay_in_their_rows_and_who_is_gone_comes_last() -> None:
     assert positions == sorted(positions)
 
 
+def test_what_was_published_after_its_call_counts_as_published() -> None:
+    """Settled, or because another worker was chosen; neither is a call of its own."""
+    counts = {"published": 1, "min-interval": 39, "settled": 8, "followed": 2}
+    text = plain(state(worker("anna", counts=counts)), width=160)
+    assert "11/40" in text
+    assert "min-interval 39" in text
+    assert "settled 8" not in text
+
+
 def test_namesakes_are_told_apart() -> None:
     twins = [worker("run")] * 2
     twins[1] = worker("run", host="gpu-4")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,21 +76,25 @@ class Part:
         """Release the index; it is read again when it is needed."""
         self._index = None
 
+    def is_written(self) -> bool:
+        """Whether a process of this machine is still writing the file."""
+        with self.path.open("rb") as file:
+            return is_locked(file)
+
     def index(self) -> Index:
         """Where what is; read once."""
         if self._index is None:
             index = Index(self._note)
             with self.path.open("rb") as file:
+                # Asked first: a file that nobody writes then stays as it is.
+                written = is_locked(file)
                 size = os.fstat(file.fileno()).st_size
                 try:
                     read_summary(file, size, index)
                 except Unfinished:
                     self._recover(file, size, index)
-                    self._note(
-                        size,
-                        "not closed: its bridge was killed, or still writes it; up to 1 s is "
-                        "missing at the end",
-                    )
+                    if not written:
+                        self._note(size, "not closed: its bridge was killed; up to 1 s is missing")
                 except Broken as problem:
                     self._note(size, f"the index at the end can't be used: {problem}")
                     index = Index(self._note, finished=True)
@@ -147,6 +152,18 @@ class Part:
         if expected is not None and index.messages is not None and expected <= index.messages:
             missing = index.messages + 1 - expected
             self._note(index.chunks[-1].offset, "messages are missing at the end", missing)
+
+
+def is_locked(file: BinaryIO) -> bool:
+    """Whether the writer of a file holds it; False on a file system without locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return False
 
 
 def _head(records: bytes) -> tuple[str | None, dict[str, str]]:

@@ -89,6 +89,16 @@ class Recording:
         return [part.path for part in self._parts]
 
     @property
+    def unfinished(self) -> list[str]:
+        """A line for each file that a bridge is still writing, with its process; empty: none."""
+        return [
+            f"{part.path.name} is still being written by the bridge with pid "
+            f"{part.metadata.get('pid', '?')}: what it has recorded so far is read"
+            for part in self._parts
+            if part.is_written()
+        ]
+
+    @property
     def damage(self) -> list[Damage]:
         """What could not be read so far, by file and offset; empty: nothing is missing."""
         return list(self._damages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -120,6 +121,14 @@ class RecordingWriter:
             except OSError as problem:
                 self._stop(problem)
 
+    def flush(self) -> None:
+        """Hand all to the system, so that readers find it from now on."""
+        if self._part is not None:
+            try:
+                self._part.flush()
+            except OSError as problem:
+                self._stop(problem)
+
     def close(self) -> None:
         """End the file with its index."""
         if self._part is not None:
@@ -172,9 +181,13 @@ class _Names:
             if self._file and self._number == 1:
                 path = self._file
             try:
-                return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), path
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             except FileExistsError:
                 continue  # A bridge that is started again finds the files of the one before.
+            # By this readers know that it is still written; the system releases it after a kill.
+            with suppress(OSError):  # A file system without locks: readers can't tell then.
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor, path
         raise FileExistsError(errno.EEXIST, f"{_MAX_NAMES} names are taken", str(path))
 
 
@@ -242,6 +255,10 @@ class _Part:
 
     def close_chunk(self, now_ns: int) -> None:
         if self._chunk_ns is not None and now_ns - self._chunk_ns >= CHUNK_NS:
+            self._flush()
+
+    def flush(self) -> None:
+        if self._chunk_ns is not None:
             self._flush()
 
     def _flush(self) -> None:
