@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
-import re
 import secrets
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from mcap.writer import CompressionType, Writer
 
 from faustwire.recording import layout
 from faustwire.recording.channels import ENCODING, MARK, Channel, text
+from faustwire.recording.new_files import NewFiles
 from faustwire.recording.part import FILE, FORMAT
 from faustwire.recording.recovery import CHANNEL
 
@@ -30,9 +27,6 @@ CHUNK_BYTES = 2**19
 # Neither may grow without bound over a day with a chunk a second, or a hundred clients a second.
 MAX_CHANNELS = 4096
 MAX_CHUNKS = 2**15
-# How many names are tried; existing files are never overwritten.
-_MAX_NAMES = 1000
-_SUFFIX = ".mcap"
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ class RecordingWriter:
         Raises:
             OSError: the file can't be made.
         """
-        self._names = _Names(Path(target), now_ns, stem)
+        self._names = NewFiles(Path(target), now_ns, stem)
         self._rotation = rotation or Rotation()
         self._metadata = {
             **{name: text(value) for name, value in metadata.items()},
@@ -156,39 +150,6 @@ class RecordingWriter:
         if self._part is not None:
             self._part.abandon()
             self._part = None
-
-
-class _Names:
-    """The names of the files: sortable, and never the name of an existing file."""
-
-    def __init__(self, target: Path, now_ns: int, stem: str) -> None:
-        self._file = target if target.suffix == _SUFFIX else None
-        self._folder = target.parent if self._file else target
-        started = datetime.fromtimestamp(now_ns // 10**9, timezone.utc)
-        safe = re.sub(r"[^\w.-]", "_", stem)[:64]
-        self._beginning = (
-            # An underscore comes after the dot of the first file's name.
-            f"{target.stem}_" if self._file else f"faustwire-{started:%Y%m%dT%H%M%SZ}-{safe}-"
-        )
-        self._number = 0
-        self._folder.mkdir(parents=True, exist_ok=True)
-
-    def open_next(self) -> tuple[int, Path]:
-        """Make the next file; returns its descriptor and its path."""
-        for _ in range(_MAX_NAMES):
-            self._number += 1
-            path = self._folder / f"{self._beginning}{self._number:04}{_SUFFIX}"
-            if self._file and self._number == 1:
-                path = self._file
-            try:
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            except FileExistsError:
-                continue  # A bridge that is started again finds the files of the one before.
-            # By this readers know that it is still written; the system releases it after a kill.
-            with suppress(OSError):  # A file system without locks: readers can't tell then.
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor, path
-        raise FileExistsError(errno.EEXIST, f"{_MAX_NAMES} names are taken", str(path))
 
 
 class _Part:
