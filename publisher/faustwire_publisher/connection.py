@@ -13,11 +13,13 @@ from contextlib import suppress
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from faustwire import codec
 from faustwire.client_socket import EVENTS, HANDSHAKE_MS, Link, Pauses, client_socket
 from faustwire.curve import secure
 from faustwire.endpoint import parse
-from faustwire.errors import FaustwireError
+from faustwire.errors import FaustwireError, MessageError
 from faustwire.key_ring import KeyFileError, KeyRing
+from faustwire.messages import Bye, Ping, Rejection
 
 # A connection that brought no answer for this long is given up, unless a message is still being
 # transferred; no line is slower than a bad mobile one. ZeroMQ's own heartbeats would not do: one
@@ -198,6 +200,24 @@ class Connection:
             return None
         self._silent_until = max(self._silent_until, time.monotonic() + _SILENCE_SECONDS)
         return data
+
+    def say_bye(self, patience_seconds: float) -> None:
+        """Leave the bridge, and wait until it has taken note; one that records has written all out.
+
+        Args:
+            patience_seconds: how long to wait; 0: not at all.
+        """
+        self.send(codec.encode(Bye()))
+        if not patience_seconds:
+            return
+        # After a Bye a bridge does not know the worker, and rejects whatever it sends.
+        self.send(codec.encode(Ping()))
+        until = time.monotonic() + patience_seconds
+        while (left := until - time.monotonic()) > 0 and self.dealer.poll(int(1000 * left) + 1):
+            while (data := self.receive()) is not None:
+                with suppress(MessageError):
+                    if isinstance(codec.decode(data), Rejection):
+                        return
 
     def send(self, data: bytes) -> bool:
         """Send a message; False: the connection has just gone."""

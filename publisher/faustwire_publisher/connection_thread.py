@@ -20,7 +20,6 @@ from faustwire import codec
 from faustwire.errors import FaustwireError, MessageError, NonFiniteError
 from faustwire.key_ring import KeyRing
 from faustwire.messages import (
-    Bye,
     Hello,
     Message,
     Ping,
@@ -180,24 +179,8 @@ class ConnectionThread:
                 self._receive(connection)
             self._work(connection, time.monotonic())
         if connection.up:
-            self._say_bye(connection)
-
-    def _say_bye(self, connection: Connection) -> None:
-        """Leave the bridge; where it records, wait until the recording holds all of this worker."""
-        recorded = self.bridge is not None and self.bridge.recording
-        connection.send(codec.encode(Bye()))
-        if not recorded:
-            return
-        # A bridge writes its recording out at a Bye, and does not know who pings after it.
-        connection.send(codec.encode(Ping()))
-        until = time.monotonic() + _FAREWELL_SECONDS
-        while (left := until - time.monotonic()) > 0 and connection.dealer.poll(
-            int(1000 * left) + 1
-        ):
-            while (data := connection.receive()) is not None:
-                with suppress(MessageError):
-                    if isinstance(codec.decode(data), Rejection):
-                        return
+            recorded = self.bridge is not None and self.bridge.recording
+            connection.say_bye(_FAREWELL_SECONDS if recorded else 0.0)
 
     def _poll_ms(self, connection: Connection) -> int:
         now = time.monotonic()
