@@ -11,10 +11,16 @@ from pathlib import Path
 from faustwire.key_ring import KeyRing
 from faustwire.messages import Hello
 from faustwire.rendezvous import file_path, rendezvous
+from faustwire.validation import MAX_NAME
 from faustwire_publisher.arguments import knows, record_target, remote_endpoint
 from faustwire_publisher.bridge_process import EmbeddedBridge
 from faustwire_publisher.client import Client
 from faustwire_publisher.errors import ArgumentError
+
+
+def default_worker() -> str:
+    """The name of a worker to which none was given: host name and process id."""
+    return f"{socket.gethostname()[: MAX_NAME - 16]}-{os.getpid()}"
 
 
 class BridgeLink:
@@ -69,11 +75,15 @@ class BridgeLink:
         """Start a connection for a worker of this process.
 
         Args:
-            hello: the worker; host, process and incarnation are filled in.
+            hello: the worker; host, process, incarnation and a missing name are filled in.
             steps_aside: let whoever hands a message over continue first; nobody waits for it.
         """
         own = replace(
-            hello, incarnation=secrets.token_hex(8), host=socket.gethostname(), pid=os.getpid()
+            hello,
+            worker=hello.worker or default_worker(),
+            incarnation=secrets.token_hex(8),
+            host=socket.gethostname(),
+            pid=os.getpid(),
         )
         return Client(
             self.endpoint,

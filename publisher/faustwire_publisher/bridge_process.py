@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from typing import Any
 
 from faustwire.errors import FaustwireError
 from faustwire.rendezvous import Rendezvous
@@ -38,6 +39,10 @@ class EmbeddedBridge:
         self._config_path = config_path
         self._record = record
         self._child: subprocess.Popen[bytes] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A process can't be copied, and need not be: whoever needs a bridge finds it, or starts it.
+        return {**self.__dict__, "_child": None}
 
     def revive(self) -> str | None:
         """Start a bridge if none listens and none is starting.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import copy
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -67,12 +66,13 @@ class HotReload:
             the environment's FAUSTWIRE_KEYS, else ``~/.config/faustwire/keys``, for the bridges
             that are known there. A bridge on this machine needs no keys.
 
+    It can be copied and pickled: a copy has the same arguments and connects on its own.
+
     Raises:
         ValueError: an argument makes no sense (``faustwire.errors.FaustwireError`` covers all).
 
     Attributes:
         endpoint: the endpoint in use.
-        worker: the name in use.
     """
 
     def __init__(
@@ -95,7 +95,6 @@ class HotReload:
     ) -> None:
         self.fs = number("fs", fs, above=0)
         self.name = text("name", name)
-        self.worker = text("worker", worker or f"{socket.gethostname()}-{os.getpid()}")
         self._controls = sliders(controls)
         self._wait = wait
         link = BridgeLink(
@@ -103,7 +102,7 @@ class HotReload:
         )
         self.endpoint = link.endpoint
         hello = Hello(
-            self.worker,
+            "" if worker is None else text("worker", worker),
             incarnation="",
             every=period(every),
             min_interval=number("min_interval", min_interval),
@@ -112,6 +111,15 @@ class HotReload:
         timeout = number("timeout", timeout, above=0)
         self._session = WorkerSession(link, hello, wait=wait, timeout=timeout)
         self._calls = 0
+
+    @property
+    def worker(self) -> str:
+        """The name in use."""
+        return self._session.worker
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, or what comes out of a pickle, keeps the arguments and is a worker of its own.
+        return {**self.__dict__, "_calls": 0, "_session": copy(self._session)}
 
     # -- the three calls -----------------------------------------------------------------------
 

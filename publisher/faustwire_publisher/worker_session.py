@@ -8,10 +8,11 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from faustwire.messages import Hello, Reason, Verdict
-from faustwire_publisher.bridge_link import BridgeLink
+from faustwire_publisher.bridge_link import BridgeLink, default_worker
 from faustwire_publisher.client import Client
 from faustwire_publisher.due_hint import DueHint
 from faustwire_publisher.errors import ForkError
@@ -59,6 +60,17 @@ class WorkerSession:
         self._handed_over: Ticket | None = None
         self._last: Verdict | None = None
         self._farewell: weakref.finalize[..., Any] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(WorkerSession, wait=self._wait, timeout=self._timeout), (
+            self._link,
+            self._hello,
+        )
+
+    @property
+    def worker(self) -> str:
+        """The worker's name."""
+        return self._hello.worker or default_worker()
 
     @contextmanager
     def call(self) -> Iterator[None]:
