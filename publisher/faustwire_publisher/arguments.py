@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from faustwire.codec import MAX_METRICS
 from faustwire.endpoint import EndpointError, to_connect
 from faustwire.key_ring import KeyRing
 from faustwire.validation import MAX_NAME
 from faustwire_publisher.errors import ArgumentError
+
+# Losses and the like by name, numbers or tensors of one element; or a function that returns them,
+# which is called only for the calls that are sent.
+Metrics: TypeAlias = Mapping[str, Any] | Callable[[], Mapping[str, Any] | None]
 
 
 def number(argument: str, value: Any, *, above: float | None = None) -> float:
@@ -92,25 +98,47 @@ def record_target(value: str | Path, endpoint: str | None) -> str:
     return str(Path(value).expanduser().resolve())
 
 
-def metric_values(metrics: Mapping[str, Any] | None) -> dict[str, float]:
+def read_metrics(metrics: Metrics | None) -> tuple[dict[str, float], str | None]:
     """Metrics as plain numbers; a tensor of one element is a number.
 
-    Raises:
-        ArgumentError: they are too many, or not all numbers.
+    Args:
+        metrics: numbers by name, or a function that returns them.
+
+    Returns:
+        Those that are numbers, and what is wrong with the others; None: nothing.
     """
-    if metrics is None:
-        return {}
-    if len(metrics) > MAX_METRICS:
-        raise ArgumentError(f"{len(metrics)} metrics; at most {MAX_METRICS}")
+    given: object = metrics
+    if callable(metrics) and not isinstance(metrics, Mapping):
+        try:
+            given = metrics()
+        except Exception as problem:  # noqa: BLE001 - the user's; told, or raised, by the caller
+            return {}, f"metrics: the function raised {type(problem).__name__}: {problem}"
+    if given is None:
+        return {}, None
+    if not isinstance(given, Mapping):
+        return {}, f'metrics={_shown(given)}: give numbers by name, such as {{"loss": loss}}'
+    numbers, wrong = {}, None
+    if len(given) > MAX_METRICS:
+        wrong = f"metrics: {len(given)} of them; at most {MAX_METRICS} can be sent"
+    for name, value in islice(given.items(), MAX_METRICS):
+        scalar = _scalar(value)
+        if scalar is None:
+            wrong = f"metrics: {str(name)!r} is {_shown(value)}: give a number, or a tensor of one"
+        else:
+            numbers[str(name)] = scalar
+    return numbers, wrong
+
+
+def _scalar(value: Any) -> float | None:
     try:
-        return {str(name): _scalar(value) for name, value in metrics.items()}
-    except (TypeError, ValueError, RuntimeError) as problem:
-        raise ArgumentError(f"metrics={metrics!r}: give numbers by name") from problem
+        # A loss may be passed as it is, with its autograd graph.
+        return float(value.detach() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return None
 
 
-def _scalar(value: Any) -> float:
-    # A loss may be passed as it is, with its autograd graph.
-    return float(value.detach() if hasattr(value, "detach") else value)
+def _shown(value: object) -> str:
+    return reprlib.repr(value)
 
 
 def knows(keyring: KeyRing, endpoint: str, keys: str | Path | None) -> bool:

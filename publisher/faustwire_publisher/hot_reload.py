@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import copy
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from faustwire.controls import sliders
 from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import Node
-from faustwire.messages import Hello, OwnProgram, Reason, Snapshot, Verdict
+from faustwire.messages import Hello, OwnProgram, Reason, Verdict
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
-from faustwire_publisher.arguments import metric_values, number, period, text
+from faustwire_publisher.arguments import Metrics, number, period, read_metrics, text
 from faustwire_publisher.bridge_link import BridgeLink
-from faustwire_publisher.errors import ModelError
+from faustwire_publisher.errors import ArgumentError, ModelError
 from faustwire_publisher.lowering import defer, lower
 from faustwire_publisher.mailbox import Ticket
+from faustwire_publisher.program_settings import ProgramSettings
+from faustwire_publisher.training_steps import after_steps, never_compiled
 from faustwire_publisher.worker_session import WorkerSession
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class HotReload:
     ) -> None:
         self.fs = number("fs", fs, above=0)
         self.name = text("name", name)
-        self._controls = sliders(controls)
+        self._program = ProgramSettings(self.fs, self.name, sliders(controls))
         self._wait = wait
         link = BridgeLink(
             dsp_path=dsp_path, config_path=config_path, endpoint=endpoint, keys=keys, record=record
@@ -128,14 +129,15 @@ class HotReload:
         model: torch.nn.Module,
         *,
         force: bool = False,
-        metrics: Mapping[str, Any] | None = None,
+        metrics: Metrics | None = None,
     ) -> bool:
         """Publish the model if it is due; to be called after each optimiser step.
 
         Args:
             model: a FLAMO module.
             force: bypass both throttles, never the dedupe.
-            metrics: losses and the like by name, numbers or tensors of one element.
+            metrics: losses and the like by name, numbers or tensors of one element; or a function
+                that returns them, which is called only if the call is sent.
 
         Returns:
             True: a new ``.dsp`` was written and the plugin will reload (with ``wait=False``: handed
@@ -144,14 +146,22 @@ class HotReload:
         Raises:
             ModelError: the model can't be expressed. Only until a first snapshot has been
                 published; later it costs a warning and False.
+            ArgumentError: the metrics are no numbers by name. Only until then, too.
             ForkError: called in a forked process.
         """
+        return never_compiled(self._update, model, force, metrics)
+
+    def _update(self, model: torch.nn.Module, force: bool, metrics: Metrics | None) -> bool:
         session = self._session
         with session.call():
             self._calls = call = self._calls + 1
             if not force and session.skip(call):
                 return False
-            measured = metric_values(metrics)
+            numbers, wrong = read_metrics(metrics)
+            if wrong is not None:
+                if not session.proven:
+                    raise ArgumentError(wrong)
+                session.warn_once.of_metrics(wrong)
             try:
                 graph = self._lowered(model)
             except NonFiniteError as problem:
@@ -160,7 +170,10 @@ class HotReload:
                 if not session.proven:
                     raise
                 return session.end(Verdict(0, False, Reason.REFUSED, str(problem)))
-            published = self._send(graph, call, measured, force=force)
+            seq = session.next_seq()
+            published = session.hand_over(
+                Ticket(seq, self._program.snapshot(graph, seq, call, numbers), force)
+            )
             if session.last.reason is Reason.REFUSED and not session.proven:
                 raise ModelError(self.name, session.last.detail)
             return published
@@ -185,36 +198,38 @@ class HotReload:
             return self._session.hand_over(Ticket(own.seq, lambda: own))
 
     @contextmanager
-    def follow(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[Self]:
-        """Call ``update(model)`` after every step of an optimiser, and once, forced, at the end.
+    def follow(
+        self,
+        model: torch.nn.Module,
+        optimizer: torch.optim.Optimizer | None = None,
+        *,
+        metrics: Metrics | None = None,
+    ) -> Iterator[Self]:
+        """Call ``update(model)`` after every step that trains it, and once at the end, forced.
 
         For loops that offer no callback, such as FLAMO's ``Trainer``::
 
-            with live.follow(model, trainer.optimizer):
+            with live.follow(model):
                 trainer.train(train_set, valid_set)
 
         Args:
             model: a FLAMO module.
-            optimizer: the optimiser that trains it.
+            optimizer: the optimiser that trains it; None: every optimiser that steps in this
+                process while it has a parameter of the model, also one that is made later.
+            metrics: as in ``update``, read anew for each call.
 
         Yields:
             This HotReload.
         """
-
-        def update(*_: Any) -> None:
-            self.update(model)
-
-        handle = optimizer.register_step_post_hook(update)
-        try:
-            yield self
-        except BaseException:
-            handle.remove()
-            # What ended the training matters more than what the last update has to say.
-            with suppress(Exception):
-                self.update(model, force=True)
-            raise
-        handle.remove()
-        self.update(model, force=True)
+        with after_steps(model, optimizer, lambda: self.update(model, metrics=metrics)):
+            try:
+                yield self
+            except BaseException:
+                # What ended the training matters more than what the last update has to say.
+                with suppress(Exception):
+                    self.update(model, force=True, metrics=metrics)
+                raise
+        self.update(model, force=True, metrics=metrics)
 
     # -- how it ended ----------------------------------------------------------------------------
 
@@ -273,29 +288,3 @@ class HotReload:
         graph = lower(model)
         self._session.warn_once.over(Reason.NON_FINITE)
         return lambda: graph
-
-    def _send(
-        self,
-        graph: Callable[[], Node],
-        call: int,
-        metrics: Mapping[str, float],
-        *,
-        force: bool,
-    ) -> bool:
-        seq = self._session.next_seq()
-        snapshot = partial(
-            _snapshot,
-            graph,
-            seq=seq,
-            call=call,
-            fs=self.fs,
-            name=self.name,
-            controls=self._controls,
-            metrics=metrics,
-        )
-        return self._session.hand_over(Ticket(seq, snapshot, force))
-
-
-def _snapshot(graph: Callable[[], Node], **fields: Any) -> Snapshot:
-    """Called when it is sent; knows nothing of the HotReload, which may be gone by then."""
-    return Snapshot(graph=graph(), **fields)

@@ -11,6 +11,8 @@ from faustwire_publisher.errors import FaustwireWarning
 
 _log = logging.getLogger("faustwire.publisher")
 
+# Problems of metrics that people are told of.
+_MOST_TOLD = 3
 # Reasons after which earlier causes are over: the plugin's end with a program that passes, the
 # bridge's silence with any answer of it.
 _PASSES = (Reason.PUBLISHED, Reason.UNCHANGED)
@@ -22,6 +24,7 @@ class WarnOnce:
     def __init__(self) -> None:
         self._told: set[Reason] = set()
         self._recording_missed = False
+        self._bad_metrics: set[str] = set()
 
     def take(self, verdict: Verdict, *, prompt: bool = True) -> None:
         """Warn if a verdict tells of a new cause; note which causes it ends.
@@ -56,6 +59,13 @@ class WarnOnce:
             f"not recorded to {wanted}: the bridge for {bridge.dsp_path} (pid {bridge.pid}) was "
             f"there before, and {does}; the training goes on"
         )
+
+    def of_metrics(self, problem: str) -> None:
+        """Warn, once for each problem, that metrics can't be sent."""
+        # A figure in it may change with every step; a few are enough.
+        if problem not in self._bad_metrics and len(self._bad_metrics) < _MOST_TOLD:
+            self._bad_metrics.add(problem)
+            _tell(f"left out: {problem}; the training goes on")
 
     def _warn(self, verdict: Verdict) -> None:
         if verdict.reason in self._told:

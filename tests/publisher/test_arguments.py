@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 import torch
 
 from bridges import Plugin
-from faustwire_publisher import HotReload
-from faustwire_publisher.arguments import metric_values
+from faustwire import HotReload
+from faustwire_publisher import ArgumentError
+from faustwire_publisher.arguments import read_metrics
+from models import Knob
+from notices import recorded_warnings
 
 
 @pytest.mark.parametrize(
@@ -57,13 +61,51 @@ def test_the_two_files_must_be_two(plugin: Plugin) -> None:
 
 def test_metrics_may_be_numbers_or_tensors_of_one_element() -> None:
     loss = torch.tensor(0.5, requires_grad=True)
-    assert metric_values({"loss": loss, "step": 3}) == {"loss": 0.5, "step": 3.0}
-    assert metric_values(None) == {}
+    assert read_metrics({"loss": loss, "step": 3}) == ({"loss": 0.5, "step": 3.0}, None)
+    assert read_metrics(lambda: {"loss": loss}) == ({"loss": 0.5}, None)
+    assert read_metrics(None) == read_metrics(lambda: None) == ({}, None)
 
 
-@pytest.mark.parametrize(
-    "metrics", [{"loss": "low"}, {"loss": torch.zeros(2)}, {str(i): 0 for i in range(100)}]
-)
-def test_metrics_that_are_no_numbers_are_an_error(metrics: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="metrics"):
-        metric_values(metrics)
+BAD_METRICS: list[tuple[Any, str]] = [
+    ({"loss": "low"}, "'loss' is 'low': give a number, or a tensor of one"),
+    ({"loss": torch.zeros(2)}, "'loss' is tensor"),
+    ({"val": None}, "'val' is None"),
+    ({"huge": 10**400}, "'huge' is 1000000"),
+    (torch.tensor(0.5), r'give numbers by name, such as {"loss": loss}'),
+    ([0.5], "give numbers by name"),
+    ({str(i): 0 for i in range(100)}, "100 of them"),
+    (lambda: 1 / 0, "the function raised ZeroDivisionError"),
+]
+
+
+@pytest.mark.parametrize(("metrics", "problem"), BAD_METRICS)
+def test_metrics_that_are_no_numbers_are_an_error_at_first(
+    plugin: Plugin, metrics: Any, problem: str
+) -> None:
+    with (
+        HotReload(48000, **plugin.paths) as live,
+        pytest.raises(ArgumentError, match=re.escape(problem)),
+    ):
+        live.update(Knob().model, metrics=metrics)
+
+
+def test_after_the_first_publish_bad_metrics_cost_a_warning_and_nothing_else(
+    plugin: Plugin,
+) -> None:
+    knob = Knob()
+    with HotReload(48000, **plugin.paths, min_interval=0) as live:
+        assert live.update(knob.model)
+        for metrics, problem in BAD_METRICS[:4]:
+            with recorded_warnings() as told:
+                for _ in range(2):
+                    knob.step()
+                    assert live.update(knob.model, metrics=metrics)
+            assert len(told) <= 1, told
+            assert all(problem in text for text in told)
+        assert "2.0" in plugin.program(), "1 + 8 · 0.125"
+
+
+def test_what_is_not_a_number_does_not_take_the_others_with_it() -> None:
+    numbers, wrong = read_metrics({"loss": 0.25, "val": None})
+    assert numbers == {"loss": 0.25}
+    assert wrong is not None
