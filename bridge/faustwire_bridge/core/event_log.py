@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from faustwire.codec import MAX_TEXT
 from faustwire.messages import Event
+from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.sessions import Session
 
 # Enough to fill a terminal, and for all that can happen within a tenth of a second at the pace that
@@ -39,7 +39,7 @@ class EventLog:
         self._number += 1
         worker = "" if session is None else session.name
         incarnation = "" if session is None else session.hello.incarnation
-        event = Event(self._number, now, kind, detail[:MAX_TEXT], worker, incarnation, **more)
+        event = Event(self._number, now, kind, sendable(detail), worker, incarnation, **more)
         self._last.append(event)
         return event
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from faustwire.codec import MAX_TEXT
 from faustwire.messages import HOLDS_BACK, Due, Reason, Verdict
 from faustwire_bridge.core.event_log import EventLog
 from faustwire_bridge.core.instructions import Happened, Instruction, Send
 from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
 from faustwire_bridge.core.rules import Rules
+from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.sessions import Session
 from faustwire_bridge.core.throttle import due
 
@@ -70,8 +70,8 @@ class Verdicts:
             publication.seq,
             reason is Reason.PUBLISHED,
             reason,
-            conclusion.detail[:MAX_TEXT],
-            tuple(line[:MAX_TEXT] for line in publication.warnings[:_MAX_WARNINGS]),
+            sendable(conclusion.detail),
+            tuple(sendable(line) for line in publication.warnings[:_MAX_WARNINGS]),
             self._due(publication, now) if reason in _TELLS_DUE else None,
             compile_seconds=report.seconds if report else None,
             peak_db=assessment.peak_db,

@@ -19,6 +19,7 @@ from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.core import events, instructions
 from faustwire_bridge.core.broadcast import Broadcast
 from faustwire_bridge.core.rules import Rules
+from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.state_machine import Core
 from faustwire_bridge.service.listener import GoneError, Received
 from faustwire_bridge.service.listeners import Listeners
@@ -81,7 +82,9 @@ class Loop:
         self._judge, self._checker = gates
         self._recorder = recorder
         now = time.monotonic()
-        welcome = Welcome(os.getpid(), socket.gethostname(), str(files.dsp_path), recording)
+        welcome = Welcome(
+            os.getpid(), socket.gethostname(), sendable(str(files.dsp_path)), sendable(recording)
+        )
         self._core = Core(welcome, now, rules)
         self._broadcast = Broadcast(now)
         self._verdict_log = VerdictLog()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from faustwire.atomic_file import ReplacedFile
-from faustwire.rendezvous import Rendezvous, file_path
+from faustwire.rendezvous import PathError, Rendezvous, file_path
 
 
 class PluginFiles:
@@ -31,6 +31,15 @@ class PluginFiles:
         for file in (self._dsp, self._config):
             with suppress(OSError):
                 os.unlink(file.temporary)
+
+    def prepare(self) -> None:
+        """Make sure that both files can be written, and make their directories if need be.
+
+        Raises:
+            PathError: one of them can't be.
+        """
+        _check_writable(self._dsp, self.dsp_path, "--dsp-path")
+        _check_writable(self._config, self.config_path, "--config-path")
 
     def write(self, program: str, *, rewrite_config: bool) -> None:
         """Write a program where the plugin finds it: the ``.dsp`` first, then its config.
@@ -104,3 +113,14 @@ class PluginFiles:
         if renamed:
             return plain if named == other else other
         return other if named == other else plain
+
+
+def _check_writable(file: ReplacedFile, path: Path, option: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file.temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.unlink(file.temporary)
+    except OSError as problem:
+        raise PathError(
+            f"{path} can't be written: {problem.strerror}; choose another {option}"
+        ) from problem

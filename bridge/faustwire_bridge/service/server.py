@@ -37,7 +37,7 @@ def serve(settings: Settings) -> None:
         BindError: an endpoint can't be bound.
         AuthenticatorError: unknown keys could connect.
         KeyFileError: the keys can't be used.
-        PathError: a path names no file.
+        PathError: a path names no file, or one that can't be written.
     """
     bound_file(settings.place.log_path)
     files = PluginFiles(settings.place, settings.config_path)
@@ -53,6 +53,9 @@ def serve(settings: Settings) -> None:
     ):
         sign(lock, opened.endpoints)
         files.clear_leftovers()
+        if not settings.rules.leave_when_idle:
+            # One that a worker has started says it with every verdict, and goes on when it is over.
+            files.prepare()
         if settings.on_ready is not None:
             settings.on_ready(opened.endpoints)
         _log.info(
