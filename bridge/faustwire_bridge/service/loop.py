@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zmq
 
-from faustwire import codec, packed_snapshot
-from faustwire.errors import MessageError
+from faustwire import codec
 from faustwire.messages import Bye, Event, ToPeer, Verdict, Welcome
 from faustwire_bridge.children.compile_gate import Checker
 from faustwire_bridge.children.judge import JudgeProcess
@@ -21,6 +20,7 @@ from faustwire_bridge.core.broadcast import Broadcast
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.state_machine import Core
+from faustwire_bridge.service.core_events import explain, failure, to_event
 from faustwire_bridge.service.listener import GoneError, Received
 from faustwire_bridge.service.listeners import Listeners
 from faustwire_bridge.service.plugin_files import PluginFiles
@@ -134,7 +134,7 @@ class Loop:
                 self._handle_safely(events.Revoked(user))
             if received is None:
                 return
-            self._handle_safely(_event(received), received)
+            self._handle_safely(to_event(received), received)
 
     def _take_outcomes(self) -> None:
         """Take what the child processes have answered."""
@@ -189,7 +189,7 @@ class Loop:
             return self._do(instruction, now_ns)
         except Exception as problem:  # noqa: BLE001 - others wait for their verdicts
             _log.exception("internal error, an instruction could not be followed")
-            return _failed(instruction, problem)
+            return failure(instruction, problem)
 
     def _do(self, instruction: instructions.Instruction, now_ns: int) -> events.CoreEvent | None:
         """Follow an instruction; what came of it, where that is known at once."""
@@ -240,7 +240,7 @@ class Loop:
         try:
             self._files.write(write.program, rewrite_config=write.rewrite_config)
         except OSError as problem:
-            return events.WriteFailed(_explain(problem))
+            return events.WriteFailed(explain(problem))
         return events.Written()
 
     def _send(self, peer: bytes, message: ToPeer, now_ns: int) -> events.Lost | None:
@@ -269,35 +269,5 @@ class Loop:
             self._handle_safely(events.Noticed("recording-stopped", problem))
 
 
-def _event(received: Received) -> events.CoreEvent:
-    peer, frames = received.peer, received.frames
-    if len(frames) != 1:
-        return events.Unreadable(peer, f"a message is one frame, not {len(frames)}", None)
-    try:
-        message = packed_snapshot.read(frames[0])
-    except MessageError as problem:
-        return events.Unreadable(peer, str(problem), problem.seq)
-    return events.Arrived(peer, message, received.user, len(frames[0]))
-
-
 def _is_bye(event: events.CoreEvent) -> bool:
     return isinstance(event, events.Arrived) and isinstance(event.message, Bye)
-
-
-def _failed(instruction: instructions.Instruction, problem: Exception) -> events.CoreEvent | None:
-    """The outcome of an instruction that raised something unforeseen; None: it needs none."""
-    detail = f"internal error: {problem!r}"
-    match instruction:
-        case instructions.Judge():
-            return events.JudgeFailed(detail)
-        case instructions.Compile():
-            return events.CompileFailed(detail)
-        case instructions.Write():
-            return events.WriteFailed(detail)
-    return None
-
-
-def _explain(problem: OSError) -> str:
-    where = problem.filename2 or problem.filename
-    what = problem.strerror or type(problem).__name__
-    return f"{what}: {where}" if where else what

@@ -1,0 +1,55 @@
+"""What happened to the service, as the core is told: messages, and how an instruction failed."""
+
+from __future__ import annotations
+
+from faustwire import packed_snapshot
+from faustwire.errors import MessageError
+from faustwire_bridge.core import events, instructions
+from faustwire_bridge.service.listener import Received
+
+
+def to_event(received: Received) -> events.CoreEvent:
+    """Read a message.
+
+    Args:
+        received: the message as it came.
+
+    Returns:
+        The event; of a snapshot only the header has been read.
+    """
+    peer, frames = received.peer, received.frames
+    if len(frames) != 1:
+        return events.Unreadable(peer, f"a message is one frame, not {len(frames)}", None)
+    try:
+        message = packed_snapshot.read(frames[0])
+    except MessageError as problem:
+        return events.Unreadable(peer, str(problem), problem.seq)
+    return events.Arrived(peer, message, received.user, len(frames[0]))
+
+
+def failure(instruction: instructions.Instruction, problem: Exception) -> events.CoreEvent | None:
+    """Find the outcome of an instruction that raised something unforeseen.
+
+    Args:
+        instruction: what was to be done.
+        problem: what was raised.
+
+    Returns:
+        An outcome that ends the publication; None: the instruction has no outcome.
+    """
+    detail = f"internal error: {problem!r}"
+    match instruction:
+        case instructions.Judge():
+            return events.JudgeFailed(detail)
+        case instructions.Compile():
+            return events.CompileFailed(detail)
+        case instructions.Write():
+            return events.WriteFailed(detail)
+    return None
+
+
+def explain(problem: OSError) -> str:
+    """Describe a problem with a file in one line, with the file's name."""
+    where = problem.filename2 or problem.filename
+    what = problem.strerror or type(problem).__name__
+    return f"{what}: {where}" if where else what
