@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from faustwire.key_ring import KeyRing
-from faustwire.messages import Hello
-from faustwire.rendezvous import file_path, rendezvous
+from faustwire.messages import Hello, Welcome
+from faustwire.rendezvous import CONFIG_PATH, file_path, rendezvous
 from faustwire.validation import MAX_NAME
 from faustwire_publisher.arguments import knows, record_target, remote_endpoint
 from faustwire_publisher.bridge_process import EmbeddedBridge
 from faustwire_publisher.client import Client
 from faustwire_publisher.errors import ArgumentError
+from faustwire_publisher.gate_options import read_gates, to_options
 
 
 def default_worker() -> str:
@@ -41,6 +46,7 @@ class BridgeLink:
         endpoint: str | None = None,
         keys: str | Path | None = None,
         record: str | Path | None = None,
+        gates: Mapping[str, Any] | None = None,
     ) -> None:
         """Check the arguments; nothing is connected or started yet.
 
@@ -52,6 +58,7 @@ class BridgeLink:
             keys: the folder of this machine's keys, which must know the bridge's; None: the default
                 folder, for the bridges that are known there.
             record: where a bridge that is started here is to record to.
+            gates: options of the gates of a bridge that is started here, by name.
 
         Raises:
             ArgumentError: an argument makes no sense.
@@ -69,7 +76,13 @@ class BridgeLink:
         self._keyring = KeyRing(keys) if remote else None
         # Decided once: no fault later on may make a worker send in the clear.
         self._encrypted = self._keyring is not None and knows(self._keyring, self.endpoint, keys)
-        self._bridge = None if remote else EmbeddedBridge(place, str(config), self.record)
+        self._config_path = str(config)
+        self._gates = read_gates(gates, remote)
+        self._bridge = (
+            None
+            if remote
+            else EmbeddedBridge(place, str(config), self.record, to_options(self._gates))
+        )
 
     def connect(self, hello: Hello, *, steps_aside: bool = False) -> Client:
         """Start a connection for a worker of this process.
@@ -94,6 +107,43 @@ class BridgeLink:
             encrypted=self._encrypted,
         )
 
+    def differences(self, bridge: Welcome) -> list[str]:
+        """What a bridge of this machine does otherwise than it was asked to, a line for each.
+
+        Args:
+            bridge: what it said of itself.
+        """
+        if self._bridge is None:
+            return []
+        lines = []
+        if self.record is not None and bridge.recording != self.record:
+            does = f"records to {bridge.recording}" if bridge.recording else "records nothing"
+            lines.append(f"not recorded to {self.record}: it {does}")
+        keeper = self._place.keeper()
+        if keeper is None or keeper.pid != bridge.pid:
+            return lines
+        kept = keeper.config_path
+        if self._config_path != CONFIG_PATH and kept not in (None, self._config_path):
+            lines.append(f"config_path={self._config_path} is not used: it keeps {kept}")
+        lines += [
+            f"gates: {name}={value} is not used: it has {keeper.gates[name]}"
+            for name, value in self._gates.items()
+            if keeper.gates.get(name, value) != value
+        ]
+        return lines
+
+    def _running(self) -> int | None:
+        """The process of the bridge of this machine that has signed the lock, if it lives."""
+        keeper = None if self._bridge is None else self._place.keeper()
+        if keeper is None:
+            return None
+        with suppress(PermissionError):
+            try:
+                os.kill(keeper.pid, 0)
+            except ProcessLookupError:
+                return None
+        return keeper.pid
+
     def absence(self, client: Client, timeout: float) -> str:
         """Why there was no verdict, one line for people.
 
@@ -102,13 +152,31 @@ class BridgeLink:
             timeout: seconds for which it was.
         """
         trouble = client.trouble
-        if client.bridge is not None:
-            return (
-                f"the bridge at {self.endpoint} (pid {client.bridge.pid}) does not answer "
-                f"within {timeout:g} s"
-            )
+        pid = self._running() if client.bridge is None else client.bridge.pid
+        if pid is not None:
+            where = self.endpoint if self._bridge is None else f"{self._place.dsp_path}"
+            if self._bridge is not None and _is_stopped(pid):
+                return (
+                    f"the bridge for {where} (pid {pid}) is stopped: let it go on with "
+                    f"`kill -CONT {pid}`"
+                )
+            return f"the bridge for {where} (pid {pid}) does not answer within {timeout:g} s"
         if self._bridge is not None:
             why = f" ({trouble})" if trouble else ""
             return f"there is no bridge for {self._place.dsp_path} yet{why}"
         why = trouble or "it accepts connections, but says nothing"
         return f"no bridge answers at {self.endpoint}: {why}"
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether SIGSTOP or a debugger holds a process."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        # A system without /proc.
+        command = ["ps", "-o", "state=", "-p", str(pid)]
+        with suppress(OSError, subprocess.SubprocessError):
+            told = subprocess.run(command, capture_output=True, text=True, timeout=1.0, check=False)  # noqa: S603
+            return told.stdout.startswith("T")
+        return False
+    return state in ("T", "t")

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,17 +28,25 @@ class EmbeddedBridge:
     Other workers may use it, so nothing here stops it; it ends when all of them have left.
     """
 
-    def __init__(self, place: Rendezvous, config_path: str, record: str | None = None) -> None:
+    def __init__(
+        self,
+        place: Rendezvous,
+        config_path: str,
+        record: str | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
         """Nothing is started yet.
 
         Args:
             place: the ``.dsp`` and where its workers meet.
             config_path: the plugin's config file, an absolute path.
             record: where to record to, an absolute path; None: nowhere.
+            options: further options of ``faustwire serve``.
         """
         self._place = place
         self._config_path = config_path
         self._record = record
+        self._options = tuple(options)
         self._child: subprocess.Popen[bytes] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -78,6 +87,7 @@ class EmbeddedBridge:
         command += ["--dsp-path", os.fspath(self._place.dsp_path)]
         command += ["--config-path", self._config_path]
         command += [] if self._record is None else ["--record", self._record]
+        command += self._options
         with self._place.log_path.open("ab") as log:
             child = subprocess.Popen(  # noqa: S603 - our own program
                 command,

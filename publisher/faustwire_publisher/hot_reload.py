@@ -66,6 +66,9 @@ class HotReload:
             of the bridge at ``endpoint`` must be known there (``faustwire keys trust``). Default:
             the environment's FAUSTWIRE_KEYS, else ``~/.config/faustwire/keys``, for the bridges
             that are known there. A bridge on this machine needs no keys.
+        gates: options of the bridge that is started here, which decide what is written, by name:
+            max_gain_db, max_jump_db, allow_unstable, compile_gate, compile_timeout,
+            faust_libraries, cost_multiple. Default and meaning: see ``faustwire serve --help``.
 
     It can be copied and pickled: a copy has the same arguments and connects on its own.
 
@@ -93,13 +96,19 @@ class HotReload:
         settle: bool = False,
         record: str | Path | None = None,
         keys: str | Path | None = None,
+        gates: Mapping[str, Any] | None = None,
     ) -> None:
         self.fs = number("fs", fs, above=0)
         self.name = text("name", name)
         self._program = ProgramSettings(self.fs, self.name, sliders(controls))
         self._wait = wait
         link = BridgeLink(
-            dsp_path=dsp_path, config_path=config_path, endpoint=endpoint, keys=keys, record=record
+            dsp_path=dsp_path,
+            config_path=config_path,
+            endpoint=endpoint,
+            keys=keys,
+            record=record,
+            gates=gates,
         )
         self.endpoint = link.endpoint
         hello = Hello(

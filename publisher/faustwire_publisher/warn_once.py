@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import logging
 import warnings
+from collections.abc import Sequence
 
-from faustwire.messages import HOLDS_BACK, Reason, Verdict, Welcome
+from faustwire.messages import HOLDS_BACK, NOT_CHECKED, Reason, Verdict, Welcome
 from faustwire_publisher.errors import FaustwireWarning
 
 _log = logging.getLogger("faustwire.publisher")
@@ -23,7 +24,8 @@ class WarnOnce:
 
     def __init__(self) -> None:
         self._told: set[Reason] = set()
-        self._recording_missed = False
+        self._differences: set[str] = set()
+        self._unchecked = False
         self._bad_metrics: set[str] = set()
 
     def take(self, verdict: Verdict, *, prompt: bool = True) -> None:
@@ -44,21 +46,30 @@ class WarnOnce:
         """Note that a cause is over, so that the next occurrence is told again."""
         self._told.discard(reason)
 
-    def of_recording(self, bridge: Welcome, wanted: str) -> None:
-        """Warn, once, if the bridge does not record where it was asked to.
+    def of_differences(self, bridge: Welcome, lines: Sequence[str]) -> None:
+        """Warn, once for each line, that a bridge that was there before does something else.
 
         Args:
-            bridge: what the bridge said of itself.
-            wanted: where it should record to.
+            bridge: what it said of itself.
+            lines: what it does otherwise.
         """
-        if self._recording_missed or bridge.recording == wanted:
-            return
-        self._recording_missed = True
-        does = f"records to {bridge.recording}" if bridge.recording else "records nothing"
-        _tell(
-            f"not recorded to {wanted}: the bridge for {bridge.dsp_path} (pid {bridge.pid}) was "
-            f"there before, and {does}; the training goes on"
-        )
+        for line in lines:
+            if line not in self._differences:
+                self._differences.add(line)
+                _tell(
+                    f"the bridge for {bridge.dsp_path} (pid {bridge.pid}) was there before; "
+                    f"{line}; the training goes on"
+                )
+
+    def of_unchecked(self, verdict: Verdict) -> None:
+        """Warn, once, that programs are published which libfaust has not compiled before."""
+        why = next((w for w in verdict.warnings if w.startswith(NOT_CHECKED)), NOT_CHECKED)
+        if why != NOT_CHECKED and not self._unchecked:
+            self._unchecked = True
+            _tell(
+                f"published without a check ({why[len(NOT_CHECKED) :]}): a program that does not "
+                "compile would crash the plugin's host"
+            )
 
     def of_metrics(self, problem: str) -> None:
         """Warn, once for each problem, that metrics can't be sent."""

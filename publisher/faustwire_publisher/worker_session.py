@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from faustwire.messages import Hello, Reason, Verdict
+from faustwire.messages import Hello, Reason, Verdict, Welcome
 from faustwire_publisher.bridge_link import BridgeLink, default_worker
 from faustwire_publisher.client import Client
 from faustwire_publisher.due_hint import DueHint
@@ -54,6 +54,7 @@ class WorkerSession:
         # Re-entrant: a signal handler may call in the middle of a call of its own thread.
         self._lock = threading.RLock()
         self._client: Client | None = None
+        self._met: Welcome | None = None
         self._seq = 0
         self._due_hint: DueHint | None = None
         self._digested: Ticket | None = None
@@ -210,8 +211,11 @@ class WorkerSession:
         self._digested = ticket
         self._due_hint = DueHint(ticket, client.connections)
         self.proven = self.proven or ticket.verdict.published
-        if self._link.record is not None and client.bridge is not None:
-            self.warn_once.of_recording(client.bridge, self._link.record)
+        bridge = client.bridge
+        if bridge is not None and bridge is not self._met:
+            self._met = bridge
+            self.warn_once.of_differences(bridge, self._link.differences(bridge))
+        self.warn_once.of_unchecked(ticket.verdict)
         self.warn_once.take(ticket.verdict, prompt=ticket.took <= self._timeout)
 
     def _tell_of_silence(self, client: Client) -> None:

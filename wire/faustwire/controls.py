@@ -59,6 +59,10 @@ def sliders(controls: Mapping[str, Any] | None) -> dict[str, Slider]:
     Raises:
         ControlError: a control or field is unknown, or a range is empty.
     """
+    if controls is not None and not isinstance(controls, Mapping):
+        raise ControlError(
+            f'controls={shown(controls)}: give the controls by name, such as {{"rt60": True}}'
+        )
     asked = {name: value for name, value in (controls or {}).items() if value not in (False, None)}
     for name in asked:
         if name not in DEFAULTS:

@@ -42,6 +42,10 @@ __all__ = [
 ]
 
 
+# How the warning of a verdict begins whose program libfaust has not compiled before.
+NOT_CHECKED = "not checked: "
+
+
 @dataclass(frozen=True)
 class Hello:
     """The first message of every connection: who is there.

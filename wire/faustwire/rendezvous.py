@@ -7,11 +7,14 @@ not in the plugin's directory, which should hold nothing but the plugin's files.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from faustwire.endpoint import of_socket
 from faustwire.errors import FaustwireError
@@ -26,6 +29,21 @@ _ROOT = Path("/tmp")  # noqa: S108 - made private in `prepare`
 
 class PathError(FaustwireError, ValueError):
     """A path that can't be used for one of the plugin's files."""
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """What a bridge has written into the lock of its ``.dsp`` about itself.
+
+    Attributes:
+        pid: its process.
+        config_path: the plugin's config file that it keeps; None: it does not say.
+        gates: its options that decide which programs are written, by name.
+    """
+
+    pid: int
+    config_path: str | None
+    gates: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -55,6 +73,14 @@ class Rendezvous:
     def log_path(self) -> Path:
         """The log of a bridge that was started by a worker, not by a person."""
         return self.directory / f"{self.key}.log"
+
+    def keeper(self) -> Keeper | None:
+        """The bridge that has signed the lock; None: none has. It may be dead."""
+        try:
+            said = json.loads(self.lock_path.read_text())
+            return Keeper(int(said["pid"]), said.get("config_path"), dict(said.get("gates", {})))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
 
     def prepare(self) -> None:
         """Make the directory, for this user alone.
@@ -86,9 +112,15 @@ def rendezvous(dsp_path: str | Path) -> Rendezvous:
         dsp_path: as a person wrote it.
 
     Raises:
-        PathError: the path names no file.
+        PathError: the path names no file, or one whose name libfaust can't take.
     """
     real = file_path(dsp_path, "dsp_path")
+    if not real.name.isprintable() or any(character in real.name for character in '"\\'):
+        # The name is the first part of every slider's address, which is quoted without escapes.
+        raise PathError(
+            f"dsp_path={str(dsp_path)!r}: libfaust can't take a file name with a quotation mark, a "
+            "backslash, a tab or another control character: choose another"
+        )
     key = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
     return Rendezvous(real, _ROOT / f"faustwire-{os.getuid()}", key)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from faustwire.fingerprint import fingerprint
-from faustwire.messages import Reason
+from faustwire.messages import NOT_CHECKED, Reason
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.compile_cache import CompileCache
 from faustwire_bridge.core.compile_report import Control, Report
@@ -235,7 +235,7 @@ class Pipeline:
                 self._known.put(key, problem, now + RETRY_SECONDS)
                 return self._check_report(publication, problem)
             case Unchecked(why):
-                warnings = (*publication.warnings, f"not checked: {why}")
+                warnings = (*publication.warnings, f"{NOT_CHECKED}{why}")
                 return self._write(replace(publication, warnings=warnings))
 
     def _check_report(self, publication: Publication, said: Report | str) -> Write | Conclusion:

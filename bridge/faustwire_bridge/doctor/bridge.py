@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import time
@@ -182,10 +181,8 @@ def _described(state: State) -> str:
 
 def _signed(place: Rendezvous) -> int | None:
     """The process that has signed the lock."""
-    try:
-        return int(json.loads(place.lock_path.read_text())["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    keeper = place.keeper()
+    return None if keeper is None else keeper.pid
 
 
 def _runs(pid: int) -> bool:

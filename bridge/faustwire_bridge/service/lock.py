@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from faustwire.errors import FaustwireError
 from faustwire.file_lock import HeldError, file_lock, write_note
@@ -37,15 +38,19 @@ def locked(place: Rendezvous) -> Iterator[int]:
         yield held
 
 
-def sign(descriptor: int, endpoints: Sequence[str]) -> None:
-    """Write into the lock file who holds it, for the error of the next bridge.
+def sign(
+    descriptor: int, endpoints: Sequence[str], config_path: str, gates: Mapping[str, Any]
+) -> None:
+    """Write into the lock file who holds it, for the next bridge and for workers.
 
     Args:
         descriptor: of the lock file.
         endpoints: where this bridge listens.
+        config_path: the plugin's config file.
+        gates: the options that decide which programs are written, by name.
     """
-    signature = json.dumps({"pid": os.getpid(), "endpoints": list(endpoints)})
-    write_note(descriptor, signature.encode())
+    signature = {"pid": os.getpid(), "endpoints": list(endpoints), "config_path": config_path}
+    write_note(descriptor, json.dumps({**signature, "gates": dict(gates)}).encode())
 
 
 def _holder(note: bytes) -> str:

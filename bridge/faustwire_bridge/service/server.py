@@ -51,7 +51,7 @@ def serve(settings: Settings) -> None:
         _wakeup() as signals,
         listening(place, settings.endpoints, settings.keyring) as opened,
     ):
-        sign(lock, opened.endpoints)
+        sign(lock, opened.endpoints, str(files.config_path), settings.gates())
         files.clear_leftovers()
         if not settings.rules.leave_when_idle:
             # One that a worker has started says it with every verdict, and goes on when it is over.

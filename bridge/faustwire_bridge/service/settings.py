@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from faustwire.key_ring import KeyRing
 from faustwire.rendezvous import Rendezvous
@@ -58,3 +58,13 @@ class Settings:
     compile_memory_bytes: int = MEMORY_BYTES
     recording: RecordingSettings | None = None
     on_ready: Callable[[list[str]], None] | None = None
+
+    def gates(self) -> dict[str, float | bool]:
+        """The options that decide which programs are written, by name."""
+        return {
+            **asdict(self.rules.limits),
+            "cost_multiple": self.rules.cost_multiple,
+            "compile_gate": self.compiles,
+            "compile_timeout": self.compile_timeout,
+            "faust_libraries": self.faust_libraries,
+        }
