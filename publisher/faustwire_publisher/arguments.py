@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from faustwire.codec import MAX_METRICS
 from faustwire.endpoint import EndpointError, to_connect
+from faustwire.file_path import expanded
 from faustwire.key_ring import KeyRing
 from faustwire.validation import MAX_NAME
 from faustwire_publisher.errors import ArgumentError
@@ -95,7 +96,7 @@ def record_target(value: str | Path, endpoint: str | None) -> str:
             f"record={str(value)!r}: the bridge at {endpoint} decides what it records; start it "
             "with `faustwire serve --record DIR`"
         )
-    return str(Path(value).expanduser().resolve())
+    return str(expanded(value, "record").resolve())
 
 
 def read_metrics(metrics: Metrics | None) -> tuple[dict[str, float], str | None]:
@@ -157,6 +158,6 @@ def knows(keyring: KeyRing, endpoint: str, keys: str | Path | None) -> bool:
     if keys is not None and not known:
         raise ArgumentError(
             f"keys={str(keys)!r}: the key of {endpoint} is not known there: run `faustwire keys` "
-            f"on its machine, and here the line that it prints, with --keys {keyring.folder}"
+            f"on its machine, and here the line that it prints, with --keys {keyring}"
         )
     return known

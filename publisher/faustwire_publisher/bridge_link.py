@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from faustwire.file_path import file_path
 from faustwire.key_ring import KeyRing
 from faustwire.messages import Hello, Welcome
-from faustwire.rendezvous import CONFIG_PATH, file_path, rendezvous
+from faustwire.rendezvous import CONFIG_PATH, rendezvous
 from faustwire.validation import MAX_NAME
 from faustwire_publisher.arguments import knows, record_target, remote_endpoint
 from faustwire_publisher.bridge_process import EmbeddedBridge
@@ -62,7 +63,7 @@ class BridgeLink:
 
         Raises:
             ArgumentError: an argument makes no sense.
-            PathError: a path names no file.
+            PathError: a path names no file, or where it leads belongs to somebody else.
             KeyFileError: a file of keys can't be used.
         """
         place = rendezvous(dsp_path)
@@ -70,6 +71,8 @@ class BridgeLink:
         if place.dsp_path == config:
             raise ArgumentError(f"dsp_path and config_path are the same file, {config}")
         remote = endpoint or os.environ.get("FAUSTWIRE_ENDPOINT")
+        if not remote:
+            place.check()
         self.record = None if record is None else record_target(record, remote)
         self.endpoint = remote_endpoint(remote) if remote else place.endpoint
         self._place = place

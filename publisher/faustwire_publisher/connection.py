@@ -20,6 +20,7 @@ from faustwire.endpoint import parse
 from faustwire.errors import FaustwireError, MessageError
 from faustwire.key_ring import KeyFileError, KeyRing
 from faustwire.messages import Bye, Ping, Rejection
+from faustwire.rendezvous import prepare_endpoint
 
 # A connection that brought no answer for this long is given up, unless a message is still being
 # transferred; no line is slower than a bad mobile one. ZeroMQ's own heartbeats would not do: one
@@ -106,6 +107,7 @@ class Connection:
             return
         try:
             # Every time anew: a missing key may have been enrolled or trusted meanwhile.
+            prepare_endpoint(self._endpoint)
             self._link.dial(self._secure())
         except (FaustwireError, OSError) as problem:
             self.problem = str(problem)
@@ -123,7 +125,7 @@ class Connection:
             return self._keyring.pair()[0]
         if self._encrypted:
             raise KeyFileError(
-                f"no key is known for {self._endpoint} in {self._keyring.folder}, and nothing is "
+                f"no key is known for {self._endpoint} in {self._keyring}, and nothing is "
                 "sent in the clear: run `faustwire keys` there, and here the line that it prints"
             )
         return None

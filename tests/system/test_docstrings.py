@@ -106,13 +106,13 @@ def incomplete(source: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [file for file in FILES if file not in NOT_YET])
 def test_public_functions_say_what_they_take_and_raise(file: str) -> None:
-    lacking = incomplete((ROOT / file).read_text(encoding="utf-8"))
-    if file in NOT_YET:
-        assert lacking, f"{file} is complete: take it off the list"
-    else:
-        assert lacking == []
+    assert incomplete((ROOT / file).read_text(encoding="utf-8")) == []
+
+
+def test_what_is_still_to_be_completed_is_there() -> None:
+    assert set(FILES) >= NOT_YET
 
 
 def test_what_lacks_is_seen() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -315,3 +315,10 @@ def test_a_line_that_is_too_long_is_cut_so_that_its_verdict_arrives() -> None:
 def test_text_that_is_no_unicode_is_refused_before_it_is_sent() -> None:
     with pytest.raises(MessageError, match="can't be sent"):
         codec.encode(OwnProgram(1, "\ud800"))
+
+
+def test_a_number_that_msgpack_cannot_hold_is_refused_before_it_is_sent() -> None:
+    snapshot = EXAMPLES["snapshot"]
+    assert isinstance(snapshot, Snapshot)
+    with pytest.raises(MessageError, match="more than 64 bits"):
+        codec.encode(replace(snapshot, metrics={"loss": 10**400}))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 from faustwire.controls import ControlError, Slider, sliders, to_overrides
@@ -41,6 +44,11 @@ def test_plain_sliders_read_back_the_same() -> None:
         ({"rt60": 3}, "True or a dict"),
         ({"rt60": {"init": "long"}}, "init is a number"),
         ({"rt60": {"init": float("nan")}}, "init is nan"),
+        ({"rt60": {"init": 10**400}}, "init is a whole number of 1329 bits, not a finite number"),
+        ({"rt60": np.ones(2)}, "True or a dict of overrides, not a ndarray"),
+        (["rt60"], r"controls=a list: give the controls by name, such as"),
+        ("rt60", "controls='rt60': give the controls by name"),
+        (True, "controls=True: give the controls by name"),
         ({"rt60": {"init": 50}}, "between min and max"),
         ({"rt60": {"min": 3, "max": 3, "init": 3}}, "min below max"),
         ({"rt60": {"step": 0}}, "step is above 0"),
@@ -50,8 +58,6 @@ def test_plain_sliders_read_back_the_same() -> None:
         ({"rt60": {"label": " "}}, "printable text"),
     ],
 )
-def test_an_unknown_control_or_field_is_an_error(
-    controls: dict[str, object], expected: str
-) -> None:
+def test_an_unknown_control_or_field_is_an_error(controls: Any, expected: str) -> None:
     with pytest.raises(ControlError, match=expected):
         sliders(controls)

@@ -252,3 +252,50 @@ def test_what_is_wrong_is_one_sentence_and_exit_code_64(tmp_path: Path) -> None:
     assert done.returncode == 64
     assert "'abc' is no public key" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def without_home(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What the program says where neither HOME nor the list of users names a home directory."""
+    script = """
+import os, pwd, sys
+def nobody(uid):
+    raise KeyError(uid)
+pwd.getpwuid = nobody
+for name in ("HOME", "FAUSTWIRE_KEYS", "FAUSTWIRE_ENDPOINT"):
+    os.environ.pop(name, None)
+if sys.argv[1] == "-c":
+    exec(sys.argv[2])
+else:
+    from faustwire_bridge.cli import main
+    sys.exit(main(sys.argv[1:]))
+"""
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+@pytest.mark.parametrize("endpoint", [(), ("--endpoint", "tcp://127.0.0.1:9")])
+def test_without_a_home_directory_there_are_no_keys(
+    command: str, endpoint: tuple[str, ...], tmp_path: Path
+) -> None:
+    where = endpoint or ("--dsp-path", str(tmp_path / "live.dsp"))
+    done = without_home(command, *where, "--timeout", "0.5")
+    assert "Traceback" not in done.stderr
+    if command == "doctor":
+        assert "there are no keys (no home directory)" in done.stdout
+    else:
+        assert done.returncode == 69
+
+
+def test_without_a_home_directory_a_training_goes_on_and_keys_say_what_to_do() -> None:
+    done = without_home(
+        "-c",
+        "import warnings; warnings.simplefilter('ignore')\n"
+        "from faustwire import HotReload\n"
+        "with HotReload(48000, endpoint='tcp://127.0.0.1:9', timeout=0.5) as live:\n"
+        "    print(live.publish('process = _,_;'), live.last.reason)",
+    )
+    assert done.stdout == "False no-bridge\n", done.stderr
+    done = without_home("keys")
+    assert done.returncode == 64
+    assert "name a folder with --keys or FAUSTWIRE_KEYS" in done.stderr

@@ -41,7 +41,8 @@ def encode(message: Message) -> bytes:
     """The bytes of a message, for one frame.
 
     Raises:
-        MessageError: it is longer than ``MAX_BYTES``, or has text with lone surrogates.
+        MessageError: it is longer than ``MAX_BYTES``, or has text with lone surrogates or a whole
+            number of more than 64 bits.
     """
     body = {"faustwire": VERSION, "type": _NAMES[type(message)], **_plain_fields(message)}
     try:
@@ -135,6 +136,8 @@ def _no_extensions(code: int, _data: bytes) -> None:
 
 
 def _pack_other(value: object) -> dict[str, Any]:
+    if isinstance(value, int):
+        raise MessageError("a whole number of more than 64 bits can't be sent")
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{type(value).__name__} can't cross the wire")
     # Most models are float32; half the bytes, if nothing is lost.

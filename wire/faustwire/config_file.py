@@ -8,14 +8,13 @@ and read by ``controls.sliders``. An error names the path of the place in the fi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from faustwire.controls import Slider, sliders
-from faustwire.errors import GraphError
+from faustwire.errors import GraphError, is_finite, shown
 from faustwire.graph import Node
 from faustwire.graph_codec import from_dicts, to_dicts
 from faustwire.validation import MAX_NAME, check
@@ -92,14 +91,18 @@ def _check_version(version: object) -> None:
     if version is None:
         raise GraphError("faustwire", f"the version is missing; write {JSON_VERSION}")
     if isinstance(version, bool) or version != JSON_VERSION:
-        raise GraphError("faustwire", f"version {version!r}; this program reads {JSON_VERSION}")
+        raise GraphError(
+            "faustwire", f"version {shown(version)}; this program reads {JSON_VERSION}"
+        )
 
 
 def _fs(fs: object) -> float:
     if isinstance(fs, bool) or not isinstance(fs, (int, float)):
-        raise GraphError("fs", f"the sampling rate is a number in Hz, not {fs!r}")
-    if not (math.isfinite(fs) and 0 < fs <= MAX_FS):
-        raise GraphError("fs", f"a sampling rate of {fs} Hz; it is above 0, at most {MAX_FS:g}")
+        raise GraphError("fs", f"the sampling rate is a number in Hz, not {shown(fs)}")
+    if not (is_finite(fs) and 0 < fs <= MAX_FS):
+        raise GraphError(
+            "fs", f"a sampling rate of {shown(fs)} Hz; it is above 0, at most {MAX_FS:g}"
+        )
     return float(fs)
 
 

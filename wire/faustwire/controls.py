@@ -6,12 +6,12 @@ knob has the same address, and keeps its position, whichever of the two wrote th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from types import NoneType
 from typing import Any
 
-from faustwire.errors import FaustwireError, shown
+from faustwire.errors import FaustwireError, is_finite, shown
 
 
 class ControlError(FaustwireError, ValueError):
@@ -63,7 +63,7 @@ def sliders(controls: Mapping[str, Any] | None) -> dict[str, Slider]:
         raise ControlError(
             f'controls={shown(controls)}: give the controls by name, such as {{"rt60": True}}'
         )
-    asked = {name: value for name, value in (controls or {}).items() if value not in (False, None)}
+    asked = {name: value for name, value in (controls or {}).items() if not _is_off(value)}
     for name in asked:
         if name not in DEFAULTS:
             raise ControlError(f"unknown control {shown(name)}; there are {', '.join(DEFAULTS)}")
@@ -76,6 +76,10 @@ def to_overrides(chosen: Mapping[str, Slider]) -> dict[str, dict[str, Any]]:
         name: {key: value for key, value in asdict(slider).items() if key != "unit"}
         for name, slider in chosen.items()
     }
+
+
+def _is_off(value: object) -> bool:
+    return isinstance(value, (bool, int, NoneType)) and not value
 
 
 def _slider(name: str, overrides: object) -> Slider:
@@ -94,8 +98,8 @@ def _slider(name: str, overrides: object) -> Slider:
             _check_label(name, value)
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ControlError(f"control {name!r}: {key} is a number, not {shown(value)}")
-        elif not math.isfinite(value):
-            raise ControlError(f"control {name!r}: {key} is {value}")
+        elif not is_finite(value):
+            raise ControlError(f"control {name!r}: {key} is {shown(value)}, not a finite number")
     slider = replace(DEFAULTS[name], **overrides)
     _check_range(name, slider)
     return slider

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 # Enough to recognise a value; more would let a stranger fill our logs.
 _SHOWN = 40
 
@@ -40,6 +42,14 @@ class MessageError(FaustwireError, ValueError):
         self.seq = seq
 
 
+def is_finite(value: float) -> bool:
+    """Whether a number is finite as a float; whole numbers of any length are accepted."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def shown(value: object) -> str:
     """A short text for a value from outside, to be quoted in an error.
 
@@ -47,6 +57,8 @@ def shown(value: object) -> str:
     """
     if isinstance(value, (str, bytes)):
         return repr(value[:_SHOWN])
+    if isinstance(value, int) and abs(value) >= 2**64:
+        return f"a whole number of {value.bit_length()} bits"
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
     return f"a {type(value).__name__}"

@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import zmq
@@ -26,6 +26,7 @@ from zmq.utils import z85
 
 from faustwire.endpoint import EndpointError, normal, to_connect
 from faustwire.file_lock import HeldError, file_lock
+from faustwire.file_path import PathError, expanded
 from faustwire.key_lines import (
     KEY_BYTES,
     RIGHTS,
@@ -55,10 +56,41 @@ class KeyRing:
         """Name the folder; nothing is read yet.
 
         Args:
-            folder: None: the environment's FAUSTWIRE_KEYS, else ``~/.config/faustwire/keys``.
+            folder: None: the environment's FAUSTWIRE_KEYS, else ``~/.config/faustwire/keys``. A
+                user without a home directory, as in some containers, has no keys there.
+
+        Raises:
+            PathError: the named folder is in a home directory that is not known.
         """
-        default = os.environ.get("FAUSTWIRE_KEYS") or "~/.config/faustwire/keys"
-        self.folder = Path(folder or default).expanduser().absolute()
+        named = folder or os.environ.get("FAUSTWIRE_KEYS")
+        self._folder: Path | None = None
+        if named:
+            self._folder = expanded(named, "keys").absolute()
+        else:
+            with suppress(PathError):
+                self._folder = expanded("~/.config/faustwire/keys", "keys").absolute()
+
+    @property
+    def folder(self) -> Path:
+        """Where the keys are.
+
+        Raises:
+            KeyFileError: this user has no home directory, and no folder is named.
+        """
+        if self._folder is None:
+            raise KeyFileError(
+                "this user has no home directory, so there is no place for keys: name a folder "
+                "with --keys or FAUSTWIRE_KEYS"
+            )
+        return self._folder
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a folder of keys."""
+        return self._folder is not None and self._folder.is_dir()
+
+    def __str__(self) -> str:
+        return "no home directory" if self._folder is None else str(self._folder)
 
     # -- this machine ----------------------------------------------------------------------------
 
@@ -185,7 +217,7 @@ class KeyRing:
         """A value that changes when ``enrolled`` does; cheap enough to compare at every message."""
         try:
             status = (self.folder / "enrolled").stat()
-        except OSError:
+        except (OSError, KeyFileError):
             return ()
         # A changed mode counts: nobody is let in by a file that others can write to.
         return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
@@ -198,6 +230,8 @@ class KeyRing:
         Raises:
             KeyFileError: others could read or change it, or put another in its place.
         """
+        if self._folder is None:
+            return ""
         path = self.folder / name
         try:
             _check_private(self.folder, self.folder.stat(), stat.S_ISDIR, "700")

@@ -11,24 +11,19 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faustwire.endpoint import of_socket
-from faustwire.errors import FaustwireError
+from faustwire.endpoint import of_socket, parse
+from faustwire.file_path import PathError, file_path, owner_name
 
 # The reference's default, and what the plugin has hard-wired.
 DSP_PATH = "/tmp/adac-live.dsp"  # noqa: S108
 CONFIG_PATH = "/tmp/faust-current-dsp.txt"  # noqa: S108
 # Not $TMPDIR: two shells may differ in it and must still meet. The plugin's own config file is
 # hard-wired to /tmp, too. Short, because a socket's path has at most 104 bytes on macOS.
-_ROOT = Path("/tmp")  # noqa: S108 - made private in `prepare`
-
-
-class PathError(FaustwireError, ValueError):
-    """A path that can't be used for one of the plugin's files."""
+_ROOT = Path("/tmp")  # noqa: S108 - made private in `_prepare`
 
 
 @dataclass(frozen=True)
@@ -85,24 +80,25 @@ class Rendezvous:
     def prepare(self) -> None:
         """Make the directory, for this user alone.
 
+        It is kept when nothing uses it any more: in its absence another user could make one, and
+        workers that connect again would send their models there.
+
         Raises:
-            PathError: somebody else made it first.
+            PathError: another user made it first, or others can write to it.
         """
-        self.directory.mkdir(mode=0o700, exist_ok=True)
-        status = self.directory.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-            raise PathError(
-                f"{self.directory} belongs to somebody else, so a bridge's socket would not be "
-                "safe there: remove it"
-            )
-        if status.st_mode & 0o077:
-            self.directory.chmod(0o700)
+        _prepare(self.directory)
+
+    def check(self) -> None:
+        """Check that nobody but this user can be behind the socket; without a directory nobody is.
+
+        Raises:
+            PathError: another user owns the directory, or others can write to it.
+        """
+        _check(self.directory)
 
     def clear(self) -> None:
-        """Remove the log, and the directory unless other bridges still use it."""
+        """Remove the log."""
         self.log_path.unlink(missing_ok=True)
-        with suppress(OSError):
-            self.directory.rmdir()
 
 
 def rendezvous(dsp_path: str | Path) -> Rendezvous:
@@ -122,34 +118,46 @@ def rendezvous(dsp_path: str | Path) -> Rendezvous:
             "backslash, a tab or another control character: choose another"
         )
     key = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
-    return Rendezvous(real, _ROOT / f"faustwire-{os.getuid()}", key)
+    return Rendezvous(real, _directory(), key)
 
 
-def file_path(path: str | Path, argument: str) -> Path:
-    """The real, absolute path of a file that may not exist yet.
-
-    The plugin resolves relative paths against the DAW's directory and does not notice when the
-    target of a link is replaced: it has to be told the real path.
+def prepare_endpoint(endpoint: str) -> None:
+    """Make sure, before a connection, that its socket is in a directory of this user alone.
 
     Args:
-        path: as given by a person.
-        argument: what to call it in an error.
+        endpoint: where somebody is about to connect; only one of a rendezvous is looked at.
 
     Raises:
-        PathError: it names a directory, nothing, or can't be one line of text.
+        PathError: another user owns the directory, or others can write to it.
     """
-    text = os.fspath(path)
-    if not isinstance(text, str) or not text.strip() or not _one_line(text):
-        raise PathError(f"{argument}={text!r} names no file: give a path such as /tmp/live.dsp")
-    real = Path(os.path.realpath(Path(text).expanduser()))
-    if text.endswith(os.sep) or not real.name or real.is_dir():
-        raise PathError(f"{argument}={text!r} is a directory: name a file in it")
-    if real.name != real.name.strip():
-        # The plugin trims the line that names the file.
-        raise PathError(f"{argument}={text!r} begins or ends with a space, which the plugin trims")
-    return real
+    directory = Path(parse(endpoint).path).parent
+    if directory == _directory():
+        _prepare(directory)
 
 
-def _one_line(text: str) -> bool:
-    # Lone surrogates stand for bytes that are no text; neither a config line nor a message has any.
-    return not any(character in "\0\n\r" or "\ud800" <= character <= "\udfff" for character in text)
+def _directory() -> Path:
+    return _ROOT / f"faustwire-{os.getuid()}"
+
+
+def _prepare(directory: Path) -> None:
+    directory.mkdir(mode=0o700, exist_ok=True)
+    _check(directory)
+    if directory.lstat().st_mode & 0o077:
+        directory.chmod(0o700)
+
+
+def _check(directory: Path) -> None:
+    try:
+        status = directory.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise PathError(
+            f"{directory} belongs to {owner_name(status.st_uid)}, so what listens there may not be "
+            "a bridge of yours: have it removed"
+        )
+    if status.st_mode & 0o022:
+        raise PathError(
+            f"others can write to {directory}, so what listens there may not be a bridge of yours: "
+            f"end your bridges and remove it (rm -r {directory})"
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 from faustwire.atomic_file import ReplacedFile
 from faustwire.controls import DEFAULTS
 from faustwire.errors import GraphError
-from faustwire.rendezvous import file_path
+from faustwire.file_path import file_path
 from faustwire_bridge.codegen.from_config import json_to_faust
 from faustwire_bridge.commands import Commands
 

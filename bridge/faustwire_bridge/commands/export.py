@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from faustwire.rendezvous import file_path
+from faustwire.file_path import file_path
 from faustwire_bridge.commands import Commands, above_zero, open_recording
 
 

@@ -12,8 +12,9 @@ from statistics import median
 
 from faustwire.endpoint import events_endpoint, parse, to_connect
 from faustwire.errors import FaustwireError
+from faustwire.file_path import file_path
 from faustwire.messages import Ping, Pong, Rejection, State
-from faustwire.rendezvous import Rendezvous, file_path, rendezvous
+from faustwire.rendezvous import Rendezvous, rendezvous
 from faustwire.terminal import printable
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subject
 from faustwire_bridge.monitor.connection import UnreachableError

@@ -11,11 +11,11 @@ from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Check, Finding
 
 def keys(subject: Subject) -> Iterator[Finding]:
     """The folder of keys and what is in it; nothing is made that is not there."""
-    folder = subject.keyring.folder
-    if not folder.is_dir():
+    if not subject.keyring.is_there:
         yield Finding(
             OK,
-            f"there are no keys ({folder}); on one machine, or through a tunnel, none are needed",
+            f"there are no keys ({subject.keyring}); on one machine, or through a tunnel, none are "
+            "needed",
         )
         return
     for check in (_own, _known, _enrolled):

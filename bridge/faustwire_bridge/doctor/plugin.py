@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from faustwire.rendezvous import CONFIG_PATH, file_path, rendezvous
+from faustwire.file_path import expanded, file_path
+from faustwire.rendezvous import CONFIG_PATH, rendezvous
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subject
 
 # Of disk: a program of ours is 50 KiB, and the old one is there while the new one is written.
@@ -19,7 +20,7 @@ _ROOM_BYTES = 2**20
 def dsp(subject: Subject) -> Iterator[Finding]:
     """The ``.dsp``: can it be replaced, and is what is there a program?"""
     real = file_path(subject.dsp_path, "--dsp-path")
-    named = Path(os.path.abspath(Path(subject.dsp_path).expanduser()))  # noqa: PTH100 - links stay
+    named = Path(os.path.abspath(expanded(subject.dsp_path, "--dsp-path")))  # noqa: PTH100 - links stay
     if named != real:
         yield Finding(
             OK, f"{named} leads to {real}; the plugin is told that, for it does not follow links"

@@ -12,6 +12,7 @@ from faustwire.client_socket import EVENTS, Link, Pauses, client_socket
 from faustwire.endpoint import parse
 from faustwire.errors import FaustwireError, MessageError
 from faustwire.messages import Message, ToBridge
+from faustwire.rendezvous import prepare_endpoint
 
 # First and longest pause between two tries. Trying a Unix socket costs next to nothing; many
 # watchers must not hammer a bridge over TCP, nor one of them a tunnel whose other end is away: that
@@ -45,6 +46,7 @@ class Connection:
 
         Raises:
             KeyFileError: a file of keys can't be used.
+            PathError: the directory of the bridge's socket belongs to somebody else.
         """
         self._secure = secure
         self.watches = kind == zmq.SUB
@@ -52,7 +54,11 @@ class Connection:
         self._endpoint = endpoint
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._misunderstood: str | None = None
-        self._open()
+        try:
+            self._open()
+        except FaustwireError:
+            self._context.term()
+            raise
 
     def close(self) -> None:
         """Give up the connection."""
@@ -140,7 +146,12 @@ class Connection:
             self._context, self._kind, self._endpoint, pauses, heartbeat_ms=_HEARTBEAT_MS
         )
         self._link = Link(self._endpoint, right="watch" if self.watches else "steer")
-        self._link.dial(self._secure(made))
+        try:
+            prepare_endpoint(self._endpoint)
+            self._link.dial(self._secure(made))
+        except FaustwireError:
+            made.close()
+            raise
         self._monitor = made.get_monitor_socket(EVENTS)
         made.connect(self._endpoint)
         self._socket = made

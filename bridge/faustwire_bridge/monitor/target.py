@@ -165,7 +165,7 @@ def target(options: argparse.Namespace) -> Target:
 
     Raises:
         EndpointError: the endpoint is none.
-        PathError: the path names no file.
+        PathError: the path names no file, or where it leads belongs to somebody else.
     """
     endpoint = options.endpoint or (
         None if options.dsp_path else os.environ.get("FAUSTWIRE_ENDPOINT")
@@ -174,6 +174,7 @@ def target(options: argparse.Namespace) -> Target:
     if endpoint:
         return Target(to_connect(endpoint), None, options.timeout, keyring)
     place = rendezvous(options.dsp_path or DSP_PATH)
+    place.check()
     return Target(place.endpoint, place.dsp_path, options.timeout, keyring)
 
 

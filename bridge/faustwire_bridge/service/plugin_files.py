@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from faustwire.atomic_file import ReplacedFile
-from faustwire.rendezvous import PathError, Rendezvous, file_path
+from faustwire.file_path import PathError, file_path
+from faustwire.rendezvous import Rendezvous
 
 
 class PluginFiles:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from bridges import Plugin
-from faustwire.rendezvous import PathError, rendezvous
+from faustwire.file_path import PathError
+from faustwire.rendezvous import rendezvous
 from faustwire_bridge.service.plugin_files import PluginFiles
 
 PROGRAM = "process = _,_;\n"

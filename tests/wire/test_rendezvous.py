@@ -1,0 +1,159 @@
+"""The directory of sockets is looked at before anything is sent to one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+
+from faustwire import HotReload, Replay
+from faustwire import rendezvous as meeting
+from faustwire.file_path import PathError
+from faustwire.messages import Hello
+from faustwire.rendezvous import Rendezvous, prepare_endpoint, rendezvous
+from faustwire_bridge import cli
+from faustwire_publisher.client import Client
+from recordings import record, snapshot
+from strangers import give_away
+
+COMMANDS = (
+    ["status", "--timeout", "1"],
+    ["watch", "--timeout", "1"],
+    ["follow", "latest", "--timeout", "1"],
+    ["doctor", "--timeout", "1"],
+)
+
+
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Rendezvous:
+    """A meeting place in a directory of the test's own, short enough for a socket."""
+    root = tmp_path_factory.mktemp("r")
+    monkeypatch.setattr(meeting, "_ROOT", root)
+    monkeypatch.delenv("FAUSTWIRE_ENDPOINT", raising=False)
+    return rendezvous(root / "live.dsp")
+
+
+@contextmanager
+def impostor(place: Rendezvous) -> Iterator[list[zmq.Socket[bytes]]]:
+    """Sockets where those of a bridge would be."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    sockets = [context.socket(zmq.ROUTER), context.socket(zmq.XPUB)]
+    try:
+        for socket, name in zip(sockets, ("socket", "socket.events"), strict=True):
+            socket.bind(f"ipc://{place.directory}/{place.key}.{name}")
+        yield sockets
+    finally:
+        for socket in sockets:
+            socket.close(linger=0)
+        context.term()
+
+
+def heard(sockets: list[zmq.Socket[bytes]], milliseconds: int) -> bool:
+    """Whether anything, be it a subscription, has come to one of them."""
+    poller = zmq.Poller()
+    for socket in sockets:
+        poller.register(socket, zmq.POLLIN)
+    return bool(poller.poll(milliseconds))
+
+
+def options(place: Rendezvous) -> list[str]:
+    return ["--dsp-path", str(place.dsp_path)]
+
+
+def test_it_is_made_private_and_stays(place: Rendezvous) -> None:
+    place.check()
+    assert not place.directory.exists()
+    place.prepare()
+    place.clear()
+    assert place.directory.stat().st_mode & 0o777 == 0o700
+    place.directory.chmod(0o755)
+    place.check()
+    prepare_endpoint(place.endpoint)
+    assert place.directory.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o1777])
+def test_where_others_can_write_nothing_is_connected_to(place: Rendezvous, mode: int) -> None:
+    place.prepare()
+    place.directory.chmod(mode)
+    for refuse in (place.check, place.prepare, lambda: prepare_endpoint(place.endpoint)):
+        with pytest.raises(PathError, match=r"others can write to .*: end your bridges and remove"):
+            refuse()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_no_command_connects_to_what_another_user_made(
+    place: Rendezvous,
+    command: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["faustwire"])
+    place.prepare()
+    with impostor(place) as sockets:
+        cli.main([*command, *options(place)])
+        assert heard(sockets, 5000), "the control: in our own directory it is connected to"
+    give_away(monkeypatch, place.directory)
+    place = rendezvous(place.dsp_path)
+    if not place.directory.exists():
+        pytest.skip("only root can give a directory away")
+    capsys.readouterr()
+    with impostor(place) as sockets:
+        assert cli.main([*command, *options(place)]) != 0
+        assert not heard(sockets, 200)
+    told = capsys.readouterr()
+    assert "belongs to user 61234" in told.out + told.err
+
+
+def made_by_a_stranger(place: Rendezvous, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.prepare()
+    give_away(monkeypatch, place.directory)
+    if not rendezvous(place.dsp_path).directory.exists():
+        pytest.skip("only root can give a directory away")
+
+
+@pytest.mark.parametrize("kind", ["HotReload", "Replay"])
+def test_neither_hot_reload_nor_replay_does(
+    place: Rendezvous, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths: dict[str, Any] = {
+        "dsp_path": place.dsp_path,
+        "config_path": tmp_path / "config.txt",
+    }
+    made_by_a_stranger(place, monkeypatch)
+    with impostor(place) as sockets:
+        recorded = record(tmp_path / "r", [snapshot(1)]).folder
+        makers: dict[str, Callable[..., object]] = {
+            "HotReload": partial(HotReload, 48_000),
+            "Replay": partial(Replay, recorded),
+        }
+        with pytest.raises(PathError, match="belongs to user 61234"):
+            makers[kind](**paths)
+        assert not heard(sockets, 200)
+
+
+def test_a_worker_that_connects_again_looks_again(
+    place: Rendezvous, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hello = Hello("anna", "1")
+    place.prepare()
+    with impostor(place) as sockets:
+        client = Client(place.endpoint, hello)
+        try:
+            assert heard(sockets, 10_000), "the control"
+        finally:
+            client.close()
+    made_by_a_stranger(place, monkeypatch)
+    with impostor(place) as sockets:
+        client = Client(place.endpoint, hello)
+        try:
+            assert not heard(sockets, 500)
+            assert "belongs to user 61234" in (client.trouble or "")
+        finally:
+            client.close()
