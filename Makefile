@@ -22,6 +22,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## two trainings, one bridge, one stand-in plugin; results in demo-out/
 	PYTHONPATH=examples $(BIN)/python -m demo --out demo-out
 
+# Tests start hundreds of processes of ours: each would compile the same modules.
+test test-slow: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(READY) ## the suite, in WORKERS= processes at once (2)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
