@@ -12,8 +12,10 @@ from bridges import Plugin
 
 @pytest.fixture(autouse=True)
 def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No endpoint, and no keys but those that a test makes."""
-    monkeypatch.delenv("FAUSTWIRE_ENDPOINT", raising=False)
+    """No endpoint, no keys but those that a test makes, no size of somebody else's terminal."""
+    # What runs tests in parallel states the size of a terminal, though there is none.
+    for name in ("FAUSTWIRE_ENDPOINT", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FAUSTWIRE_KEYS", str(tmp_path / "default-keys"))
 
 

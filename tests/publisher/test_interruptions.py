@@ -14,12 +14,12 @@ import pytest
 
 from bridges import Plugin
 
-SUPPORT = Path(__file__).parents[1] / "support"
+TOOLS = Path(__file__).parents[2] / "tools"
 DEADLINE = 60.0
 
 PREAMBLE = """
 import os, signal, sys, threading, time
-sys.path.insert(0, {support!r})
+sys.path.insert(0, {tools!r})
 from faustwire import HotReload
 from faustwire_publisher import ForkError
 from models import Knob
@@ -33,7 +33,7 @@ knob = Knob()
 def trained(plugin: Plugin, script: str, *, wait: bool = True) -> str:
     """What a training prints that must end by itself, and well."""
     preamble = PREAMBLE.format(
-        support=str(SUPPORT), dsp=str(plugin.dsp_path), config=str(plugin.config_path), wait=wait
+        tools=str(TOOLS), dsp=str(plugin.dsp_path), config=str(plugin.config_path), wait=wait
     )
     ended = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", preamble + textwrap.dedent(script)],

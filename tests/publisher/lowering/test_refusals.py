@@ -121,7 +121,7 @@ def test_a_map_of_another_size_is_refused() -> None:
 
 def test_a_matrix_of_a_size_that_flamo_gets_wrong_is_refused() -> None:
     # FLAMO makes a Hadamard matrix of 6 into one of 8.
-    assert "6 channels come in" in refusal(mixing(6, "hadamard")).problem
+    assert "it has 6 input channels" in refusal(mixing(6, "hadamard")).problem
 
 
 def test_complex_values_are_refused() -> None:
