@@ -210,6 +210,7 @@ def _held_back(ann: Player) -> Iterator[Reason]:
     yield ann.publish("")  # refused
     yield ann.publish("process = _ : nothing_of_the_kind;")  # does-not-compile
     yield ann.publish("process = _;")  # misfit
+    yield ann.publish("process = par(channel, 2, seq(i, 1200, sin));")  # too-heavy
     yield ann.publish("process = _,_;")
     yield ann.publish("process = _,_;")  # unchanged
 

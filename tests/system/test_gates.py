@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -70,6 +69,27 @@ def test_what_would_harm_the_plugin_is_not_written(
     made.publish(GOOD)
 
 
+def test_a_program_that_takes_too_much_of_a_core_is_not_written(plugin: Plugin) -> None:
+    """2,400 sines a sample; the control is a bridge with another limit."""
+    heavy = "process = par(channel, 2, seq(i, 1200, sin));"
+    with served(plugin) as bridge, HotReload(48000, endpoint=bridge.endpoint) as live:
+        with recorded_warnings():
+            assert not live.publish(heavy)
+        assert live.last.reason is Reason.TOO_HEAVY, live.last
+        assert "of a core to run and the limit is 70 %" in live.last.detail
+        assert live.last.load is not None
+        assert live.last.load > 0.7
+        assert live.publish(GOOD)
+        assert live.last.load is not None
+        assert live.last.load < 0.1
+    options = ("--max-load", "100000", "--compile-timeout", "60")
+    with (
+        served(plugin, *options) as bridge,
+        HotReload(48000, endpoint=bridge.endpoint, timeout=60) as live,
+    ):
+        assert live.publish(heavy)
+
+
 def test_the_cost_of_a_compile_is_told(live: tuple[Plugin, HotReload]) -> None:
     _, made = live
     made.update(Knob().model, force=True)
@@ -86,11 +106,9 @@ def test_a_bridge_answers_others_while_libfaust_hangs_and_lives_on(plugin: Plugi
         assert bert.publish(GOOD)
         libfaust = libfaust_of(bridge.process.pid)
         assert libfaust is not None
-        begun = time.monotonic()
         anna.publish(HANGS)
         wait_until_busy(libfaust)
-        assert bert.update(Knob().model), "its turn comes after the deadline"
-        assert time.monotonic() - begun > 1.4
+        assert bert.update(Knob().model), "who is slow makes room"
         assert anna.flush()
         assert anna.last.reason is Reason.DOES_NOT_COMPILE
         assert "not done after 1.5 s" in anna.last.detail

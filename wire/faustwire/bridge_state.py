@@ -128,6 +128,8 @@ class State:
             plugin was silent.
         workers: in the order in which they connected; those that left lately are included.
         events: the last ones, oldest first; ``number`` shows which are new.
+        load: processor time that a second of what plays takes, as a part of one core; None: not
+            measured.
     """
 
     number: int
@@ -145,3 +147,4 @@ class State:
     compile_seconds: float | None
     workers: tuple[WorkerState, ...]
     events: tuple[Event, ...]
+    load: float | None = None

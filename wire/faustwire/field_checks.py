@@ -206,6 +206,7 @@ _CHECKS: dict[str, _Check] = {
     "kind": _text(64),
     "larger": _flag,
     "last_seen": _measured,
+    "load": _measured,
     "margin_db": _measured,
     "metrics": _metrics,
     "min_interval": _seconds,

@@ -171,6 +171,8 @@ class Verdict:
             for any lengths of their delays; inconclusive below 0.
         rt60_seconds: the time in which the model's slowest mode decays by 60 dB, or an upper bound
             on it.
+        load: processor time that a second of its sound takes, as a part of one core of the bridge's
+            machine; None: not measured.
     """
 
     seq: int
@@ -183,6 +185,7 @@ class Verdict:
     peak_db: float | None = None
     margin_db: float | None = None
     rt60_seconds: float | None = None
+    load: float | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ class Reason(str, Enum):
     TOO_LOUD = "too-loud"  # louder than a limit, or suddenly much louder than what plays
     UNSTABLE = "unstable"  # a loop that grows
     MISFIT = "misfit"  # the plugin can't take it: channels, sliders
+    TOO_HEAVY = "too-heavy"  # takes more of a core to run than leaves the audio whole
     DOES_NOT_COMPILE = "does-not-compile"  # libfaust refuses it, aborts, hangs, or exceeds a limit
     WRITE_FAILED = "write-failed"  # the disk or its permissions
     # Decided by the publisher.
@@ -38,6 +39,7 @@ HOLDS_BACK = frozenset(
         Reason.TOO_LOUD,
         Reason.UNSTABLE,
         Reason.MISFIT,
+        Reason.TOO_HEAVY,
         Reason.DOES_NOT_COMPILE,
         Reason.WRITE_FAILED,
         Reason.NON_FINITE,

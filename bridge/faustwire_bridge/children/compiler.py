@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import shutil
 import sys
@@ -59,6 +60,7 @@ class Compiler:
         libraries: bool = True,
         timeout: float = TIMEOUT_SECONDS,
         memory_bytes: int = MEMORY_BYTES,
+        max_load: float = math.inf,
     ) -> None:
         """Nothing is started yet.
 
@@ -67,11 +69,12 @@ class Compiler:
             libraries: whether the plugin's machine has the Faust libraries.
             timeout: seconds, on the clock, that a compile may take.
             memory_bytes: that it may take.
+            max_load: as a part of one core; a program that takes more to run is not played.
         """
         self._name = name
         self._timeout = timeout
         self._memory_bytes = memory_bytes
-        options = [str(memory_bytes), str(int(libraries))]
+        options = [str(memory_bytes), str(int(libraries)), str(max_load)]
         self._child = ChildProcess(
             lambda control, text, _: [
                 *(sys.executable, os.fspath(_CHILD), str(control), str(text), *options)

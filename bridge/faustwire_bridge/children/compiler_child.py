@@ -3,11 +3,11 @@
 Started by ``compiler`` as a file, not as a module, so that it is ready at once: of ours it imports
 only ``cyfaust_wheel``, and not numpy. It ends when the bridge's end of its socket closes.
 
-    python compiler_child.py CONTROL_FD TEXT_FD MEMORY_BYTES LIBRARIES(0|1)
+    python compiler_child.py CONTROL_FD TEXT_FD MEMORY_BYTES LIBRARIES(0|1) MAX_LOAD
 
 One JSON object a line: first ``{"ready": "cyfaust 2.83.1"}`` or ``{"missing": why}``; then for each
 request ``{"size": bytes of the text, "name": …, "play": bool, "seconds": deadline}`` the fields of
-``core.compile_report.Report``.
+``core.compile_report.Report``. What is heavier than MAX_LOAD is not played.
 """
 
 from __future__ import annotations
@@ -41,18 +41,25 @@ _FS = 48_000
 # A second in blocks of the plugin's size would be slow; it makes no difference to the result.
 _BLOCK = 4800
 
+# The plugin's block, and of how many the cost of running is taken: 0.1 s, so that a program at the
+# limit takes less than a tenth of a second to measure.
+_PLUGIN_BLOCK = 128
+_LOAD_BLOCKS = 38
+# Parts of it that are measured on their own: the least is nearest to what an idle machine takes.
+_LOAD_PARTS = 3
+
 # Takes the text, a name, and whether to play it.
 _Compile = Callable[[str, str, bool], dict[str, Any]]
 
 
 def main() -> None:
     """Answer requests until there are no more."""
-    control_fd, text_fd, memory_bytes, libraries = map(int, sys.argv[1:])
+    control_fd, text_fd, memory_bytes, libraries = map(int, sys.argv[1:5])
     # Ctrl-C in the bridge's terminal is for the bridge.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = socket.socket(fileno=control_fd)
     try:
-        version, compile_program = _backend(libraries=bool(libraries))
+        version, compile_program = _backend(libraries=bool(libraries), max_load=float(sys.argv[5]))
     except ImportError as problem:
         _send(control, {"missing": str(problem)})
         return
@@ -74,21 +81,22 @@ def _send(control: socket.socket, answer: dict[str, Any]) -> None:
     control.sendall(json.dumps(answer).encode() + b"\n")
 
 
-def _backend(*, libraries: bool) -> tuple[str, _Compile]:
+def _backend(*, libraries: bool, max_load: float) -> tuple[str, _Compile]:
     try:
         cyfaust = cyfaust_wheel.load(libraries=libraries)
     except ImportError:
         if shutil.which("faust") is None:
             raise
         return "faust", _Program(libraries=libraries).compile
-    return f"cyfaust {cyfaust.get_version()}", _Library(cyfaust).compile
+    return f"cyfaust {cyfaust.get_version()}", _Library(cyfaust, max_load).compile
 
 
 class _Library:
     """libfaust itself, with the plugin's backend: an interpreter of single precision."""
 
-    def __init__(self, cyfaust: Any) -> None:
+    def __init__(self, cyfaust: Any, max_load: float) -> None:
         self._cyfaust = cyfaust
+        self._max_load = max_load
 
     def compile(self, text: str, name: str, play: bool) -> dict[str, Any]:
         begun = time.process_time()
@@ -100,9 +108,11 @@ class _Library:
         seconds = time.process_time() - begun
         described = json.loads(factory.get_json())
         channels = described["inputs"], described["outputs"]
-        return _description(described, seconds) | (
-            {"peak": _peak(program, *channels)} if play else {}
-        )
+        load = _load(program, *channels)
+        answer = _description(described, seconds) | {"load": load}
+        if play and load <= self._max_load:  # too heavy to run is too heavy to play
+            answer["peak"] = _peak(program, *channels)
+        return answer
 
 
 class _Program:
@@ -162,6 +172,25 @@ def _controls(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield control
 
 
+def _load(program: Any, n_in: int, n_out: int) -> float:
+    """The processor time that a second of sound takes, in blocks of the plugin's size.
+
+    Measured on noise, after a first block that touches all memory.
+    """
+    source, result = _buffers(n_in, _PLUGIN_BLOCK), _buffers(n_out, _PLUGIN_BLOCK)
+    if n_in:
+        source.cast("B")[:] = _noise(n_in, 0, 1.0)[: 4 * n_in * _PLUGIN_BLOCK]
+    program.compute(_PLUGIN_BLOCK, source, result)
+    blocks = _LOAD_BLOCKS // _LOAD_PARTS
+    least = math.inf
+    for _ in range(_LOAD_PARTS):
+        begun = time.process_time()
+        for _ in range(blocks):
+            program.compute(_PLUGIN_BLOCK, source, result)
+        least = min(least, time.process_time() - begun)
+    return least / (blocks * _PLUGIN_BLOCK / _FS)
+
+
 def _peak(program: Any, n_in: int, n_out: int) -> float:
     """The largest sample of what the program makes of a second of full-scale noise.
 
@@ -172,7 +201,7 @@ def _peak(program: Any, n_in: int, n_out: int) -> float:
 
 def _played(program: Any, n_in: int, n_out: int, sign: float) -> float:
     program.init(_FS)
-    source, result = _buffers(n_in), _buffers(n_out)
+    source, result = _buffers(n_in, _BLOCK), _buffers(n_out, _BLOCK)
     heard = result.cast("B").cast("f")[: n_out * _BLOCK]
     peak = 0.0
     for block in range(_FS // _BLOCK):
@@ -192,9 +221,9 @@ def _noise(channels: int, block: int, sign: float) -> bytes:
     return array("f", (sign * dice.uniform(-1.0, 1.0) for _ in range(channels * _BLOCK))).tobytes()
 
 
-def _buffers(channels: int) -> memoryview[Any]:
+def _buffers(channels: int, block: int) -> memoryview[Any]:
     size = max(channels, 1)
-    return memoryview(bytearray(4 * size * _BLOCK)).cast("B").cast("f", (size, _BLOCK))
+    return memoryview(bytearray(4 * size * block)).cast("B").cast("f", (size, block))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from faustwire_bridge.children.compiler import TIMEOUT_SECONDS
 from faustwire_bridge.commands import Commands, above_zero
 from faustwire_bridge.core.choices import WORDS, choice
 from faustwire_bridge.core.rules import Rules
-from faustwire_bridge.core.sound_limits import MAX_GAIN_DB, MAX_JUMP_DB, Limits
+from faustwire_bridge.core.sound_limits import MAX_GAIN_DB, MAX_JUMP_DB, MAX_LOAD, Limits
 from faustwire_bridge.core.throttle import COST_MULTIPLE
 from faustwire_bridge.service.server import serve
 from faustwire_bridge.service.settings import RecordingSettings, Settings
@@ -163,6 +163,13 @@ def _add_gates(parser: argparse.ArgumentParser) -> None:
         "gain counts (default: %(default)s)",
     )
     gates.add_argument(
+        "--max-load",
+        type=above_zero,
+        default=100 * MAX_LOAD,
+        metavar="PERCENT",
+        help="how much of a processor core a program may take to run (default: %(default)g)",
+    )
+    gates.add_argument(
         "--no-compile-gate",
         action="store_true",
         help="don't ask libfaust first; a program that does not compile crashes the DAW",
@@ -200,7 +207,12 @@ def _serve(options: argparse.Namespace) -> int:
                 sees_all=options.record is not None and not options.record_published,
                 leave_when_idle=options.leave_when_idle,
                 cost_multiple=options.cost_multiple,
-                limits=Limits(options.allow_unstable, options.max_gain_db, options.max_jump_db),
+                limits=Limits(
+                    options.allow_unstable,
+                    options.max_gain_db,
+                    options.max_jump_db,
+                    options.max_load / 100,
+                ),
             ),
             endpoints=options.bind,
             keyring=None if options.keys is None else KeyRing(options.keys),

@@ -35,6 +35,8 @@ class Report:
         controls: in the order of its user interface.
         peak: largest absolute sample of its response to a second of full-scale noise, linear;
             None: it was not played.
+        load: processor time that a second of sound takes at 48 kHz in the interpreter of single
+            precision, in blocks of the plugin's size; None: not measured.
     """
 
     problem: str = ""
@@ -43,6 +45,7 @@ class Report:
     n_out: int = 2
     controls: tuple[Control, ...] = ()
     peak: float | None = None
+    load: float | None = None
 
     def text_size(self) -> int:
         """Characters of all its texts: how much room it takes where it is remembered."""

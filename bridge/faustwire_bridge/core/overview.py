@@ -57,6 +57,7 @@ def state(
         reloads=pipeline.reloads,
         reloaded_at=None if last_reload is None else last_reload.at,
         compile_seconds=playing.compile_seconds,
+        load=playing.load,
         workers=tuple(
             _worker(session, now, followed=id(session) in selected)
             for session in _shown(sessions, now)

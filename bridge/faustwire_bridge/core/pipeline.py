@@ -28,7 +28,12 @@ from faustwire_bridge.core.plugin_limits import check_plugin_limits, control_war
 from faustwire_bridge.core.program_structure import structure
 from faustwire_bridge.core.refusal import Refusal
 from faustwire_bridge.core.sessions import Session
-from faustwire_bridge.core.sound_limits import Assessment, Limits, check_noise_peak
+from faustwire_bridge.core.sound_limits import (
+    Assessment,
+    Limits,
+    check_load,
+    check_noise_peak,
+)
 from faustwire_bridge.core.throttle import LastReload
 
 # A compile that did not come to an end may have met a busy machine: its structure gets another
@@ -98,7 +103,7 @@ class Playing:
     Attributes:
         program: ``fingerprint`` of its text; None: not known, since somebody else wrote the file.
         session, call: whose snapshot it is; None: nothing yet, or Faust text of a worker's own.
-        compile_seconds, controls, peak_db: what is known of it.
+        compile_seconds, controls, peak_db, load: what is known of it.
     """
 
     program: str | None = None
@@ -107,6 +112,7 @@ class Playing:
     compile_seconds: float | None = None
     controls: tuple[Control, ...] = ()
     peak_db: float | None = None
+    load: float | None = None
 
 
 class Pipeline:
@@ -252,6 +258,8 @@ class Pipeline:
         if report.problem:
             return Refusal(Reason.DOES_NOT_COMPILE, report.problem)
         refusal = check_plugin_limits(report)
+        if refusal is None and report.load is not None:
+            refusal = check_load(report.load, self._limits)
         if refusal is None and report.peak is not None:
             refusal = check_noise_peak(report.peak, self._limits)
         return refusal
@@ -271,6 +279,7 @@ class Pipeline:
             report.seconds if report else None,
             report.controls if report else (),
             publication.assessment.peak_db,
+            report.load if report else None,
         )
         cost = self._cost_multiple * report.seconds if report else 0.0
         self.last_reload = LastReload(now, cost)

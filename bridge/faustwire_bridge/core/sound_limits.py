@@ -1,4 +1,4 @@
-"""How loud a program may be, and what is known of it before it plays. Pure."""
+"""How loud and how heavy a program may be, and what is known of it before it plays. Pure."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ from faustwire_bridge.core.refusal import Refusal
 MAX_GAIN_DB = 60.0
 # A hundredfold: no optimiser's step does that, a parameter that has run away does.
 MAX_JUMP_DB = 40.0
+# Of one core. The plugin runs on the audio thread, beside the rest of the DAW, and what drops out
+# does so until the next program.
+MAX_LOAD = 0.7
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How loud a program may be.
+    """How loud and how heavy a program may be.
 
     Attributes:
         allow_unstable: publish models whose output grows without bound.
         max_gain_db: largest gain from any input to any output at any frequency, in dB.
         max_jump_db: largest increase of that gain over what plays now, or over unity gain where
             that is more, in dB.
+        max_load: processor time that a second of sound may take, as a part of one core.
     """
 
     allow_unstable: bool = False
     max_gain_db: float = MAX_GAIN_DB
     max_jump_db: float = MAX_JUMP_DB
+    max_load: float = MAX_LOAD
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,26 @@ def check_noise_peak(peak: float, limits: Limits) -> Refusal | None:
         advice = "a second of noise made it overflow; lower a feedback, or say --allow-unstable"
         return Refusal(Reason.UNSTABLE, advice)
     return check_peak_gain(20 * math.log10(peak) if peak else -math.inf, limits, None)
+
+
+def check_load(load: float, limits: Limits) -> Refusal | None:
+    """Compare what a program costs to run with the limit.
+
+    Args:
+        load: processor time that a second of sound takes, as a part of one core.
+        limits: how heavy it may be.
+
+    Returns:
+        Why it is not published; None: nothing is wrong with it.
+    """
+    if load <= limits.max_load:
+        return None
+    return Refusal(
+        Reason.TOO_HEAVY,
+        f"it takes {100 * load:.0f} % of a core to run and the limit is "
+        f"{100 * limits.max_load:.0f} %, so the plugin would drop out for good: shorten its FIRs, "
+        "use fewer lines or channels, or raise --max-load",
+    )
 
 
 def check_peak_gain(peak_db: float, limits: Limits, playing_db: float | None) -> Refusal | None:

@@ -77,6 +77,7 @@ class Verdicts:
             peak_db=assessment.peak_db,
             margin_db=assessment.margin_db,
             rt60_seconds=assessment.rt60_seconds,
+            load=report.load if report else None,
         )
 
     def _told(self, conclusion: Conclusion, now: float) -> list[Instruction]:

@@ -78,6 +78,8 @@ def _playing(state: State, at: float) -> list[str | tuple[str, str]]:
     cost = ""
     if state.compile_seconds is not None:
         cost = f", {1000 * state.compile_seconds:.0f} ms of silence each"
+    if state.load is not None:
+        cost += f", {100 * state.load:.0f} % of a core"
     reloads = "1 reload" if state.reloads == 1 else f"{state.reloads} reloads"
     since = f"   loaded {words.ago(at - state.reloaded_at)}, {reloads}{cost}"
     return [(who, "bold green"), since]

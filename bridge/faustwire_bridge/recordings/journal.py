@@ -64,9 +64,11 @@ def decode(data: bytes) -> CoreEvent:
 
 
 def _made(kind: type[Any], body: Mapping[str, Any]) -> Any:
-    """An object of a type from a map that holds each of its fields."""
+    """An object of a type from a map that holds each of its fields, but for later ones."""
     arguments = {}
     for field in fields(kind):
+        if field.name in _LATER and field.name not in body:
+            continue
         if field.name not in body:
             raise MessageError(f"{kind.__name__} without {field.name}")
         arguments[field.name] = _CHECKS[field.name](body[field.name])
@@ -117,6 +119,7 @@ _CHECKS: dict[str, _Check] = {
     "detail": _text,
     "init": _number,
     "kind": _text,
+    "load": _maybe(_number),
     "max": _number,
     "min": _number,
     "n_in": _whole,
@@ -131,6 +134,8 @@ _CHECKS: dict[str, _Check] = {
     "user": _text,
     "why": _text,
 }
+# Fields that the first recordings don't have; they have defaults.
+_LATER = {"load"}
 _TYPES: dict[str, type[CoreEvent]] = {
     "lost": events.Lost,
     "revoked": events.Revoked,

@@ -90,6 +90,7 @@ def _gates(settings: Settings) -> Iterator[Gates]:
             libraries=settings.faust_libraries,
             timeout=settings.compile_timeout,
             memory_bytes=settings.compile_memory_bytes,
+            max_load=settings.rules.limits.max_load,
         )
         with closing(compiler):
             yield Gates(judge, Checker(compiler))

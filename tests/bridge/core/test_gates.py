@@ -100,6 +100,19 @@ def test_the_verdict_comes_with_the_compile() -> None:
     assert sends[0].message.compile_seconds == 0.25  # type: ignore[union-attr]
 
 
+def test_the_verdict_and_the_state_tell_what_the_program_costs_to_run() -> None:
+    bridge, _ = busy()
+    [send] = bridge.take(events.Compiled(Report(load=0.31)))
+    assert send.message.load == 0.31  # type: ignore[union-attr]
+    assert bridge.core.state(bridge.now).load == 0.31
+
+
+@pytest.mark.parametrize(("load", "reason"), [(0.71, Reason.TOO_HEAVY), (0.69, Reason.PUBLISHED)])
+def test_a_model_that_takes_too_much_of_a_core_is_not_written(load: float, reason: Reason) -> None:
+    bridge, _ = busy()
+    assert verdicts(bridge.take(events.Compiled(Report(load=load)))) == [("anna", 1, reason)]
+
+
 def test_of_what_arrives_meanwhile_the_newest_of_each_worker_waits_its_turn() -> None:
     bridge, anna = busy()
     bert = bridge.worker("bert")
