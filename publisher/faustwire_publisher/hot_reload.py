@@ -17,7 +17,7 @@ from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire_publisher.arguments import Metrics, number, period, read_metrics, text
 from faustwire_publisher.bridge_link import BridgeLink
 from faustwire_publisher.errors import ArgumentError, ModelError
-from faustwire_publisher.lowering import defer, lower
+from faustwire_publisher.lowering import defer, lower, lower_with_remarks
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.program_settings import ProgramSettings
 from faustwire_publisher.training_steps import after_steps, never_compiled
@@ -203,6 +203,7 @@ class HotReload:
         if not isinstance(code, str):
             raise TypeError(f"publish takes Faust text, not {type(code).__name__}")
         with self._session.call():
+            self._session.note_remarks(())
             own = OwnProgram(self._session.next_seq(), code)
             return self._session.hand_over(Ticket(own.seq, lambda: own))
 
@@ -294,6 +295,7 @@ class HotReload:
         deferred = defer(model) if self._session.proven and not self._wait else None
         if deferred is not None:
             return lambda: lower(model, deferred)
-        graph = lower(model)
+        lowered = lower_with_remarks(model, self.fs)
+        self._session.note_remarks(lowered.remarks)
         self._session.warn_once.over(Reason.NON_FINITE)
-        return lambda: graph
+        return lambda: lowered.graph

@@ -27,6 +27,7 @@ class WarnOnce:
         self._differences: set[str] = set()
         self._unchecked = False
         self._bad_metrics: set[str] = set()
+        self._remarks: set[str] = set()
 
     def take(self, verdict: Verdict, *, prompt: bool = True) -> None:
         """Warn if a verdict tells of a new cause; note which causes it ends.
@@ -45,6 +46,17 @@ class WarnOnce:
     def over(self, reason: Reason) -> None:
         """Note that a cause is over, so that the next occurrence is told again."""
         self._told.discard(reason)
+
+    def of_model(self, remarks: tuple[str, ...]) -> None:
+        """Warn, once for each, of what is unexpected in a model that is published all the same.
+
+        Args:
+            remarks: one line each, with the path of the module.
+        """
+        for text in remarks:
+            if text not in self._remarks:
+                self._remarks.add(text)
+                _tell(text)
 
     def of_differences(self, bridge: Welcome, lines: Sequence[str]) -> None:
         """Warn, once for each line, that a bridge that was there before does something else.

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -60,6 +61,7 @@ class WorkerSession:
         self._digested: Ticket | None = None
         self._handed_over: Ticket | None = None
         self._last: Verdict | None = None
+        self._remarks: tuple[str, ...] = ()
         self._farewell: weakref.finalize[..., Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -144,9 +146,21 @@ class WorkerSession:
         """
         if self._last is None:
             raise RuntimeError("there is no verdict before the first call of update or publish")
-        if self._last.reason is Reason.HANDED_OVER and self._handed_over is not None:
-            return self._handed_over.verdict or self._last
-        return self._last
+        last = self._last
+        if last.reason is Reason.HANDED_OVER and self._handed_over is not None:
+            last = self._handed_over.verdict or last
+        if self._remarks and last.seq:
+            return replace(last, warnings=(*self._remarks, *last.warnings))
+        return last
+
+    def note_remarks(self, remarks: tuple[str, ...]) -> None:
+        """Note warnings about the newest model, to stand in the verdicts on it.
+
+        Args:
+            remarks: one line each; those that are new are told at once.
+        """
+        self._remarks = remarks
+        self.warn_once.of_model(remarks)
 
     def flush(self, timeout: float | None) -> bool:
         """Wait until the newest message has its verdict.

@@ -11,11 +11,11 @@ decorated function, its *rule*, gets the module and its key, and returns a node 
     def my_gain(module: MyGain, name: str) -> graph.Node:
         return graph.Gain(name, values(module.map(module.param)))
 
-Types are matched exactly. A subclass may have changed the computation, so it needs a rule of its
-own and is refused without one; ``lowers(MyShell)(rule_of(Shell))`` states that it computes the
-same. Rules run under ``torch.no_grad()`` within the training loop: they read the module and change
-nothing. A rule raises ``RefusalError`` for a module that can't be played; the rule of a container
-lowers its children with ``lower_child``.
+A subclass has its base's rule if it overrides nothing of it; otherwise it may compute something
+else, and is refused without a rule of its own; ``lowers(MyShell)(rule_of(Shell))`` states that it
+computes the same. Rules run under ``torch.no_grad()`` within the training loop: they read the
+module and change nothing. A rule raises ``RefusalError`` for a module that can't be played; the
+rule of a container lowers its children with ``lower_child``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from faustwire_publisher.lowering import (
     sections,
 )
 from faustwire_publisher.lowering.deferred import defer
-from faustwire_publisher.lowering.entry import flamo_to_json, lower
+from faustwire_publisher.lowering.entry import flamo_to_json, lower, lower_with_remarks
 from faustwire_publisher.lowering.registry import lower_child, lowers, rule_of
 from faustwire_publisher.lowering.tensors import values
 
@@ -43,6 +43,7 @@ __all__ = [
     "flamo_to_json",
     "lower",
     "lower_child",
+    "lower_with_remarks",
     "lowers",
     "rule_of",
     "values",

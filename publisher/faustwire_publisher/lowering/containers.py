@@ -8,11 +8,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from flamo.processor import dsp, system
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from faustwire import graph
 from faustwire.graph import Node, channels
 from faustwire_publisher.errors import ModelError, RefusalError
-from faustwire_publisher.lowering.registry import lower_child, lowers
+from faustwire_publisher.lowering import remarks
+from faustwire_publisher.lowering.registry import looks_through, lower_child, lowers
+from faustwire_publisher.lowering.remarks import remark
 from faustwire_publisher.lowering.transforms import transform
 
 Parts: TypeAlias = Iterable[tuple[str, nn.Module]]
@@ -85,17 +88,23 @@ def shell(module: system.Shell, name: str) -> Node | None:
     return graph.Series(name, tuple(nodes)) if nodes else None
 
 
+@looks_through
 @lowers(
     nn.DataParallel,
     nn.parallel.DistributedDataParallel,
+    AveragedModel,
     "torch._dynamo.eval_frame.OptimizedModule",
+    "lightning.fabric.wrappers._FabricModule",
+    "lightning_fabric.wrappers._FabricModule",
 )
 def wrapper(module: nn.Module, name: str) -> Node | None:
-    """The module inside a wrapper of torch's: several devices, or compiled."""
+    """The module inside a wrapper: several devices, compiled, averaged, Fabric's."""
     key = "_orig_mod" if "_orig_mod" in module._modules else "module"  # noqa: SLF001
     nodes = _chain([(key, getattr(module, key))], None)
     return graph.Series(name, nodes) if nodes else None
 
+
+_FOURIER = (dsp.FFT, dsp.FFTAntiAlias, dsp.iFFT, dsp.iFFTAntiAlias)
 
 # What an FFT of n points scales by, as a power of n; its inverse, by the same divided.
 _NORMS = {"backward": 0.0, "ortho": -0.5, "forward": -1.0}
@@ -108,6 +117,12 @@ def _norm(into: nn.Module, out: nn.Module) -> float:
     inverse = [part for part in transforms if type(part) in (dsp.iFFT, dsp.iFFTAntiAlias)]
     if len(forward) != 1 or len(inverse) != 1:
         return 1.0
+    for part in (forward[0], inverse[0]):
+        if part.norm not in _NORMS:
+            raise RefusalError(
+                f"the norm of its {type(part).__name__} is {part.norm!r}; its second argument is "
+                "the norm, so name the others: alias_decay_db=…"
+            )
     power = _NORMS[forward[0].norm] - _NORMS[inverse[0].norm]
     return float(forward[0].nfft ** power)
 
@@ -118,18 +133,32 @@ def _parts(layer: nn.Module) -> Iterable[nn.Module]:
 
 def _layer(module: nn.Module, key: str, n_in: int | None) -> Node | None:
     if isinstance(module, nn.Sequential) and type(module) in (system.Series, nn.Sequential):
-        nodes = _chain(_children(module), n_in, analyses=True)
+        with remarks.within(key):
+            nodes = _chain(_children(module), n_in, layer=key)
         return graph.Series(key, nodes) if nodes else None
-    nodes = _chain([(key, module)], n_in, analyses=True)
+    nodes = _chain([(key, module)], n_in, layer=key)
     return nodes[0] if nodes else None
 
 
-def _chain(parts: Parts, n_in: int | None, *, analyses: bool = False) -> tuple[Node, ...]:
-    """Lower modules in the order of the signal; ``n_in`` input channels, None: not known."""
+def _chain(parts: Parts, n_in: int | None, *, layer: str | None = None) -> tuple[Node, ...]:
+    """Lower modules in the order of the signal.
+
+    Args:
+        parts: the modules and their keys.
+        n_in: number of input channels; None: not known.
+        layer: which of a Shell's layers they are; None: neither.
+
+    Returns:
+        The nodes of those that change the signal.
+    """
     nodes: list[Node] = []
+    # A Shell computes in time before its first transform and after its last.
+    in_time = layer == "input_layer"
     for key, part in parts:
+        in_time = in_time != (type(part) in _FOURIER)
         if type(part) is dsp.Transform:
-            node = _transform(part, key, channels(nodes[-1])[1] if nodes else n_in, analyses)
+            n = channels(nodes[-1])[1] if nodes else n_in
+            node = _transform(part, key, n, analyses=layer is not None, in_time=in_time)
         else:
             node = lower_child(part, key)
         if node is not None:
@@ -137,11 +166,19 @@ def _chain(parts: Parts, n_in: int | None, *, analyses: bool = False) -> tuple[N
     return tuple(nodes)
 
 
-def _transform(module: dsp.Transform, key: str, n_in: int | None, analyses: bool) -> Node | None:
+def _transform(
+    module: dsp.Transform, key: str, n_in: int | None, *, analyses: bool, in_time: bool
+) -> Node | None:
     try:
         return transform(module, key, n_in)
     except RefusalError as refusal:
         if analyses:
+            if in_time:
+                remark(
+                    "this transform of a Shell's layer changes the signal in time, and is not "
+                    "published: the plugin plays the model without it",
+                    key,
+                )
             return None
         raise ModelError(key, str(refusal)) from refusal.__cause__
 

@@ -65,7 +65,7 @@ def defer(model: Any) -> Deferred | None:
     copies = {}
     module: Any
     for module in model.modules():
-        if type(module) in _LEAVES and _is_flamos(module.map):
+        if type(module) in _LEAVES and _is_flamos(module.map) and not module._forward_pre_hooks:  # noqa: SLF001
             copies[id(module)] = module.param.detach().clone()
         elif type(module) not in _WITHOUT_PARAMETERS:
             return None

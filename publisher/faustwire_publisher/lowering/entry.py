@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -13,8 +13,40 @@ from faustwire.validation import check
 from faustwire_publisher.errors import ModelError
 from faustwire_publisher.lowering.deferred import Deferred, using
 from faustwire_publisher.lowering.registry import lower_child
+from faustwire_publisher.lowering.remarks import collected
 
 ROOT = "model"
+
+
+class Lowered(NamedTuple):
+    """A model as a graph, and what there is to say about it.
+
+    Attributes:
+        graph: the graph.
+        remarks: warnings, one line each, with the path of the module.
+    """
+
+    graph: Node
+    remarks: tuple[str, ...]
+
+
+def lower_with_remarks(model: Any, fs: float) -> Lowered:
+    """Convert a model as ``lower`` does, and check what it was designed for.
+
+    Args:
+        model: as for ``lower``.
+        fs: sampling rate in Hz of the signal that the program will process.
+
+    Returns:
+        The graph, and warnings: leaves with another sampling rate, transforms that are left out.
+
+    Raises:
+        NonFiniteError: as ``lower``.
+        ModelError: as ``lower``.
+    """
+    with collected(fs) as remarks:
+        graph = lower(model)
+    return Lowered(graph, remarks.lines())
 
 
 def lower(model: Any, deferred: Deferred | None = None) -> Node:
