@@ -14,15 +14,18 @@ from faustwire.errors import GraphError
 from faustwire.file_path import file_path
 from faustwire_bridge.codegen.from_config import json_to_faust
 from faustwire_bridge.commands import Commands
+from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 
 
 def add(commands: Commands) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser(
         "compile",
+        formatter_class=Paragraphs,
         help="write the Faust program of a JSON config",
         description="The second of two steps by hand: what faustwire_publisher.flamo_to_json "
         "wrote, perhaps edited, becomes a Faust program.",
+        epilog=with_exit_codes(),
     )
     parser.add_argument("file", metavar="FILE", help="the JSON config; - reads standard input")
     parser.add_argument(

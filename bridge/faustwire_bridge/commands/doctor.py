@@ -14,6 +14,7 @@ from faustwire.key_ring import KeyRing
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire.terminal import printable
 from faustwire_bridge.commands import Commands
+from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 from faustwire_bridge.doctor import bridge, keys, machine, plugin
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Subject
 from faustwire_bridge.monitor.target import add_keys_and_timeout
@@ -35,10 +36,11 @@ def add(commands: Commands) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser(
         "doctor",
+        formatter_class=Paragraphs,
         help="check that everything is as it should be, and say what to do",
         description="Check this machine, the plugin's files and its bridge; with an endpoint, "
         "instead of the latter two, the way to a bridge elsewhere. Nothing is changed.",
-        epilog="Exit code 1: there is a problem; 0: there is none, though perhaps a warning.",
+        epilog=with_exit_codes(_0="no problem, perhaps a warning", _1="there is a problem"),
     )
     parser.add_argument("--dsp-path", metavar="FILE", help=f"(default: {DSP_PATH})")
     parser.add_argument("--config-path", metavar="FILE", help=f"(default: {CONFIG_PATH})")

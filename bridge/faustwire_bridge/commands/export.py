@@ -8,17 +8,20 @@ from pathlib import Path
 
 from faustwire.file_path import file_path
 from faustwire_bridge.commands import Commands, above_zero, open_recording
+from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 
 
 def add(commands: Commands) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser(
         "export",
+        formatter_class=Paragraphs,
         help="take a state out of a recording: .dsp, .json or .wav",
         description="Take the state of a worker's N-th call out of a recording: the program that "
         "a bridge writes for it (.dsp), a config to edit (.json, for `faustwire compile`), or what "
         "it sounds like (.wav: the impulse response, left and right for each input, or a sound of "
         "yours sent through it). With --all the sound of the whole run, from program to program.",
+        epilog=with_exit_codes(),
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, or folders of them")
     which = parser.add_mutually_exclusive_group(required=True)

@@ -11,6 +11,7 @@ from faustwire.messages import Choice, Follow, Rejection, State, Steered, Worker
 from faustwire.terminal import printable
 from faustwire.worker_name import is_called
 from faustwire_bridge.commands import Commands
+from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 from faustwire_bridge.core.choices import choice
 from faustwire_bridge.monitor.connection import UnreachableError
 from faustwire_bridge.monitor.target import Target, add_options, target
@@ -32,13 +33,18 @@ def add(commands: Commands) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser(
         "follow",
+        formatter_class=Paragraphs,
         help="choose whose model the plugin plays",
         description="Tell a running bridge whom its plugin follows, or ask whom it follows now. "
         "What the chosen worker sent last is published at once.",
-        epilog="faustwire follow latest: whoever has something new (the default). "
-        "faustwire follow first: who came first, until it leaves. "
-        "faustwire follow worker NAME: that one. "
-        "faustwire follow best METRIC [larger]: the one whose metric is best so far.",
+        epilog=with_exit_codes(
+            "faustwire follow latest: whoever has something new (the default). "
+            "faustwire follow first: who came first, until it leaves. "
+            "faustwire follow worker NAME: that one. "
+            "faustwire follow best METRIC [larger]: the one whose metric is best so far.",
+            _69="no bridge answers; the message says why and what to do",
+            _77="the bridge does not let this machine choose",
+        ),
     )
     parser.add_argument("words", nargs="*", metavar="WORD", help="whom; none: show the choice")
     parser.add_argument(

@@ -8,15 +8,18 @@ import sys
 from pathlib import Path
 
 from faustwire_bridge.commands import Commands, open_recording
+from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 
 
 def add(commands: Commands) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser(
         "inspect",
+        formatter_class=Paragraphs,
         help="tell what is in a recording",
         description="Tell what is in a recording: workers, calls, what was published and why the "
         "rest was not, the models' structure, and what is damaged.",
+        epilog=with_exit_codes(),
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, or folders of them")
     parser.add_argument("--json", action="store_true", help="as one JSON object")

@@ -11,17 +11,21 @@ from collections.abc import Callable
 from faustwire.errors import FaustwireError
 from faustwire.key_ring import RIGHTS, KeyRing, own_name, public_key
 from faustwire_bridge.commands import Commands
+from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 
 
 def add(commands: Commands) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser(
         "keys",
+        formatter_class=Paragraphs,
         help="keys for bridges and workers on different machines",
         description="Without a command: print this machine's public key, made when there is none "
         "yet, and the lines to paste on the other machine.",
-        epilog="The files are in ~/.config/faustwire/keys, or where --keys or FAUSTWIRE_KEYS say; "
-        "see docs/security.md.",
+        epilog=with_exit_codes(
+            "The files are in ~/.config/faustwire/keys, or where --keys or FAUSTWIRE_KEYS say; "
+            "see docs/security.md."
+        ),
     )
     _add_folder(parser, None)
     parser.set_defaults(run=_show)
@@ -51,7 +55,13 @@ def add(commands: Commands) -> None:
 def _add(
     actions: Commands, name: str, run: Callable[[argparse.Namespace], int], what: str
 ) -> argparse.ArgumentParser:
-    parser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+    parser = actions.add_parser(
+        name,
+        formatter_class=Paragraphs,
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}.",
+        epilog=with_exit_codes(),
+    )
     # Not given here: what was given before the action's name stays.
     _add_folder(parser, argparse.SUPPRESS)
     parser.set_defaults(run=run)

@@ -13,6 +13,7 @@ from typing import NoReturn
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire.terminal import printable
 from faustwire_bridge.commands import Commands, above_zero, open_recording
+from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 
 _MOST_LINES = 50
 
@@ -21,13 +22,18 @@ def add(commands: Commands) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser(
         "replay",
+        formatter_class=Paragraphs,
         help="push a recording to a bridge, or decide it again without one",
         description="Push a recording to a bridge as the workers that it came from. In a terminal: "
         "space pauses, right plays the next state and left the one before, up and down change the "
         "speed.",
-        epilog="Without --endpoint the bridge of --dsp-path on this machine is used, started if "
-        "there is none. A place is a time since the beginning (12.5s) or a call of each worker "
-        "(call:300, or step:300, which is the same).",
+        epilog=with_exit_codes(
+            "Without --endpoint the bridge of --dsp-path on this machine is used, started if "
+            "there is none. A place is a time since the beginning (12.5s) or a call of each worker "
+            "(call:300, or step:300, which is the same).",
+            _1="with --offline: a verdict or program differs from the recorded one",
+            _69="no bridge answers",
+        ),
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, or folders of them")
     parser.add_argument(

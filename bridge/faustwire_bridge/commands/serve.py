@@ -10,6 +10,7 @@ from faustwire.key_ring import KeyRing
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, rendezvous
 from faustwire_bridge.children.compiler import TIMEOUT_SECONDS
 from faustwire_bridge.commands import Commands, above_zero
+from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 from faustwire_bridge.core.choices import WORDS, choice
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sound_limits import MAX_GAIN_DB, MAX_JUMP_DB, MAX_LOAD, Limits
@@ -22,12 +23,18 @@ def add(commands: Commands) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser(
         "serve",
+        formatter_class=Paragraphs,
         help="keep a .dsp file equal to what the training sends",
         description="Listen for training processes and keep one .dsp file, next to a running "
         "hot-reload plugin, equal to the newest snapshot that is due and changed.",
-        epilog="Workers on this machine find the bridge by the path of its .dsp, so they need no "
-        "endpoint; others say HotReload(endpoint='tcp://…') or set FAUSTWIRE_ENDPOINT. "
-        "Ctrl-C or SIGTERM ends it; the .dsp stays.",
+        epilog=with_exit_codes(
+            "Workers on this machine find the bridge by the path of its .dsp, so they need no "
+            "endpoint; others say HotReload(endpoint='tcp://…') or set FAUSTWIRE_ENDPOINT. "
+            "Ctrl-C or SIGTERM ends it; the .dsp stays.",
+            _0="ended by Ctrl-C or SIGTERM",
+            _130="",
+            _75="another bridge keeps this .dsp",
+        ),
     )
     parser.add_argument(
         "--dsp-path",

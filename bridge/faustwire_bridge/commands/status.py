@@ -12,6 +12,7 @@ from typing import Any
 
 from faustwire.messages import State
 from faustwire_bridge.commands import Commands
+from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 from faustwire_bridge.monitor.target import add_options, target
 
 # Columns; enough for every column of the table.
@@ -22,9 +23,10 @@ def add(commands: Commands) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser(
         "status",
+        formatter_class=Paragraphs,
         help="show what a bridge does: who is there, what plays",
         description="Ask a running bridge what it does and print the answer.",
-        epilog="Exit code 69: no bridge answers; the message says why and what to do.",
+        epilog=with_exit_codes(_69="no bridge answers; the message says why and what to do"),
     )
     add_options(parser)
     parser.add_argument(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from faustwire.messages import State
 from faustwire_bridge.commands import Commands
+from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 from faustwire_bridge.monitor.connection import Connection
 from faustwire_bridge.monitor.target import Target, add_options, target
 from faustwire_bridge.monitor.view_model import Entry, ViewModel
@@ -28,11 +29,15 @@ def add(commands: Commands) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser(
         "watch",
+        formatter_class=Paragraphs,
         help="watch a bridge: workers, metrics, verdicts, reloads",
         description="Show what a running bridge does, as it happens; Ctrl-C ends it. Without a "
         "terminal, or with --no-alternate-screen, what happens is printed line by line.",
-        epilog="Exit code 69: no bridge answers; the message says why and what to do. One that "
-        "goes away later is waited for.",
+        epilog=with_exit_codes(
+            _0="ended by Ctrl-C",
+            _130="",
+            _69="no bridge answers; one that goes away later is waited for",
+        ),
     )
     add_options(parser)
     parser.add_argument(

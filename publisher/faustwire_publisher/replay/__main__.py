@@ -6,91 +6,18 @@ line and passes one JSON object: the arguments of ``Replay``, and those of ``_pl
 
 from __future__ import annotations
 
-import json
-import math
-import signal
 import sys
-from typing import Any
-
-from faustwire.errors import FaustwireError
-from faustwire.terminal import printable
-from faustwire_publisher.replay.keyboard import keyboard
-from faustwire_publisher.replay.played import ReplayError
-from faustwire_publisher.replay.player import Replay
-from faustwire_publisher.replay.screen import KEYS, Screen, Tally
-
-# sysexits.h, and what a shell says of a program that Ctrl-C has ended.
-_EXIT_USAGE = 64
-_EXIT_UNAVAILABLE = 69
-_EXIT_INTERRUPTED = 130
-_MOST_DAMAGES = 20
 
 
 def main() -> int:
     """Run the replay that the JSON object describes; returns the exit code."""
-    if len(sys.argv) != 2:
-        print("this module is run by `faustwire replay`; use that", file=sys.stderr)
-        return _EXIT_USAGE
-    told: dict[str, Any] = json.loads(sys.argv[1])
-    # SIGTERM leaves as cleanly as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        step, worker, as_json = told.pop("step"), told.pop("step_worker"), told.pop("as_json")
-        speed = told.pop("speed")
-        with Replay(**told, speed=math.inf if speed is None else speed) as replay:
-            for line in replay.states.recording.unfinished:
-                print(printable(line), file=sys.stderr, flush=True)
-            return _play(replay, step, worker, as_json=as_json)
+        # Not at the top: a Ctrl-C while modules are imported ends without a traceback, too.
+        from faustwire_publisher.replay.program import run  # noqa: PLC0415
+
+        return run()
     except KeyboardInterrupt:
-        return _EXIT_INTERRUPTED
-    except (FaustwireError, OSError) as problem:
-        print(f"faustwire replay: {printable(problem)}", file=sys.stderr)
-        return _EXIT_UNAVAILABLE if isinstance(problem, ReplayError) else _EXIT_USAGE
-
-
-def _play(replay: Replay, step: int | None, worker: str | None, *, as_json: bool) -> int:
-    """Send a recording, or one state of it; returns the exit code.
-
-    Args:
-        replay: what to send.
-        step: number of the one call to send; None: all.
-        worker: the worker whose call it is.
-        as_json: print a summary as JSON at the end.
-    """
-    tally = Tally()
-    code = 0
-    with Screen(replay) as screen:
-        try:
-            if step is not None:
-                tally.add(replay.step(step, worker).ticket)
-            if step is None or replay.pace.paused:
-                with keyboard(screen.take_key) as there:
-                    if there:
-                        screen.console.print(f"{KEYS}; q or Ctrl-C leaves", style="dim")
-                    for played in replay:
-                        tally.add(played.ticket)
-                        screen.show(played, tally)
-        except KeyboardInterrupt:
-            code = _EXIT_INTERRUPTED
-        finally:
-            replay.close()
-    tally.settle()
-    _tell(replay, tally, as_json=as_json)
-    return code
-
-
-def _tell(replay: Replay, tally: Tally, *, as_json: bool) -> None:
-    damage = [str(each) for each in replay.damage]
-    if replay.states.skipped:
-        damage.append(f"{replay.states.skipped} messages can't be read and were left out")
-    if as_json:
-        summary = {"sent": replay.sent, "reasons": tally.reasons, "damage": damage}
-        print(json.dumps(summary))
-    print(f"{replay.sent} states sent: {tally}", file=sys.stderr)
-    for line in damage[:_MOST_DAMAGES]:
-        print(f"damaged: {printable(line)}", file=sys.stderr)
-    if len(damage) > _MOST_DAMAGES:
-        print(f"damaged: {len(damage) - _MOST_DAMAGES} more places", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -205,7 +205,8 @@ def test_an_idle_embedded_bridge_ends_by_itself(plugin: Plugin) -> None:
 
 
 def test_the_audio_machine_needs_neither_torch_nor_flamo() -> None:
-    probe = "import sys, faustwire_bridge.cli; print(*{'torch', 'flamo'} & set(sys.modules))"
+    program = "faustwire_bridge.commands.program"
+    probe = f"import sys, {program}; print(*{{'torch', 'flamo'}} & set(sys.modules))"
     result = subprocess.run(
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True
     )

@@ -216,9 +216,9 @@ def test_who_does_not_record_does_not_pay_for_it() -> None:
     """Neither the bridge nor a training loads what writes and reads recordings."""
     program = """
         import sys
-        import faustwire_bridge.cli
+        import faustwire_bridge.commands.program
         import faustwire_publisher
-        faustwire_bridge.cli._parser()
+        faustwire_bridge.commands.program._parser()
         assert not {"mcap", "zstandard", "lz4"} & sys.modules.keys()
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=60)

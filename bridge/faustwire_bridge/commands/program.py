@@ -1,0 +1,91 @@
+"""The program's command line: which command, and what becomes of its errors."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from faustwire.errors import FaustwireError
+from faustwire.terminal import printable
+from faustwire_bridge.commands import compile as compile_
+from faustwire_bridge.commands import (
+    doctor,
+    export,
+    follow,
+    inspect,
+    keys,
+    replay,
+    serve,
+    status,
+    watch,
+)
+from faustwire_bridge.commands.help_text import (
+    LOCKED,
+    NOT_STEERED,
+    UNAVAILABLE,
+    USAGE,
+    Paragraphs,
+    documentation,
+)
+from faustwire_bridge.monitor.connection import UnreachableError
+from faustwire_bridge.service import logs
+from faustwire_bridge.service.lock import LockedError
+
+_EXIT_CODES: dict[type[Exception], int] = {
+    UnreachableError: UNAVAILABLE,
+    LockedError: LOCKED,
+    follow.NotSteeredError: NOT_STEERED,
+}
+
+_COMMANDS = (serve, status, watch, follow, doctor, replay, inspect, export, keys, compile_)
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run one command, and say what is wrong in a sentence.
+
+    Args:
+        arguments: the command line after the program's name; None: this process's.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came.
+    """
+    options = _parser().parse_args(arguments)
+    logs.configure(
+        getattr(options, "log_level", "info"), as_json=getattr(options, "log_json", False)
+    )
+    try:
+        return int(options.run(options))
+    except (FaustwireError, OSError) as problem:
+        # A sentence for people; a traceback would only hide it.
+        _tell(str(problem), logged="log_level" in options)
+        return _EXIT_CODES.get(type(problem), USAGE)
+
+
+def _tell(problem: str, *, logged: bool) -> None:
+    # It may quote what somebody else has sent.
+    sentence = "\n".join(map(printable, problem.splitlines()))
+    if logged:
+        logging.getLogger("faustwire.bridge").error("%s", sentence)
+    else:
+        sys.stderr.write(f"faustwire: {sentence}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    address = documentation()
+    parser = argparse.ArgumentParser(
+        prog="faustwire",
+        formatter_class=Paragraphs,
+        description="Hear a FLAMO model while it trains: the audio machine's side.",
+        epilog=f"Documentation: {address}" if address else None,
+    )
+    parser.add_argument("--version", action="version", version=f"faustwire {version('faustwire')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        command.add(commands)
+    return parser
