@@ -87,7 +87,7 @@ def test_a_running_bridge_elsewhere_has_gates_of_its_own() -> None:
 
 
 def test_every_gate_is_an_option_of_serve() -> None:
-    from faustwire_bridge.cli import _parser
+    from faustwire_bridge.commands.program import _parser
 
     gates = {"max_gain_db": 70.5, "allow_unstable": True, "compile_gate": False}
     options = to_options({**gates, "cost_multiple": 2.0, "faust_libraries": True})
