@@ -13,6 +13,7 @@ from faustwire.codec import MAX_METRICS
 from faustwire.endpoint import EndpointError, to_connect
 from faustwire.file_path import expanded
 from faustwire.key_ring import KeyRing
+from faustwire.sampling_rate import rate_problem
 from faustwire.validation import MAX_NAME
 from faustwire_publisher.errors import ArgumentError
 
@@ -41,6 +42,24 @@ def number(argument: str, value: Any, *, above: float | None = None) -> float:
     if isinstance(value, (bool, str)) or not math.isfinite(result) or not low_enough:
         raise ArgumentError(f"{argument}={value!r}: give {wanted}")
     return result
+
+
+def sampling_rate(value: Any) -> float:
+    """Check ``fs``: a sampling rate of audio, in Hz.
+
+    Args:
+        value: what was passed.
+
+    Returns:
+        The rate.
+
+    Raises:
+        ArgumentError: it is no number, or no such rate.
+    """
+    fs = number("fs", value, above=0)
+    if problem := rate_problem(fs):
+        raise ArgumentError(f"fs={value!r}: {problem}")
+    return fs
 
 
 def period(value: Any) -> int:

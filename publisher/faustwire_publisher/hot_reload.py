@@ -14,7 +14,7 @@ from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import Node
 from faustwire.messages import Hello, OwnProgram, Reason, Verdict
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
-from faustwire_publisher.arguments import Metrics, number, period, read_metrics, text
+from faustwire_publisher.arguments import Metrics, number, period, read_metrics, sampling_rate, text
 from faustwire_publisher.bridge_link import BridgeLink
 from faustwire_publisher.errors import ArgumentError, ModelError
 from faustwire_publisher.lowering import defer, lower, lower_with_remarks
@@ -98,7 +98,7 @@ class HotReload:
         keys: str | Path | None = None,
         gates: Mapping[str, Any] | None = None,
     ) -> None:
-        self.fs = number("fs", fs, above=0)
+        self.fs = sampling_rate(fs)
         self.name = text("name", name)
         self._program = ProgramSettings(self.fs, self.name, sliders(controls))
         self._wait = wait

@@ -12,6 +12,7 @@ import numpy as np
 from faustwire import controls, graph_codec, messages, validation
 from faustwire.errors import FaustwireError, MessageError, shown
 from faustwire.limits import MAX_METRICS, MAX_PROGRAM, MAX_TEXT
+from faustwire.sampling_rate import rate_problem
 
 _Check: TypeAlias = Callable[[Any], Any]
 
@@ -111,8 +112,10 @@ def _measured(value: Any) -> float:
 
 
 def _rate(value: Any) -> float:
-    if type(value) not in (int, float) or not 1 <= value <= 1e7:
+    if type(value) not in (int, float):
         raise MessageError(f"a sampling rate of {shown(value)} Hz")
+    if problem := rate_problem(value):
+        raise MessageError(problem)
     return float(value)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from faustwire.graph import Node
 from faustwire.messages import Reason
 from faustwire_bridge.analysis import stability
-from faustwire_bridge.analysis.peak_gain import measure
+from faustwire_bridge.analysis.peak_gain import level_db, measure
 from faustwire_bridge.core.refusal import Refusal
-from faustwire_bridge.core.sound_limits import Assessment, Limits, check_peak_gain
+from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain
 
 # At worst (32 lines of a second together) three seconds of computing, in which the bridge answers
 # nobody else; what takes more is told from a second of noise.
@@ -25,7 +25,7 @@ def assess(graph: Node, *, fs: float, limits: Limits, playing_db: float | None) 
         graph: one that ``faustwire.validation.check`` accepts.
         fs: sampling rate in Hz.
         limits: how loud it may be.
-        playing_db: peak gain of what plays now, in dB; None: not known.
+        playing_db: level of what plays now, in dB; None: not known.
 
     Returns:
         What is known of its sound, and why it is refused if it is.
@@ -39,19 +39,21 @@ def assess(graph: Node, *, fs: float, limits: Limits, playing_db: float | None) 
 
 def _assess(graph: Node, fs: float, limits: Limits, playing_db: float | None) -> Assessment:
     stable = stability.classify(graph, fs=fs, max_points=_MAX_POINTS)
-    margin_db, rt60_seconds = stable.margin_db, stable.rt60_seconds
-    match stable.verdict:
-        case stability.Verdict.UNSTABLE if not limits.allow_unstable:
-            figure = "" if margin_db is None else f", loop gain {-margin_db:+.3g} dB"
-            advice = f"{stable.detail}{figure}; lower its gain, or say --allow-unstable"
-            return Assessment(Refusal(Reason.UNSTABLE, advice), margin_db=margin_db)
-        case stability.Verdict.STABLE:
-            pass
-        case _:
-            # Without decay a peak is as high as one waits; there is no figure for it.
-            certain = stable.verdict is not stability.Verdict.UNDECIDED
-            return Assessment(None, (stable.detail,), None, margin_db, rt60_seconds, certain)
-    peak_db = measure(graph, fs=fs).peak_db
-    refusal = check_peak_gain(peak_db, limits, playing_db)
-    known_db = peak_db if math.isfinite(peak_db) else None
-    return Assessment(refusal, (), known_db, margin_db, rt60_seconds)
+    verdict, margin_db = stable.verdict, stable.margin_db
+    if verdict is stability.Verdict.UNSTABLE and not limits.allow_unstable:
+        figure = "" if margin_db is None else f", loop gain {-margin_db:+.3g} dB"
+        advice = f"{stable.detail}{figure}; lower its gain, or say --allow-unstable"
+        return Assessment(Refusal(Reason.UNSTABLE, advice), margin_db=margin_db)
+    decays = verdict is stability.Verdict.STABLE
+    # Without decay a peak is as high as one waits; there is no figure for it.
+    peak_db = measure(graph, fs=fs).peak_db if decays else -math.inf
+    level = level_db(graph, fs=fs)
+    return Assessment(
+        check_gain(peak_db, level, limits, playing_db),
+        () if decays else (stable.detail,),
+        peak_db if math.isfinite(peak_db) else None,
+        margin_db,
+        stable.rt60_seconds,
+        certain=verdict is not stability.Verdict.UNDECIDED,
+        level_db=level if math.isfinite(level) else None,
+    )

@@ -21,7 +21,7 @@ def judge(data: bytes, *, limits: Limits, playing: str | None, playing_db: float
         data: the encoded Snapshot, as a worker sent it; it is decoded and validated here.
         limits: how loud it may be.
         playing: ``fingerprint`` of the program that plays; that one is not assessed again.
-        playing_db: the peak gain of what plays, in dB; None: not known.
+        playing_db: the level of what plays, in dB; None: not known.
 
     Returns:
         The program and its assessment, or why there is none.

@@ -35,8 +35,10 @@ from faustwire_bridge.analysis.mode_count import (
 )
 from faustwire_bridge.analysis.transfer import section_poles
 
-# A mode slower than this, dying or growing, is marginal.
+# A mode slower than this, decaying or growing, is marginal. In seconds at the rate of most plugins:
+# what counts is how fast it grows there, whatever rate the worker states.
 MARGIN_SECONDS = 3600.0
+_MARGIN = LN_60_DB / (MARGIN_SECONDS * 48_000)
 # Intervals of frequency, from coarse to fine.
 _INTERVALS = (1, 128, 1024)
 
@@ -109,11 +111,10 @@ def classify(
     Returns:
         The verdict and its figures.
     """
-    margin = LN_60_DB / (MARGIN_SECONDS * fs)
     parts = [
-        _classify_loop(node, path, margin, exact_decay=exact_decay, max_points=max_points)
+        _classify_loop(node, path, _MARGIN, exact_decay=exact_decay, max_points=max_points)
         if isinstance(node, Recursion)
-        else _classify_filter(node, path, margin)
+        else _classify_filter(node, path, _MARGIN)
         for node, path in _ringing(graph, label(graph))
     ]
     return _summary(parts, fs)

@@ -166,8 +166,8 @@ def _add_gates(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=MAX_JUMP_DB,
         metavar="DB",
-        help="how much louder than what plays a model may suddenly be; only what is above unity "
-        "gain counts (default: %(default)s)",
+        help="how much louder than what plays a program may suddenly be; only what is above unity "
+        "gain counts, which also stands for what is not known (default: %(default)s)",
     )
     gates.add_argument(
         "--max-load",

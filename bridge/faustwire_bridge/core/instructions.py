@@ -30,7 +30,7 @@ class Judge:
     Attributes:
         data: the encoded Snapshot, as it came.
         playing: ``fingerprint`` of the program that plays; None: not known.
-        playing_db: the peak gain of what plays, in dB; None: not known.
+        playing_db: the level of what plays, in dB; None: not known.
     """
 
     data: bytes

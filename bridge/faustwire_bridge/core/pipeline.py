@@ -103,7 +103,7 @@ class Playing:
     Attributes:
         program: ``fingerprint`` of its text; None: not known, since somebody else wrote the file.
         session, call: whose snapshot it is; None: nothing yet, or Faust text of a worker's own.
-        compile_seconds, controls, peak_db, load: what is known of it.
+        compile_seconds, controls, level_db, load: what is known of it.
     """
 
     program: str | None = None
@@ -111,7 +111,7 @@ class Playing:
     call: int | None = None
     compile_seconds: float | None = None
     controls: tuple[Control, ...] = ()
-    peak_db: float | None = None
+    level_db: float | None = None
     load: float | None = None
 
 
@@ -147,7 +147,7 @@ class Pipeline:
             The first step.
         """
         self.current = publication
-        return Judge(snapshot.data, self.playing.program, self.playing.peak_db)
+        return Judge(snapshot.data, self.playing.program, self.playing.level_db)
 
     def begin_program(self, publication: Publication, now: float) -> Compile | Write | Conclusion:
         """Begin to publish Faust text of a worker's own.
@@ -193,7 +193,7 @@ class Pipeline:
 
     def forget_program(self) -> None:
         """Somebody else has changed the ``.dsp``: what plays is not known."""
-        self.playing = replace(self.playing, program=None)
+        self.playing = replace(self.playing, program=None, level_db=None)
 
     def _judged(
         self, publication: Publication, judged: Judged, now: float
@@ -261,7 +261,7 @@ class Pipeline:
         if refusal is None and report.load is not None:
             refusal = check_load(report.load, self._limits)
         if refusal is None and report.peak is not None:
-            refusal = check_noise_peak(report.peak, self._limits)
+            refusal = check_noise_peak(report.peak, self._limits, self.playing.level_db)
         return refusal
 
     # -- the files ---------------------------------------------------------------------------
@@ -278,7 +278,7 @@ class Pipeline:
             publication.call,
             report.seconds if report else None,
             report.controls if report else (),
-            publication.assessment.peak_db,
+            publication.assessment.level_db,
             report.load if report else None,
         )
         cost = self._cost_multiple * report.seconds if report else 0.0

@@ -11,8 +11,10 @@ from faustwire_bridge.core.refusal import Refusal
 # A loop that rings for a minute peaks 50 dB above its input, at frequencies a fraction of a hertz
 # wide; nothing that is meant to be heard goes beyond.
 MAX_GAIN_DB = 60.0
-# A hundredfold: no optimiser's step does that, a parameter that has run away does.
-MAX_JUMP_DB = 40.0
+# From a comfortable 70 dB SPL to 94 dB, at which the exposure limit for ears is an hour (NIOSH
+# 98-126: 85 dB for eight hours, half of that for each 3 dB): time to turn it down. 40 dB more would
+# be 110 dB, a minute and a half.
+MAX_JUMP_DB = 24.0
 # Of one core. The plugin runs on the audio thread, beside the rest of the DAW, and what drops out
 # does so until the next program.
 MAX_LOAD = 0.7
@@ -25,8 +27,8 @@ class Limits:
     Attributes:
         allow_unstable: publish models whose output grows without bound.
         max_gain_db: largest gain from any input to any output at any frequency, in dB.
-        max_jump_db: largest increase of that gain over what plays now, or over unity gain where
-            that is more, in dB.
+        max_jump_db: largest increase in level over what plays now, or over unity gain where that
+            is more or what plays is not known, in dB.
         max_load: processor time that a second of sound may take, as a part of one core.
     """
 
@@ -44,6 +46,8 @@ class Assessment:
         refusal: why it is not published; None: nothing is wrong with it.
         warnings: what people should know, one line each.
         peak_db, margin_db, rt60_seconds: as in ``faustwire.messages.Verdict``.
+        level_db: RMS gain in its first tenth of a second, in the loudest octave, in dB; None: not
+            known, or silence.
         certain: whether the analysis came to a result; if not, libfaust plays a second of noise.
     """
 
@@ -53,14 +57,16 @@ class Assessment:
     margin_db: float | None = None
     rt60_seconds: float | None = None
     certain: bool = True
+    level_db: float | None = None
 
 
-def check_noise_peak(peak: float, limits: Limits) -> Refusal | None:
-    """Judge a program by what it made of a second of full-scale noise.
+def check_noise_peak(peak: float, limits: Limits, playing_db: float | None) -> Refusal | None:
+    """Compare what a program made of full-scale noise with the limits.
 
     Args:
         peak: its largest sample of either sign, linear; infinite if it overflowed.
         limits: how loud it may be.
+        playing_db: level of what plays now, in dB; None: not known.
 
     Returns:
         Why it is not published; None: nothing is wrong with it.
@@ -70,7 +76,8 @@ def check_noise_peak(peak: float, limits: Limits) -> Refusal | None:
             return None
         advice = "a second of noise made it overflow; lower a feedback, or say --allow-unstable"
         return Refusal(Reason.UNSTABLE, advice)
-    return check_peak_gain(20 * math.log10(peak) if peak else -math.inf, limits, None)
+    peak_db = 20 * math.log10(peak) if peak else -math.inf
+    return check_gain(peak_db, peak_db, limits, playing_db)
 
 
 def check_load(load: float, limits: Limits) -> Refusal | None:
@@ -93,30 +100,35 @@ def check_load(load: float, limits: Limits) -> Refusal | None:
     )
 
 
-def check_peak_gain(peak_db: float, limits: Limits, playing_db: float | None) -> Refusal | None:
-    """Compare a program's peak gain with the limits.
+def check_gain(
+    peak_db: float, level_db: float, limits: Limits, playing_db: float | None
+) -> Refusal | None:
+    """Compare how loud a program is with the limits.
 
     Args:
         peak_db: largest gain from any input to any output, in dB; -inf for silence.
+        level_db: its level, in dB; -inf for silence.
         limits: how loud it may be.
-        playing_db: peak gain of what plays now, in dB; None: not known.
+        playing_db: level of what plays now, in dB; None: not known, which counts as unity gain.
 
     Returns:
         Why it is not published; None: nothing is wrong with it.
     """
-    if peak_db > limits.max_gain_db:
+    loudest_db = max(peak_db, level_db)
+    if loudest_db > limits.max_gain_db:
         return Refusal(
             Reason.TOO_LOUD,
-            f"it peaks at {peak_db:.1f} dB and the limit is {limits.max_gain_db:g} dB: lower its "
-            "gain, or raise --max-gain-db",
+            f"it peaks at {loudest_db:.1f} dB and the limit is {limits.max_gain_db:g} dB: lower "
+            "its gain, or raise --max-gain-db",
         )
-    if playing_db is None:
-        return None
-    jump_db = peak_db - max(playing_db, 0.0)
+    # It may come out of silence: only what is above unity gain counts.
+    reference_db = max(playing_db or 0.0, 0.0)
+    jump_db = level_db - reference_db
     if jump_db > limits.max_jump_db:
+        than = "what plays" if reference_db else "unity gain"
         return Refusal(
             Reason.TOO_LOUD,
-            f"it is {jump_db:.1f} dB louder than what plays and the limit is "
-            f"{limits.max_jump_db:g} dB: lower its gain, or raise --max-jump-db",
+            f"it is {jump_db:.1f} dB louder than {than} and the limit is {limits.max_jump_db:g} "
+            "dB: lower its gain or raise it in steps, or raise --max-jump-db",
         )
     return None

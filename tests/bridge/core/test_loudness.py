@@ -1,0 +1,117 @@
+"""What reaches the ears: every model's loudness is known and limited, whatever plays beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core_by_hand import Bridge, Worker
+from faustwire.codec import decode, encode
+from faustwire.errors import MessageError
+from faustwire.graph import Delay, Gain, Node, Parallel, Recursion
+from faustwire.messages import Reason, Snapshot, Verdict
+from faustwire_bridge.analysis.peak_gain import level_db
+from faustwire_bridge.core import events
+from faustwire_bridge.core.compile_report import Report
+from graphs import gain
+
+
+def loop(gain_: float, samples: float = 100.0) -> Node:
+    return Recursion("loop", Delay("d", np.full(1, samples)), Gain("g", np.full((1, 1), gain_)))
+
+
+def beside(graph: Node, other: Node) -> Node:
+    return Parallel("both", (graph, other))
+
+
+def publish(worker: Worker, graph: Node, fs: float = 48_000.0) -> Verdict:
+    worker.seq += 1
+    worker.call += 1
+    return worker.verdict(Snapshot(worker.seq, worker.call, fs, graph))
+
+
+def test_a_lossless_loop_hides_nothing_loud_beside_it() -> None:
+    loud = publish(Bridge().worker(), beside(loop(1.0), gain(1e10)))
+    assert loud.reason is Reason.TOO_LOUD
+    assert "200.0 dB" in loud.detail
+    assert publish(Bridge().worker(), beside(loop(1.0), gain(1.0))).published
+
+
+@pytest.mark.parametrize("samples", [100.0, 5000.0])
+def test_a_loop_that_rings_on_is_not_loud_for_that(samples: float) -> None:
+    assert publish(Bridge().worker(), loop(1.0, samples)).published
+
+
+def test_a_program_that_plays_first_must_not_be_sudden_either() -> None:
+    first = publish(Bridge().worker(), gain(980.0))
+    assert first.reason is Reason.TOO_LOUD
+    assert "59.8 dB louder than unity gain" in first.detail
+    assert publish(Bridge().worker(), gain(2.0)).published
+
+
+def test_what_follows_text_is_compared_with_unity_gain() -> None:
+    bridge = Bridge()
+    worker = bridge.worker()
+    bridge.compiled = events.Compiled(Report(peak=1.0))
+    assert worker.publish("process = _,_;").published
+    bridge.compiled = events.Compiled(Report())
+    assert publish(worker, gain(980.0)).reason is Reason.TOO_LOUD
+    assert publish(worker, gain(2.0)).published
+
+
+def test_text_must_not_be_sudden_either() -> None:
+    bridge = Bridge()
+    worker = bridge.worker()
+    bridge.compiled = events.Compiled(Report(peak=99.0))
+    verdict = worker.publish("process = 99*_,_;")
+    assert verdict.reason is Reason.TOO_LOUD
+    assert "39.9 dB louder than unity gain" in verdict.detail
+    bridge.compiled = events.Compiled(Report(peak=9.0))
+    assert worker.publish("process = 9*_,_;").published
+
+
+def test_nothing_gets_a_hundred_times_as_loud_in_one_step() -> None:
+    worker = Bridge().worker()
+    assert publish(worker, gain(1.0)).published
+    assert publish(worker, gain(99.0)).reason is Reason.TOO_LOUD
+    for value in (10.0, 99.0):
+        assert publish(worker, gain(value)).published, "in two steps it may"
+
+
+def test_what_somebody_else_wrote_counts_as_unity_gain() -> None:
+    bridge = Bridge()
+    worker = bridge.worker()
+    assert publish(worker, gain(10.0)).published
+    assert publish(worker, gain(99.0)).published
+    bridge.core.pipeline.forget_program()
+    assert publish(worker, gain(98.0)).reason is Reason.TOO_LOUD
+
+
+def test_the_level_of_a_gain_is_that_gain_and_of_a_comb_that_of_its_first_moments() -> None:
+    assert level_db(gain(2.0), fs=48_000) == pytest.approx(6.02, abs=0.01)
+    assert level_db(gain(0.0), fs=48_000) == -np.inf
+    # White noise through a comb of 480 samples: ten passes weighted by exp(-2·k/10), summed.
+    expected = 10 * np.log10(sum(np.exp(-2 * k / 10) for k in range(1, 200)))
+    assert level_db(loop(1.0, 480.0), fs=48_000) == pytest.approx(expected, abs=3.5)
+
+
+@pytest.mark.parametrize("fs", [1.0, 48.0, 44.1, 7999.0, 1e6])
+def test_a_rate_that_is_none_of_audio_is_an_error(fs: float) -> None:
+    message = encode(Snapshot(1, 1, fs, gain(1.0)))
+    with pytest.raises(MessageError, match="is none of audio"):
+        decode(message)
+
+
+def test_kilohertz_are_taken_for_what_they_mean() -> None:
+    with pytest.raises(MessageError, match="for 48 kHz say 48000"):
+        decode(encode(Snapshot(1, 1, 48.0, gain(1.0))))
+
+
+@pytest.mark.parametrize("fs", [8_000.0, 48_000.0, 192_000.0])
+def test_what_counts_as_growing_does_not_depend_on_the_stated_rate(fs: float) -> None:
+    """A loop that grows by 1e-5 a pass: a decibel in four seconds."""
+    assert publish(Bridge().worker(), loop(1 + 1e-5, 2000.0), fs).reason is (
+        publish(Bridge().worker(), loop(1 + 1e-5, 2000.0), 48_000.0).reason
+    )
+    assert publish(Bridge().worker(), loop(1 + 1.5e-4, 2000.0), fs).reason is Reason.UNSTABLE
+    assert publish(Bridge().worker(), loop(1.0, 2000.0), fs).published
