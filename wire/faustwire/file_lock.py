@@ -6,8 +6,9 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from faustwire.errors import FaustwireError
 
@@ -68,6 +69,27 @@ def write_note(descriptor: int, note: bytes) -> None:
     """
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, note, 0)
+
+
+def hold(descriptor: int) -> None:
+    """Show others that a file is being written, until it is closed or this process dies.
+
+    Nothing is shown on a file system without locks.
+    """
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_held(file: BinaryIO) -> bool:
+    """Whether another process holds a file; False on a file system without locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return False
 
 
 def _acquire(path: Path, until: float, prepare: Callable[[], None] | None) -> int:

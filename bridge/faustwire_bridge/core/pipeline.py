@@ -25,6 +25,7 @@ from faustwire_bridge.core.events import (
 )
 from faustwire_bridge.core.instructions import Compile, Judge, Write
 from faustwire_bridge.core.plugin_limits import check_plugin_limits, control_warnings
+from faustwire_bridge.core.program_imports import import_problem
 from faustwire_bridge.core.program_structure import structure
 from faustwire_bridge.core.refusal import Refusal
 from faustwire_bridge.core.sessions import Session
@@ -162,6 +163,8 @@ class Pipeline:
         if not publication.program.strip():
             # The plugin crashes its host on an empty file.
             return Conclusion(publication, Reason.REFUSED, "the program is empty")
+        if problem := import_problem(publication.program):
+            return Conclusion(publication, Reason.REFUSED, problem)
         if fingerprint(publication.program) == self.playing.program:
             return Conclusion(publication, Reason.UNCHANGED)
         return self._check(publication, now)

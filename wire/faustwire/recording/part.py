@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import BinaryIO
 from mcap.opcode import Opcode
 
 from faustwire.errors import RecordingError
+from faustwire.file_lock import is_held
 from faustwire.recording import layout
 from faustwire.recording.damage import Damages
 from faustwire.recording.index import Chunk, Index, read_chunk, read_summary
@@ -79,7 +79,7 @@ class Part:
     def is_written(self) -> bool:
         """Whether a process of this machine is still writing the file."""
         with self.path.open("rb") as file:
-            return is_locked(file)
+            return is_held(file)
 
     def index(self) -> Index:
         """Where what is; read once."""
@@ -87,7 +87,7 @@ class Part:
             index = Index(self._note)
             with self.path.open("rb") as file:
                 # Asked first: a file that nobody writes then stays as it is.
-                written = is_locked(file)
+                written = is_held(file)
                 size = os.fstat(file.fileno()).st_size
                 try:
                     read_summary(file, size, index)
@@ -152,18 +152,6 @@ class Part:
         if expected is not None and index.messages is not None and expected <= index.messages:
             missing = index.messages + 1 - expected
             self._note(index.chunks[-1].offset, "messages are missing at the end", missing)
-
-
-def is_locked(file: BinaryIO) -> bool:
-    """Whether the writer of a file holds it; False on a file system without locks."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    fcntl.flock(file, fcntl.LOCK_UN)
-    return False
 
 
 def _head(records: bytes) -> tuple[str | None, dict[str, str]]:

@@ -1,0 +1,56 @@
+"""What a program of somebody's own may have libfaust and the plugin look up: Faust's libraries.
+
+libfaust follows ``import("http://…")`` and the path of any file that it can read, here and again in
+the plugin. Its errors would tell a stranger which files there are, and the plugin might be served
+another text than the one that was checked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+# Names that can be imported: the libraries that are a part of Faust.
+_NAMES = """
+    aanl all analyzers basics compressors debug delays demos dx7 effect envelopes fds filter filters
+    hoa hysteresis interpolators linearalgebra math maths maxmsp mi misceffects motion music noises
+    oscillator oscillators phaflangers physmodels platform quantizers reducemaps reverbs routes
+    runtime sf signals soundfiles spats stdfaust synths tonestacks tubes vaeffects version wdmodels
+    webaudio
+"""
+LIBRARIES = frozenset(f"{name}.lib" for name in _NAMES.split())
+# What makes libfaust open a file, or the plugin fetch a sound.
+_LOADERS = frozenset({"import", "library", "component", "soundfile"})
+# As in Faust's lexer: comments, text between quotes, words; any other character by itself.
+_TOKENS = re.compile(r'//[^\n]*|/\*.*?\*/|(?P<word>"[^"]*"|[A-Za-z_][A-Za-z0-9_]*|\S)', re.DOTALL)
+_LONGEST_SHOWN = 60
+
+
+def import_problem(program: str) -> str | None:
+    """Why a program's imports are refused.
+
+    Args:
+        program: Faust text.
+
+    Returns:
+        One line that names the import; None: it looks up nothing but Faust's own libraries.
+    """
+    if "<mdoc" in program:
+        # Its content has rules of its own for quotes and comments.
+        return "the program has an <mdoc> section, which can't be checked for imports: remove it"
+    tokens = _tokens(program)
+    for word in tokens:
+        if word not in _LOADERS:
+            continue
+        opened, named = next(tokens, ""), next(tokens, "")
+        name = named[1:-1]
+        if word == "soundfile" or opened != "(" or name not in LIBRARIES or named[0] != '"':
+            return (
+                f"{word}({named[:_LONGEST_SHOWN]}…) is refused: a program that is sent may import "
+                "Faust's own libraries by name, and nothing else"
+            )
+    return None
+
+
+def _tokens(program: str) -> Iterator[str]:
+    return (found["word"] for found in _TOKENS.finditer(program) if found["word"])

@@ -1,0 +1,70 @@
+"""A program that was sent makes nobody open a file or an address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core_by_hand import Bridge
+from faustwire.messages import Reason
+from faustwire_bridge.core.program_imports import LIBRARIES, import_problem
+
+PROCESS = "process = _,_;"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        'import("http://elsewhere/x.lib");',
+        'import("/etc/passwd");',
+        'import("../stdfaust.lib");',
+        'import("file:///etc/passwd");',
+        'import("stdfaust.lib"); import("mine.lib");',
+        'import ( /* " */ "mine.lib" );',
+        'import// "stdfaust.lib"\n("mine.lib");',
+        '/* "*/ import("mine.lib"); // "',
+        '// /*\nimport("mine.lib"); /* */',
+        'declare name "// "; import("mine.lib");',
+        'declare name "/*"; import("mine.lib"); declare author "*/";',
+        'x = library("mine.lib");',
+        'x = component("other.dsp");',
+        "x = 0 : soundfile(\"s[url:{'http://elsewhere/a.wav'}]\", 1);",
+        '<mdoc> " </mdoc> import("mine.lib");',
+        "import",
+        'import"stdfaust.lib"',
+    ],
+)
+def test_what_would_be_looked_up_is_refused(program: str) -> None:
+    bridge = Bridge()
+    verdict = bridge.worker().publish(f"{program}\n{PROCESS}")
+    assert verdict.reason is Reason.REFUSED
+    assert "import" in verdict.detail
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "",
+        'import("stdfaust.lib");',
+        'fi = library("filters.lib");',
+        'x = library /* why */ ( "maths.lib" );',
+        '// import("mine.lib");',
+        '/* import("mine.lib"); */',
+        'declare name "import(";',
+        "important = 1; reimport = 2; my_library = 3;",
+    ],
+)
+def test_fausts_own_libraries_and_mere_words_are_not(program: str) -> None:
+    assert import_problem(f"{program}\n{PROCESS}") is None
+    assert Bridge().worker().publish(f"{program}\n{PROCESS}").published
+
+
+def test_the_libraries_that_libfaust_brings_are_known() -> None:
+    cyfaust = pytest.importorskip("cyfaust")
+    [folder] = cyfaust.__path__
+    brought = {path.name for path in Path(folder).rglob("*.lib")}
+    if not brought:
+        pytest.skip("this libfaust brings none")
+    assert brought >= {"stdfaust.lib"}
+    assert {"stdfaust.lib", "filters.lib", "delays.lib", "oscillators.lib"} <= LIBRARIES & brought
