@@ -121,13 +121,16 @@ def served(
     *arguments: str,
     bind: str = "tcp://127.0.0.1:0",
     within: Sequence[str] = (),
+    restarts: bool = False,
 ) -> Iterator[ServedBridge]:
     """Run ``faustwire serve`` for a plugin; yields when it accepts connections.
 
-    ``within`` stands before the command, for instance to run it on another host.
+    ``within`` stands before the command, for instance to run it on another host. With ``restarts``
+    the process is the supervisor, and the bridge is a child of it.
     """
     command = [*within, sys.executable, "-m", "faustwire_bridge", "serve"]
     command += ["--print-ready", "--bind", bind]
+    command += [] if restarts else ["--no-restart"]
     command += ["--dsp-path", str(plugin.dsp_path), "--config-path", str(plugin.config_path)]
     stderr = plugin.folder.parent / f"{plugin.folder.name}-bridge.log"
     with stderr.open("w") as log:

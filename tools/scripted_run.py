@@ -107,7 +107,16 @@ class Player(Peer):
 @contextmanager
 def recorded(plugin: Plugin, target: Path, *options: str) -> Iterator[str]:
     """Run a bridge that records; yields its endpoint."""
-    command = [sys.executable, "-c", _SERVE, "serve", "--record", str(target), *options]
+    command = [
+        sys.executable,
+        "-c",
+        _SERVE,
+        "serve",
+        "--no-restart",
+        "--record",
+        str(target),
+        *options,
+    ]
     command += ["--dsp-path", str(plugin.dsp_path), "--config-path", str(plugin.config_path)]
     process = subprocess.Popen([*command, "--log-level", "error"])
     try:

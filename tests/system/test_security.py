@@ -40,7 +40,7 @@ from faustwire.messages import (
 )
 from faustwire_bridge.cli import main
 from faustwire_bridge.core import sessions, waiting
-from faustwire_bridge.service import listener, listeners
+from faustwire_bridge.service import listeners
 from faustwire_publisher import HotReload
 from faustwire_publisher.errors import ArgumentError
 from graphs import gain
@@ -209,9 +209,7 @@ def test_the_page_has_the_case(case: str) -> None:
 def test_the_page_states_the_bounds_that_hold() -> None:
     rows = dict(re.findall(r"^\| \**([^|]+?)\** \| ([^|]+?) \|", DOCS, re.MULTILINE))
     assert rows["a frame"].startswith(f"{codec.MAX_BYTES // 2**20} MiB")
-    assert rows["messages of a peer that wait to be read"][0] == str(
-        listener.RECEIVE_HIGH_WATER_MARK
-    )
+    assert rows["messages of a peer that wait to be read"] == "any number"
     assert rows["all peers together"].startswith(f"{listeners.MAX_HELD_BYTES // 2**30} GiB")
     assert rows["what the bridge remembers of workers"] == (
         f"{sessions.MAX_HELD_BYTES // 2**20} MiB of newest snapshots, "
@@ -521,6 +519,6 @@ def test_a_bridge_that_others_could_reach_without_good_keys_does_not_start(
 ) -> None:
     KeyRing().folder.mkdir(mode=0o755)
     paths = ["--dsp-path", str(plugin.dsp_path), "--config-path", str(plugin.config_path)]
-    assert main(["serve", *paths, *arguments]) == 64
+    assert main(["serve", "--no-restart", *paths, *arguments]) == 64
     told = capsys.readouterr().err
     assert all(word in told for word in words)

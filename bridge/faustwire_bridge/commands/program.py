@@ -33,6 +33,7 @@ from faustwire_bridge.commands.help_text import (
 from faustwire_bridge.monitor.connection import UnreachableError
 from faustwire_bridge.service import logs
 from faustwire_bridge.service.lock import LockedError
+from faustwire_bridge.service.supervisor import supervise
 
 _EXIT_CODES: dict[type[Exception], int] = {
     UnreachableError: UNAVAILABLE,
@@ -59,6 +60,14 @@ def run(arguments: Sequence[str] | None) -> int:
     logs.configure(
         getattr(options, "log_level", "info"), as_json=getattr(options, "log_json", False)
     )
+    if "restarts" in options and options.restarts(options):
+        return supervise(lambda again, tell: _run(options, again=again, tell_endpoints=tell))
+    return _run(options)
+
+
+def _run(options: argparse.Namespace, **more: object) -> int:
+    for name, value in more.items():
+        setattr(options, name, value)
     try:
         return int(options.run(options))
     except (FaustwireError, OSError) as problem:
@@ -68,11 +77,13 @@ def run(arguments: Sequence[str] | None) -> int:
 
 
 def _tell(problem: str, *, logged: bool) -> None:
-    # It may quote what somebody else has sent.
-    sentence = "\n".join(map(printable, problem.splitlines()))
     if logged:
-        logging.getLogger("faustwire.bridge").error("%s", sentence)
+        # A line each; the log escapes what it quotes.
+        for line in problem.splitlines():
+            logging.getLogger("faustwire.bridge").error("%s", line)
     else:
+        # It may quote what somebody else has sent.
+        sentence = "\n".join(map(printable, problem.splitlines()))
         sys.stderr.write(f"faustwire: {sentence}\n")
 
 

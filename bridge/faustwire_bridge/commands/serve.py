@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 
 from faustwire.key_ring import KeyRing
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, rendezvous
@@ -17,6 +18,7 @@ from faustwire_bridge.core.sound_limits import MAX_GAIN_DB, MAX_JUMP_DB, MAX_LOA
 from faustwire_bridge.core.throttle import COST_MULTIPLE
 from faustwire_bridge.service.server import serve
 from faustwire_bridge.service.settings import RecordingSettings, Settings
+from faustwire_bridge.service.supervisor import Ready
 
 
 def add(commands: Commands) -> None:
@@ -71,7 +73,13 @@ def add(commands: Commands) -> None:
     parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
     _add_recording(parser)
     _add_gates(parser)
-    parser.set_defaults(run=_serve)
+    parser.add_argument(
+        "--no-restart",
+        action="store_true",
+        help="end when the bridge crashes instead of starting it again within half a second, for "
+        "instance because a service manager does that",
+    )
+    parser.set_defaults(run=_serve, restarts=_restarts)
 
 
 def _add_listeners(parser: argparse.ArgumentParser) -> None:
@@ -203,7 +211,21 @@ def _add_gates(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _restarts(options: argparse.Namespace) -> bool:
+    """Whether a bridge that crashes is started again here; HotReload does that with its own."""
+    return not (options.no_restart or options.leave_when_idle)
+
+
 def _serve(options: argparse.Namespace) -> int:
+    again: Sequence[str] | None = getattr(options, "again", None)
+    tell: Ready | None = getattr(options, "tell_endpoints", None)
+
+    def on_ready(endpoints: list[str]) -> None:
+        if tell is not None:
+            tell(endpoints[: len(options.bind)])
+        if options.print_ready and again is None:
+            _print_ready(endpoints)
+
     serve(
         Settings(
             place=rendezvous(options.dsp_path),
@@ -221,14 +243,14 @@ def _serve(options: argparse.Namespace) -> int:
                     options.max_load / 100,
                 ),
             ),
-            endpoints=options.bind,
+            endpoints=options.bind if again is None else again,
             keyring=None if options.keys is None else KeyRing(options.keys),
             insecure=options.insecure,
             compiles=not options.no_compile_gate,
             faust_libraries=not options.no_faust_libraries,
             compile_timeout=options.compile_timeout,
             recording=_recording(options),
-            on_ready=_print_ready if options.print_ready else None,
+            on_ready=on_ready,
         )
     )
     return 0

@@ -133,11 +133,11 @@ class Turns:
         return turn
 
     def preempts_at(self, last_reload: LastReload | None) -> float | None:
-        """Find when what is being published has to make room for another sender.
+        """Find when what is being published has to make room for something due of another sender.
 
-        That is after one slice of time, if something due waits of a sender that has used little
-        lately. Those that have used much let each other finish: what makes room begins anew when
-        its turn has come.
+        That is after one slice of time, and later if the other sender has used more: then this one
+        may use twice as much. What makes room begins anew when its turn has come, so that of two
+        slow senders each gets twice the time of the other before, until one is done.
 
         Args:
             last_reload: when the plugin was last made to reload; None: not yet.
@@ -148,15 +148,18 @@ class Turns:
         turn = self._turn
         if turn is None or turn.submission is None or not self._waiting:
             return None
-        ends = turn.began + SLICE_SECONDS
+        whose = sender(turn.session)
+        own = self._shares.used(whose, turn.began)
+        ends = []
         for incarnation, submission in self._waiting.items():
             session = self._session(incarnation)
-            other = sender(session)
-            if other == sender(turn.session) or self._shares.used(other, turn.began):
+            if sender(session) == whose:
                 continue
-            if throttled(session, submission, ends, last_reload) is None:
-                return ends
-        return None
+            other = self._shares.used(sender(session), turn.began)
+            end = turn.began + SLICE_SECONDS + max(0.0, 2 * other - own)
+            if throttled(session, submission, end, last_reload) is None:
+                ends.append(end)
+        return min(ends, default=None)
 
     def _session(self, incarnation: str) -> Session:
         session = self._sessions.of(incarnation)

@@ -13,25 +13,28 @@ from faustwire.errors import FaustwireError
 from faustwire_bridge.core.events import User
 from faustwire_bridge.service.authenticator import TALK, WATCH, Authenticator
 
-# Messages a peer may have waiting. A worker sends one and waits; a ping and a resend come on top,
-# and what is more than that waits in the network. Each may have MAX_BYTES.
-RECEIVE_HIGH_WATER_MARK = 4
+# Messages of a peer that may wait to be read; 0: any number, and Listeners bounds the memory. With
+# a mark libzmq 4.3.5 aborts the process (`!_io_error` in stream_engine_base.cpp; its issue 3937 is
+# similar) when a peer that has reached it sends ZMTP heartbeats and disconnects.
+_NO_RECEIVE_MARK = 0
 # A worker that never reads its verdicts is not worth more memory than this many.
 _SEND_HIGH_WATER_MARK = 64
 # A watcher that is slow misses states; each is whole, so the next one makes good.
 _STATES_HIGH_WATER_MARK = 16
 # Five times here and back, with keys, over a line that may be full of data.
 _HANDSHAKE_MS = 10_000
-# No heartbeats of ZeroMQ's: with a high-water mark for what comes in they abort the process when a
-# peer that is at the mark hangs up (libzmq 4.3.5, `!_io_error` in stream_engine_base.cpp; libzmq's
-# issue 3937 is its kin). Workers ping, and the core knows who is silent. What a dead connection
-# holds the system gives back after two minutes, however long one in use is silent.
+# No heartbeats of ZeroMQ's: workers ping, and the core knows who is silent. The system frees a dead
+# connection after two minutes, however long one in use is silent.
 _KEEPALIVE = {
     zmq.TCP_KEEPALIVE: 1,
     zmq.TCP_KEEPALIVE_IDLE: 60,
     zmq.TCP_KEEPALIVE_INTVL: 15,
     zmq.TCP_KEEPALIVE_CNT: 4,
 }
+# Messages of revoked keys that are skipped in one go.
+_REFUSED = 64
+# Subscriptions that are read in one go; a watcher has one.
+_SUBSCRIPTIONS = 64
 # A port whose successor is free as well is found soon, unless something is wrong.
 _PORT_TRIES = 50
 
@@ -90,7 +93,6 @@ class Listener:
             raise
         self.router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.router.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
-        self.router.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER_MARK)
         self.router.setsockopt(zmq.SNDHWM, _SEND_HIGH_WATER_MARK)
         # Every new subscriber is told the state at once, the second one of a topic, too.
         self.events.setsockopt(zmq.XPUB_VERBOSE, 1)
@@ -99,6 +101,7 @@ class Listener:
         self.events.setsockopt(zmq.MAXMSGSIZE, 1024)
         for made in (self.router, self.events):
             made.setsockopt(zmq.LINGER, 0)
+            made.setsockopt(zmq.RCVHWM, _NO_RECEIVE_MARK)
             made.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
             for option, value in _KEEPALIVE.items():
                 made.setsockopt(option, value)
@@ -153,7 +156,7 @@ class Listener:
 
     def receive(self) -> Received | None:
         """The next message; None: nothing has come."""
-        while True:
+        for _ in range(_REFUSED):
             try:
                 peer, *frames = self.router.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
@@ -164,11 +167,14 @@ class Listener:
                 if user is None:
                     continue  # Its key was revoked a moment ago; its connection will be closed.
             return Received(peer.bytes, [frame.bytes for frame in frames], user)
+        return None
 
     def watched(self) -> bool:
         """Whether a watcher has subscribed since this was last asked."""
         new = False
-        while self.events.poll(0):
+        for _ in range(_SUBSCRIPTIONS):
+            if not self.events.poll(0):
+                break
             new |= self.events.recv(zmq.DONTWAIT)[:1] == b"\1"
         return new
 

@@ -45,6 +45,24 @@ def test_a_slow_publication_makes_room_after_one_slice_and_comes_again(bridge: B
     assert told(bridge.take(bridge.judged())) == [(slow.peer, 1, Reason.PUBLISHED)]
 
 
+def test_of_two_slow_senders_each_is_done_in_the_end(bridge: Bridge) -> None:
+    """Both take three seconds, and what makes room begins anew."""
+    workers = [bridge.worker("one"), bridge.worker("two")]
+    for worker in workers:
+        send(worker, 1, 0.25 if worker is workers[0] else 0.5)
+    done: list[tuple[bytes, int, Reason]] = []
+    for _ in range(10):
+        cancelled, ends = bridge.cancelled, bridge.now + 3.0
+        while bridge.now < ends and bridge.cancelled == cancelled:
+            for worker in workers:
+                worker.take(worker.hello)
+            bridge.until(bridge.now + 0.1)
+        if bridge.cancelled == cancelled and bridge.judging:
+            done += told(bridge.take(bridge.judged()))
+    assert sorted(done) == [(b"one", 1, Reason.PUBLISHED), (b"two", 1, Reason.PUBLISHED)]
+    assert bridge.cancelled >= 2
+
+
 def test_what_is_throttled_makes_nobody_make_room(bridge: Bridge) -> None:
     slow, other = bridge.worker("slow"), bridge.worker("other", min_interval=100.0)
     send(other, 1, 0.75)

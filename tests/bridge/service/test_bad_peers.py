@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import Any
 
 import msgpack
 import pytest
+import zmq
 
 from bridges import Plugin, served
 from faustwire import codec
+from faustwire.endpoint import events_endpoint
 from faustwire.errors import MessageError
-from faustwire.messages import Hello, Message, OwnProgram, Reason, Snapshot, Verdict, Welcome
+from faustwire.messages import Hello, Message, OwnProgram, Ping, Reason, Snapshot, Verdict, Welcome
 from graphs import gain
 from hostile_programs import HANGS
 from peers import peer
@@ -111,3 +114,52 @@ def test_one_connections_slow_programs_keep_nobody_waiting(plugin: Plugin) -> No
             begun = time.monotonic()
             assert anna.update(step / 4 + 0.125).published
             assert time.monotonic() - begun < 6.0, "half of what one of them may take"
+
+
+def test_peers_that_send_too_much_with_zmtps_pings_and_hang_up_do_not_end_a_bridge(
+    plugin: Plugin,
+) -> None:
+    """With a receive mark libzmq 4.3.5 aborts when such a peer has reached it and goes."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    with served(plugin) as bridge:
+        try:
+            for number in range(5):
+                rogue = context.socket(zmq.DEALER)
+                rogue.setsockopt(zmq.HEARTBEAT_IVL, 50)
+                rogue.setsockopt(zmq.LINGER, 0)
+                rogue.connect(bridge.endpoint)
+                rogue.send(codec.encode(Hello("rogue", f"{number}")))
+                assert rogue.poll(5000), "it is welcome"
+                bridge.process.send_signal(signal.SIGSTOP)
+                # Its pings must stand between its messages.
+                for _ in range(12):
+                    for _ in range(4):
+                        rogue.send(codec.encode(Ping()))
+                    time.sleep(0.05)
+                rogue.close()
+                time.sleep(0.2)
+                bridge.process.send_signal(signal.SIGCONT)
+            with peer(bridge.endpoint, "anna") as anna:
+                assert anna.update(0.25).published
+        finally:
+            context.destroy(linger=0)
+        assert bridge.process.poll() is None
+
+
+def test_a_flood_of_subscriptions_lets_others_have_their_turn(plugin: Plugin) -> None:
+    """A hundred thousand of them, all at once, while an honest worker publishes."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    with served(plugin) as bridge, peer(bridge.endpoint, "anna") as anna:
+        assert anna.update(0.125).published
+        try:
+            watcher = context.socket(zmq.XSUB)
+            watcher.setsockopt(zmq.LINGER, 0)
+            watcher.setsockopt(zmq.SNDHWM, 0)
+            watcher.connect(events_endpoint(bridge.endpoint))
+            for number in range(100_000):
+                watcher.send(b"\1" + b"%d" % number)
+            begun = time.monotonic()
+            assert anna.update(0.25).published
+            assert time.monotonic() - begun < 5.0
+        finally:
+            context.destroy(linger=0)

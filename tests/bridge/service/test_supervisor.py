@@ -1,0 +1,70 @@
+"""A bridge that crashes is there again within half a second, at the same endpoint."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from bridges import DEADLINE, Plugin, alive, eventually, served
+from faustwire_publisher import HotReload
+from peers import peer
+
+
+def test_a_bridge_that_crashes_is_there_again_at_its_endpoint(plugin: Plugin) -> None:
+    with served(plugin, restarts=True) as bridge:
+        first = plugin.bridge_pid()
+        assert first is not None
+        assert first != bridge.process.pid
+        with peer(bridge.endpoint, "anna") as anna:
+            assert anna.update(0.5).published
+        took = []
+        for step in range(3):
+            pid = plugin.bridge_pid()
+            assert pid is not None
+            begun = time.monotonic()
+            os.kill(pid, signal.SIGABRT)
+            eventually(lambda: plugin.bridge_pid() not in (None, pid), "another bridge is there")  # noqa: B023
+            with peer(bridge.endpoint, "anna", incarnation=f"{step}") as anna:
+                took.append(time.monotonic() - begun)
+                assert anna.update(step / 8 + 0.0625).published
+        assert sorted(took)[1] < 1.0, "half a second, on a machine that has something else to do"
+        assert bridge.log().count("ended by SIGABRT") == 3
+
+
+def test_a_training_goes_on_when_its_bridge_crashes(plugin: Plugin) -> None:
+    with (
+        served(plugin, restarts=True) as bridge,
+        HotReload(48000, endpoint=bridge.endpoint, min_interval=0, timeout=DEADLINE) as live,
+    ):
+        assert live.publish("process = _,_;")
+        pid = plugin.bridge_pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGSEGV)
+        eventually(lambda: live.publish("process = _,0;"), "published again")
+
+
+def test_a_signal_ends_both_and_the_exit_code_is_the_bridges(plugin: Plugin) -> None:
+    with served(plugin, restarts=True) as bridge:
+        pid = plugin.bridge_pid()
+        assert pid is not None
+        bridge.process.send_signal(signal.SIGTERM)
+        assert bridge.process.wait(DEADLINE) == 0
+        assert not alive(pid)
+        assert "stopped" in bridge.log()
+        assert not plugin.place.lock_path.exists()
+
+
+def test_a_bridge_ends_with_its_supervisor(plugin: Plugin) -> None:
+    with served(plugin, restarts=True) as bridge:
+        pid = plugin.bridge_pid()
+        assert pid is not None
+        bridge.process.kill()
+        eventually(lambda: not alive(pid), "the bridge ends")
+
+
+def test_without_a_supervisor_it_stays_away(plugin: Plugin) -> None:
+    """The control."""
+    with served(plugin) as bridge:
+        os.kill(bridge.process.pid, signal.SIGABRT)
+        assert bridge.process.wait(DEADLINE) == -signal.SIGABRT
