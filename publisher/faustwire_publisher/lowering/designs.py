@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from faustwire import graph
+from faustwire_publisher.errors import RefusalError
 from faustwire_publisher.lowering.registry import lowers
 from faustwire_publisher.lowering.sections import sos
 from faustwire_publisher.lowering.tensors import values
@@ -42,13 +43,31 @@ Sections: TypeAlias = NDArray[np.float64]
 )
 def cascade(leaf: Any, name: str) -> graph.SOS:
     """Responses of the sections come as [bins, sections, …channels]."""
-    return sos(name, _designed(leaf, lambda bins: bins))
+    try:
+        return sos(name, _designed(leaf, lambda bins: bins))
+    except RefusalError as refusal:
+        raise RefusalError(f"{refusal}{_cause(leaf)}") from None
 
 
 @lowers(dsp.PEQ, dsp.parallelPEQ, "flamo.auxiliary.reverb.parallelFDNPEQ")
 def parametric(leaf: Any, name: str) -> graph.SOS:
     """Responses of the bands come as [bands, bins, …channels]."""
     return sos(name, _designed(leaf, lambda bands: bands.swapaxes(0, 1)))
+
+
+def _cause(leaf: Any) -> str:
+    """Why a graphic equaliser is unstable, where its bands are the cause."""
+    centers, rate = getattr(leaf, "center_freq", None), getattr(leaf, "fs", None)
+    if not isinstance(centers, torch.Tensor) or not rate:
+        return ""
+    interval = getattr(leaf, "octave_interval", 1)
+    edge = float(centers.max()) * 2 ** (0.5 / interval)
+    if edge <= rate / 2:
+        return ""
+    return (
+        f"; the cause is its highest band, whose upper edge ({edge:.0f} Hz) lies above half of its "
+        f"fs={rate:g}: choose bands below that, or a higher fs"
+    )
 
 
 class _DesignView:

@@ -14,6 +14,7 @@ from faustwire_publisher.errors import ModelError
 from faustwire_publisher.lowering.deferred import Deferred, using
 from faustwire_publisher.lowering.registry import lower_child
 from faustwire_publisher.lowering.remarks import collected
+from faustwire_publisher.lowering.response_check import response_remark
 
 ROOT = "model"
 
@@ -38,7 +39,8 @@ def lower_with_remarks(model: Any, fs: float) -> Lowered:
         fs: sampling rate in Hz of the signal that the program will process.
 
     Returns:
-        The graph, and warnings: leaves with another sampling rate, transforms that are left out.
+        The graph, and warnings: leaves with another sampling rate, transforms that are left out,
+        and, once for each structure, a model whose own response is another than the graph's.
 
     Raises:
         NonFiniteError: as ``lower``.
@@ -46,7 +48,8 @@ def lower_with_remarks(model: Any, fs: float) -> Lowered:
     """
     with collected(fs) as remarks:
         graph = lower(model)
-    return Lowered(graph, remarks.lines())
+    off = response_remark(model, graph)
+    return Lowered(graph, (*remarks.lines(), *([] if off is None else [f"at {ROOT}: {off}"])))
 
 
 def lower(model: Any, deferred: Deferred | None = None) -> Node:

@@ -266,3 +266,13 @@ def test_nothing_warns() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         lower(make("fdn with geqs"))
+
+
+def test_a_graphic_equaliser_whose_band_reaches_too_high_is_told_the_cause() -> None:
+    torch.manual_seed(0)
+    leaf = dsp.parallelGEQ((1,), fs=44100, **DOUBLE)
+    problem = refusal(leaf).problem
+    assert "unstable" in problem
+    assert "upper edge (22627 Hz)" in problem
+    assert "fs=44100" in problem
+    lower(dsp.parallelGEQ((1,), fs=48000, **DOUBLE))
