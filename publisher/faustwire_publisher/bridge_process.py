@@ -70,7 +70,9 @@ class EmbeddedBridge:
                 trouble = f"a bridge could not be started: {self._last_log_line(code)}"
         try:
             self._child = self._start()
-        except (OSError, FaustwireError) as problem:
+        except (OSError, FaustwireError, RuntimeError) as problem:
+            # RuntimeError: the interpreter is ending, and some versions of Python, such as 3.12.0,
+            # start no process then.
             return f"a bridge could not be started: {problem}"
         return trouble
 
@@ -102,7 +104,9 @@ class EmbeddedBridge:
                 start_new_session=True,
             )
         # It may end long before this process, and must not stay a zombie.
-        threading.Thread(target=child.wait, name="faustwire-reaper", daemon=True).start()
+        # RuntimeError: the interpreter is ending, and the process is about to be nobody's child.
+        with suppress(RuntimeError):
+            threading.Thread(target=child.wait, name="faustwire-reaper", daemon=True).start()
         return child
 
     def _last_log_line(self, code: int) -> str:

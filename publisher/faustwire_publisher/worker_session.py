@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from multiprocessing.util import Finalize
 from typing import Any
 
 from faustwire.messages import Hello, Reason, Verdict, Welcome
@@ -26,6 +26,9 @@ _SKIPPED = {
     Reason.MIN_INTERVAL: Verdict(0, False, Reason.MIN_INTERVAL),
     Reason.RELOAD_COST: Verdict(0, False, Reason.RELOAD_COST),
 }
+
+# Before the queues and pools of multiprocessing are torn down, which have at most 10.
+_EXIT_PRIORITY = 20
 
 
 class WorkerSession:
@@ -62,7 +65,7 @@ class WorkerSession:
         self._handed_over: Ticket | None = None
         self._last: Verdict | None = None
         self._remarks: tuple[str, ...] = ()
-        self._farewell: weakref.finalize[..., Any] | None = None
+        self._farewell: Finalize | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(WorkerSession, wait=self._wait, timeout=self._timeout), (
@@ -213,7 +216,11 @@ class WorkerSession:
             # A signal handler's call has connected in the meantime.
             client.close()
             return self._client
-        self._farewell = weakref.finalize(self, _leave, client, self._timeout, self._pid)
+        # Runs when nobody holds the session any more, at the interpreter's exit, and at the end of
+        # a multiprocessing child, which does not run what is registered with atexit; not in a fork.
+        self._farewell = Finalize(
+            self, _leave, (client, self._timeout), exitpriority=_EXIT_PRIORITY
+        )
         self._client = client
         return client
 
@@ -242,10 +249,8 @@ class WorkerSession:
         return Verdict(seq, False, Reason.NO_BRIDGE, self._link.absence(client, self._timeout))
 
 
-def _leave(client: Client, timeout: float, pid: int) -> None:
-    """Wait for the last verdict and go; also at the interpreter's exit, but not in a fork."""
-    if os.getpid() != pid:
-        return
+def _leave(client: Client, timeout: float) -> None:
+    """Wait for the last verdict and go."""
     pending = client.mailbox.pending()
     if pending is not None:
         client.wait_for(pending, timeout, last=True)

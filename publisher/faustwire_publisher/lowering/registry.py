@@ -196,14 +196,23 @@ def _is_ours(rule: Rule) -> bool:
 
 
 def _by_name(kind: type) -> Rule | None:
-    rule = _NAMED.get(f"{kind.__module__}.{kind.__qualname__}")
+    rule = _NAMED.get(_full_name(kind))
     if rule is not None:
         _RULES[kind] = rule
     return rule
 
 
+def _full_name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
 def _unknown(kind: type, held: str | None) -> str:
-    name = kind.__name__
+    name, full = kind.__name__, _full_name(kind)
+    if any(_full_name(other) == full for other in _RULES):
+        return (
+            f"the class {name} was defined anew after its rule was registered, as autoreload and "
+            f"notebook cells do: register it again, and make the model from the new {name}"
+        )
     register = f"register a function for it with @faustwire.lowers({name})"
     base = next((base for base in kind.__mro__[1:] if base in _RULES or _by_name(base)), None)
     if base is not None:
@@ -213,7 +222,6 @@ def _unknown(kind: type, held: str | None) -> str:
             f"something else; {register}, or lowers({name})(rule_of({base.__name__})) if it "
             "computes the same"
         )
-    full = f"{kind.__module__}.{kind.__qualname__}"
     if held is not None:
         return (
             f"a {full} may do more to the signal than its attribute {held}, a FLAMO model; pass "
