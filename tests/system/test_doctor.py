@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from watchdog.events import FileSystemEventHandler
+from watchdog.observers import Observer
 
 from bridges import Plugin, served
 from faustwire.key_ring import KeyRing
@@ -97,6 +100,10 @@ def _empty(plugin: Plugin) -> None:
     plugin.dsp_path.write_text("")
 
 
+def _broken(plugin: Plugin) -> None:
+    plugin.dsp_path.write_text("process = _ : nonsense;\n")
+
+
 def _link(plugin: Plugin) -> None:
     plugin.dsp_path.symlink_to(plugin.folder / "other.dsp")
 
@@ -125,6 +132,7 @@ def _config_with_a_link(plugin: Plugin) -> None:
     ("spoil", "found"),
     [
         (_empty, ("dsp", "problem", "takes its DAW down")),
+        (_broken, ("dsp", "problem", "does not compile, and a plugin that loads it")),
         (_link, ("dsp", "ok", "leads to")),
         (_no_room, ("dsp", "problem", "can't be written to")),
         (_config_for_another, ("config", "warning", "that is what the plugin plays")),
@@ -138,6 +146,23 @@ def test_the_plugins_files_are_looked_at(
     spoil(plugin)
     doctor.examine(*doctor.paths, code=int("problem" in found))
     assert bool(doctor.told(*found)["todo"]) is ("ok" not in found)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").is_dir(), reason="told by /proc")
+def test_it_tells_whether_a_plugin_watches(doctor: Doctor, plugin: Plugin) -> None:
+    plugin.dsp_path.write_text("process = _, _;\n")
+    doctor.examine(*doctor.paths)
+    doctor.told("dsp", "ok", "no program of this user watches")
+    observer = Observer()
+    observer.schedule(FileSystemEventHandler(), str(plugin.folder))
+    observer.start()
+    try:
+        doctor.examine(*doctor.paths)
+        doctor.told("dsp", "ok", f"(pid {os.getpid()}), perhaps the DAW")
+        doctor.told("dsp", "ok", "and compiles")
+    finally:
+        observer.stop()
+        observer.join()
 
 
 def test_a_folder_is_no_dsp(doctor: Doctor, plugin: Plugin) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from faustwire.errors import FaustwireError
 from faustwire.terminal import printable
 
 if TYPE_CHECKING:
@@ -39,6 +40,20 @@ def open_recording(paths: Iterable[str | Path]) -> Recording:
         sys.stderr.write(f"{printable(line)}\n")
     sys.stderr.flush()
     return found
+
+
+CALL_HELP = "a call by its number, or last, best, best:METRIC, best:METRIC:larger"
+
+
+def call(text: str) -> int | str:
+    """A call of a worker as people name it."""
+    # Reading recordings takes a tenth of a second to import; no other command shall wait for it.
+    from faustwire.recording.calls import parse_call  # noqa: PLC0415
+
+    try:
+        return parse_call(text)
+    except FaustwireError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from problem
 
 
 def above_zero(text: str) -> float:

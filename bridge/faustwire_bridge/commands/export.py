@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from faustwire.file_path import file_path
-from faustwire_bridge.commands import Commands, above_zero, open_recording
+from faustwire_bridge.commands import CALL_HELP, Commands, above_zero, call, open_recording
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 
 
@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, or folders of them")
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--step", type=int, metavar="N", help="number of the call")
+    which.add_argument("--step", type=call, metavar="CALL", help=CALL_HELP)
     which.add_argument(
         "--all", action="store_true", help="all that was published, crossfaded, as .wav"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from faustwire.errors import FaustwireError
 from faustwire.messages import Choice, Follow, Rejection, State, Steered, WorkerState
@@ -93,14 +93,17 @@ def _check_present(bridge: Target, wanted: Choice) -> None:
 def _why_nobody(state: State, wanted: Choice) -> str | None:
     present = [worker for worker in state.workers if worker.connected]
     if wanted.kind == "worker":
-        if any(is_called(wanted.name, each.worker, each.incarnation) for each in present):
-            return None
-        there = _listed(worker.worker for worker in present)
-        return f"no worker is called {wanted.name!r}; connected: {there}"
+        return _why_no_worker(present, wanted.name)
     if any(_may_have(worker, wanted.name) for worker in present):
         return None
     there = _listed(name for worker in present for name in worker.metrics)
     return f"no connected worker has sent a metric {wanted.name!r}; sent so far: {there}"
+
+
+def _why_no_worker(present: Sequence[WorkerState], name: str) -> str | None:
+    if any(is_called(name, each.worker, each.incarnation) for each in present):
+        return None
+    return f"no worker is called {name!r}; connected: {_listed(each.worker for each in present)}"
 
 
 def _may_have(worker: WorkerState, metric: str) -> bool:

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire.terminal import printable
-from faustwire_bridge.commands import Commands, above_zero, open_recording
+from faustwire_bridge.commands import CALL_HELP, Commands, above_zero, call, open_recording
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 
 _MOST_LINES = 50
@@ -105,10 +105,10 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--step",
-        type=_call,
-        metavar="N",
-        help="publish exactly the state of a worker's N-th call, forced, and leave; with "
-        "--start-paused stay there",
+        type=call,
+        metavar="CALL",
+        help="publish exactly the state of one call, forced, and leave; with --start-paused stay "
+        f"there; {CALL_HELP}",
     )
     parser.add_argument(
         "--follow-verdicts",
@@ -116,12 +116,6 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         help="send just what was published then, when it was, forced; the plugin gets the same "
         "programs again",
     )
-
-
-def _call(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of a call; they begin at 1")
-    return int(text)
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -50,7 +50,7 @@ def libfaust(subject: Subject) -> Iterator[Finding]:
             "" if subject.endpoint else INSTALL,
         )
         return
-    answer = _compile(_PROGRAM)
+    answer = compile_once(_PROGRAM)
     match answer:
         case Failed(problem) | Missing(problem):
             yield Finding(PROBLEM, problem, f"install it anew: {INSTALL}")
@@ -60,7 +60,15 @@ def libfaust(subject: Subject) -> Iterator[Finding]:
             yield Finding(OK, f"compiles a small program in {1000 * answer.seconds:.0f} ms")
 
 
-def _compile(program: str) -> Answer:
+def compile_once(program: str) -> Answer:
+    """Compile a program in a process of its own.
+
+    Args:
+        program: Faust text.
+
+    Returns:
+        What the compiler says of it.
+    """
     with closing(Compiler("doctor")) as compiler:
         compiler.ask(program, play=False)
         while True:

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from faustwire.file_path import expanded, file_path
 from faustwire.rendezvous import CONFIG_PATH, rendezvous
+from faustwire_bridge.children.compiler import missing
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subject
+from faustwire_bridge.doctor.machine import compile_once
+from faustwire_bridge.doctor.watchers import watchers
 
 # Of disk: a program of ours is 50 KiB, and the old one is there while the new one is written.
 _ROOM_BYTES = 2**20
@@ -35,7 +38,39 @@ def dsp(subject: Subject) -> Iterator[Finding]:
             f"remove it: rm {real}",
         )
     else:
-        yield Finding(OK, f"{real} has {real.stat().st_size} bytes")
+        yield _compiles(real)
+    yield from _watched(real)
+
+
+def _compiles(real: Path) -> Finding:
+    """A program that does not compile takes the DAW down that loads it."""
+    size = f"{real} has {real.stat().st_size} bytes"
+    if missing() is not None:
+        return Finding(OK, f"{size}; without libfaust it is not known whether it compiles")
+    answer = compile_once(real.read_text("utf-8", "replace"))
+    problem = answer.problem
+    if not problem:
+        return Finding(OK, f"{size} and compiles")
+    return Finding(
+        PROBLEM,
+        f"{real} does not compile, and a plugin that loads it takes its DAW down: {problem}",
+        f"remove it (rm {real}), or publish a model",
+    )
+
+
+def _watched(real: Path) -> Iterator[Finding]:
+    """Whether a plugin is there to notice a new program; known on Linux alone."""
+    names = None if not real.parent.is_dir() else watchers(real.parent)
+    if names is None:
+        return
+    if names:
+        yield Finding(OK, f"{real.parent} is watched by {', '.join(names)}, perhaps the DAW")
+    else:
+        yield Finding(
+            OK,
+            f"no program of this user watches {real.parent}: no plugin has loaded the .dsp, so "
+            "what is published is written and not heard",
+        )
 
 
 def config(subject: Subject) -> Iterator[Finding]:

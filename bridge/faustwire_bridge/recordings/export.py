@@ -18,7 +18,8 @@ from faustwire.config_file import to_json
 from faustwire.errors import FaustwireError, MessageError, RecordingError
 from faustwire.messages import Snapshot
 from faustwire.recording import Recording, recorded_worker
-from faustwire.recording.publications import Publications, check_names, exactly
+from faustwire.recording.calls import find_call
+from faustwire.recording.publications import Publications, check_names
 from faustwire_bridge.recordings.rendering import Renderer, Scene, decay_seconds, program_text
 from faustwire_bridge.recordings.wave_file import read_wave, write_wave
 
@@ -48,14 +49,14 @@ class Excitation:
     seconds: float | None = None
 
 
-def snapshot_of(found: Recording, call: int, worker: str | None) -> Snapshot:
+def snapshot_of(found: Recording, call: int | str, worker: str | None) -> Snapshot:
     """The snapshot of one call.
 
     Raises:
         RecordingError: it is not in the recording, or of several workers.
         MessageError: it makes no sense.
     """
-    message = codec.decode(exactly(found, call, worker).data)
+    message = codec.decode(find_call(found, call, [] if worker is None else [worker]).data)
     if not isinstance(message, Snapshot):
         raise RecordingError(f"call {call} is no snapshot")
     return message

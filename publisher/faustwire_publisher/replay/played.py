@@ -22,13 +22,15 @@ class Played:
         state: what it was.
         seconds: where in the recording.
         ticket: on its way, or answered.
+        timeout: seconds that ``verdict`` waits for the answer.
     """
 
     state: RecordedState
     seconds: float
     ticket: Ticket
+    timeout: float = 0.0
 
     @property
     def verdict(self) -> Verdict | None:
-        """The bridge's answer; None while there is none."""
-        return self.ticket.verdict
+        """The bridge's answer, waited for if it has not come; None: none came in time."""
+        return self.ticket.wait(self.timeout)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from faustwire.messages import Hello
 from faustwire.recording import Damage, Recording
-from faustwire.recording.publications import check_names, exactly
+from faustwire.recording.calls import find_call
+from faustwire.recording.publications import check_names
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire_publisher.arguments import number
 from faustwire_publisher.bridge_link import BridgeLink
@@ -102,6 +103,7 @@ class Replay:
             raise ArgumentError(f"workers={workers!r}: give a list of names")
         found = Recording(paths)
         check_names(found, workers)
+        self._names = list(workers)
         self.states = States(
             found,
             workers=workers,
@@ -151,20 +153,21 @@ class Replay:
         """
         return sum(1 for _ in self)
 
-    def step(self, call: int, worker: str | None = None) -> Played:
+    def step(self, call: int | str, worker: str | None = None) -> Played:
         """Publish exactly one state, forced: what a worker sent with its ``call``-th call.
 
         A recording goes on from there.
 
         Args:
-            call: its number.
-            worker: the name, if there are several.
+            call: its number; or "last", "best:METRIC" or "best:METRIC:larger", see
+                ``faustwire.recording.calls``.
+            worker: the name, if ``workers`` leaves several.
 
         Raises:
             RecordingError: it is not in the recording, or not of one worker alone.
             ReplayError: there is no bridge.
         """
-        item = exactly(self.states.recording, call, worker)
+        item = find_call(self.states.recording, call, self._names if worker is None else [worker])
         state = self.states.state(item)
         if not isinstance(state, RecordedState):
             raise ReplayError(f"call {call} is of a worker that was not chosen")
@@ -284,7 +287,7 @@ class Replay:
         in_turn = force or math.isinf(self.pace.speed)
         if in_turn and ticket.wait(self._timeout) is None:
             raise ReplayError(self._link.absence(worker.client, self._timeout))
-        return Played(state, self.states.seconds(state.at_ns), ticket)
+        return Played(state, self.states.seconds(state.at_ns), ticket, self._timeout)
 
     def _connect(self, hello: Hello) -> Client:
         return self._link.connect(

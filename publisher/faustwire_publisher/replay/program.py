@@ -44,12 +44,12 @@ def run() -> int:
         return _EXIT_UNAVAILABLE if isinstance(problem, ReplayError) else _EXIT_USAGE
 
 
-def _play(replay: Replay, step: int | None, worker: str | None, *, as_json: bool) -> int:
+def _play(replay: Replay, step: int | str | None, worker: str | None, *, as_json: bool) -> int:
     """Send a recording, or one state of it; returns the exit code.
 
     Args:
         replay: what to send.
-        step: number of the one call to send; None: all.
+        step: the one call to send, as people name it; None: all.
         worker: the worker whose call it is.
         as_json: print a summary as JSON at the end.
     """

@@ -18,7 +18,7 @@ from faustwire.errors import RecordingError
 from faustwire.key_ring import KeyRing
 from faustwire.messages import Ping, Reason, Snapshot, Verdict
 from faustwire.recording import Recording
-from faustwire.recording.publications import exactly
+from faustwire.recording.calls import find_call
 from faustwire_publisher import ArgumentError, Replay
 from faustwire_publisher.replay import Position, ReplayError, State
 from faustwire_publisher.replay.pace import Pace
@@ -64,8 +64,8 @@ def test_workers_are_chosen_by_name_and_namesakes_by_incarnation(tmp_path: Path)
     assert calls(States(found, workers=["a#xy", "b"])) == [("a", 1), ("b", 1)]
     assert calls(States(found, workers=["a#"])) == []
     with pytest.raises(RecordingError, match="of a#a-1, a#xyz: say of which --worker"):
-        exactly(found, 1, "a")
-    assert exactly(found, 1, "a#x").data == said[1][1]
+        find_call(found, 1, ["a"])
+    assert find_call(found, 1, ["a#x"]).data == said[1][1]
 
 
 def test_what_was_sent_again_over_another_connection_is_one_state(tmp_path: Path) -> None:
@@ -232,6 +232,24 @@ def test_one_step_is_published_exactly_and_forced(
             replay.step(7)
         with pytest.raises(RecordingError, match="call 11 of b is not recorded"):
             replay.step(11, "b")
+
+
+def test_a_step_is_of_the_worker_that_was_chosen(
+    tmp_path: Path, plugin: Plugin, bridge: ServedBridge
+) -> None:
+    said = [sends("ab"[n % 2], n // 2 + 1, 0.1 + n / 100, min_interval=60.0) for n in range(20)]
+    run = made(tmp_path, said)
+    with Replay(run, endpoint=bridge.endpoint, workers=["b"]) as replay:
+        for call, value in ((7, "0.23"), ("last", "0.29")):
+            assert replay.step(call).verdict is not None
+            assert value in plugin.program()
+
+
+def test_a_verdict_is_waited_for(tmp_path: Path, bridge: ServedBridge) -> None:
+    """Whoever prints it in the loop sees how it ended, not None."""
+    said = [sends("a", n, n / 10) for n in range(1, 6)]
+    with Replay(made(tmp_path, said), endpoint=bridge.endpoint, speed=20) as replay:
+        assert [played.verdict is not None for played in replay] == [True] * 5
 
 
 def test_paused_one_goes_forward_and_back_and_on(

@@ -11,7 +11,8 @@ from faustwire import recording
 from faustwire.errors import RecordingError
 from faustwire.messages import Hello
 from faustwire.recording import Recording
-from faustwire.recording.publications import check_names, exactly
+from faustwire.recording.calls import find_call
+from faustwire.recording.publications import check_names
 from recordings import record
 
 
@@ -34,8 +35,8 @@ def recorded(folder: Path, *items: tuple[recording.Channel, bytes]) -> Recording
 def test_a_call_of_a_worker_with_a_key_is_found(tmp_path: Path, asked: str | None) -> None:
     items = [sent("hall", call, "3f9a", "anna") for call in (1, 2, 3)]
     found = recorded(tmp_path, *items)
-    assert exactly(found, 2, asked).data == items[1][1]
-    assert found.find(2, "anna/hall") == exactly(found, 2, asked)
+    assert find_call(found, 2, [asked] if asked else []).data == items[1][1]
+    assert found.find(2, "anna/hall") == find_call(found, 2, [asked] if asked else [])
 
 
 @pytest.mark.parametrize("asked", [None, "lr#3", "lr#3#9c"])
@@ -44,17 +45,17 @@ def test_a_call_of_a_worker_with_a_hash_in_its_name_is_found(
 ) -> None:
     items = [sent("lr#3", call, "9c41") for call in (1, 2, 3)]
     found = recorded(tmp_path, *items)
-    assert exactly(found, 2, asked).data == items[1][1]
-    assert found.find(2, "lr#3") == exactly(found, 2, asked)
+    assert find_call(found, 2, [asked] if asked else []).data == items[1][1]
+    assert found.find(2, "lr#3") == find_call(found, 2, [asked] if asked else [])
 
 
 def test_users_with_workers_of_one_name_are_told_apart(tmp_path: Path) -> None:
     anna, bert = sent("hall", 1, "11aa", "anna"), sent("hall", 1, "22bb", "bert")
     found = recorded(tmp_path, anna, bert)
-    assert exactly(found, 1, "bert/hall") == found.find(1, "bert/hall")
-    assert exactly(found, 1, "bert/hall").metadata["user"] == "bert"
+    assert find_call(found, 1, ["bert/hall"]) == found.find(1, "bert/hall")
+    assert find_call(found, 1, ["bert/hall"]).metadata["user"] == "bert"
     with pytest.raises(RecordingError, match="of anna/hall#11aa, bert/hall#22bb: say of which"):
-        exactly(found, 1, "hall")
+        find_call(found, 1, ["hall"])
     with pytest.raises(RecordingError, match="there are: anna/hall, bert/hall"):
         check_names(found, ["carl/hall"])
 
@@ -62,5 +63,5 @@ def test_users_with_workers_of_one_name_are_told_apart(tmp_path: Path) -> None:
 def test_namesakes_whose_incarnations_begin_alike_stay_two(tmp_path: Path) -> None:
     found = recorded(tmp_path, sent("hall", 1, "3f9a0"), sent("hall", 1, "3f9a1"))
     with pytest.raises(RecordingError, match="say of which --worker"):
-        exactly(found, 1, "hall")
-    assert exactly(found, 1, "hall#3f9a1").metadata["incarnation"] == "3f9a1"
+        find_call(found, 1, ["hall"])
+    assert find_call(found, 1, ["hall#3f9a1"]).metadata["incarnation"] == "3f9a1"

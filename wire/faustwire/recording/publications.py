@@ -1,4 +1,4 @@
-"""Which messages of a recording a worker's name and a call mean, and which were published."""
+"""Which workers are in a recording, and which of their messages were published."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from faustwire.fingerprint import fingerprint
 from faustwire.header import read_fields
 from faustwire.messages import Event, OwnProgram
 from faustwire.recording import Item, RecordedWorker, Recording, recorded_worker
-from faustwire.worker_name import with_incarnation
 
 # The kinds of events that say that something was published.
 PUBLISHED = ("published", "settled")
@@ -47,42 +46,6 @@ def check_names(found: Recording, names: Iterable[str]) -> None:
         if not any(worker.is_called(name) for worker in there):
             known = ", ".join(dict.fromkeys(worker.name for worker in there)) or "nobody"
             raise RecordingError(f"no worker is called {name!r}; there are: {known[:500]}")
-
-
-def exactly(found: Recording, call: int, worker: str | None) -> Item:
-    """Find the snapshot of one call of one worker.
-
-    Args:
-        found: the recording.
-        call: the call's number.
-        worker: its name as people write it, see ``worker_name``; None: there is only one.
-
-    Raises:
-        RecordingError: it was not recorded, or several workers have one.
-    """
-    if worker is not None:
-        check_names(found, [worker])
-    exact: list[Item] = []
-    names: list[str] = []
-    following: list[int] = []
-    for each in recorded_workers(found):
-        if worker is not None and not each.is_called(worker):
-            continue
-        item = found.find(call, each)
-        if item is None:
-            continue
-        number = read_fields(item.data, "call").get("call")
-        if number == call:
-            exact.append(item)
-            names.append(with_incarnation(each.name, each.hello.incarnation))
-        elif isinstance(number, int):
-            following.append(number)
-    if len(exact) > 1:
-        raise RecordingError(f"call {call} is there of {', '.join(names)}: say of which --worker")
-    if exact:
-        return exact[0]
-    hint = f"; the next one is {min(following)}" if following else ""
-    raise RecordingError(f"call {call} of {worker or 'any worker'} is not recorded{hint}")
 
 
 class Publications:
