@@ -1,0 +1,184 @@
+import { ParameterOperation } from "./operation.js";
+
+/** @import { Clock, Sheets } from "../block.js" */
+
+/** y = Σ gains[i] · x[i]: a row of a matrix. */
+export class Row extends ParameterOperation {
+  /**
+   * @param {number[]} inputs signals
+   * @param {number} output
+   * @param {(values: Float64Array, i: number) => number} gain reads a plan's values
+   */
+  constructor(inputs, output, gain) {
+    super(inputs.length, [output]);
+    this.inputs = Int32Array.from(inputs);
+    this.output = output;
+    this.gain = gain;
+    // The gains that are not zero, in both sheets: all others cost nothing.
+    this.active = new Int32Array(inputs.length);
+    this.count = -1;
+  }
+
+  /**
+   * @param {Float64Array} values
+   * @param {Float64Array} sheet
+   */
+  load(values, sheet) {
+    for (let i = 0; i < this.cells; i++) sheet[this.cell + i] = this.gain(values, i);
+  }
+
+  /** @param {Sheets} sheets */
+  prepare(sheets) {
+    super.prepare(sheets);
+    const { from, to, cell, active } = this;
+    let count = 0;
+    let more = this.count < 0;
+    for (let i = 0; i < this.cells; i++) {
+      if (from[cell + i] === 0 && to[cell + i] === 0) continue;
+      more ||= active[count] !== i || count >= this.count;
+      active[count++] = i;
+    }
+    this.count = count;
+    return more;
+  }
+
+  needs() {
+    return { signals: Array.from(this.active.subarray(0, this.count), (i) => this.inputs[i]), memories: [] };
+  }
+
+  /**
+   * @param {number} at
+   * @param {number} count
+   * @param {Clock} clock
+   */
+  run(at, count, clock) {
+    const { bus, from, active, inputs, cell } = this;
+    const y = this.output + at;
+    let k = 0;
+    if (clock.step !== 0 || this.count === 0) bus.fill(0, y, y + count);
+    if (clock.step !== 0) return this.glide(y, at, count, clock);
+    // Four at a time: one pass over y for four passes over x.
+    for (; k + 4 <= this.count; k += 4) {
+      const [i, j, l, m] = [active[k], active[k + 1], active[k + 2], active[k + 3]];
+      const a = from[cell + i];
+      const b = from[cell + j];
+      const c = from[cell + l];
+      const d = from[cell + m];
+      const p = inputs[i] + at;
+      const q = inputs[j] + at;
+      const r = inputs[l] + at;
+      const s = inputs[m] + at;
+      if (k === 0) {
+        for (let t = 0; t < count; t++) {
+          bus[y + t] = a * bus[p + t] + b * bus[q + t] + c * bus[r + t] + d * bus[s + t];
+        }
+      } else {
+        for (let t = 0; t < count; t++) {
+          bus[y + t] += a * bus[p + t] + b * bus[q + t] + c * bus[r + t] + d * bus[s + t];
+        }
+      }
+    }
+    for (; k < this.count; k++) {
+      const a = from[cell + active[k]];
+      const x = inputs[active[k]] + at;
+      if (k === 0) for (let t = 0; t < count; t++) bus[y + t] = a * bus[x + t];
+      else for (let t = 0; t < count; t++) bus[y + t] += a * bus[x + t];
+    }
+  }
+
+  /**
+   * @param {number} y
+   * @param {number} at
+   * @param {number} count
+   * @param {Clock} clock
+   */
+  glide(y, at, count, clock) {
+    const { bus, from, to, active, inputs, cell } = this;
+    const weight = clock.weight + at * clock.step;
+    for (let k = 0; k < this.count; k++) {
+      const c = cell + active[k];
+      const change = to[c] - from[c];
+      const gain = from[c] + weight * change;
+      const slope = clock.step * change;
+      const x = inputs[active[k]] + at;
+      for (let t = 0; t < count; t++) bus[y + t] += (gain + t * slope) * bus[x + t];
+    }
+  }
+}
+
+/** y = Σ x[i]. */
+export class Sum extends ParameterOperation {
+  /**
+   * @param {number[]} inputs signals
+   * @param {number} output
+   */
+  constructor(inputs, output) {
+    super(0, [output]);
+    this.inputs = inputs;
+    this.output = output;
+  }
+
+  needs() {
+    return { signals: this.inputs, memories: [] };
+  }
+
+  /**
+   * @param {number} at
+   * @param {number} count
+   */
+  run(at, count) {
+    const { bus, inputs } = this;
+    const y = this.output + at;
+    const first = inputs[0] + at;
+    for (let t = 0; t < count; t++) bus[y + t] = bus[first + t];
+    for (let i = 1; i < inputs.length; i++) {
+      const x = inputs[i] + at;
+      for (let t = 0; t < count; t++) bus[y + t] += bus[x + t];
+    }
+  }
+}
+
+/** y[i] = x[i] − 2 u[i] · p, where p = Σ u[j] · x[j]: a reflection in two steps of O(n). */
+export class Reflection extends ParameterOperation {
+  /**
+   * @param {number} input
+   * @param {number} projection the signal p
+   * @param {number} output
+   * @param {(values: Float64Array) => number} entry u[i] of a plan's values
+   */
+  constructor(input, projection, output, entry) {
+    super(1, [output]);
+    this.input = input;
+    this.projection = projection;
+    this.output = output;
+    this.entry = entry;
+  }
+
+  /**
+   * @param {Float64Array} values
+   * @param {Float64Array} sheet
+   */
+  load(values, sheet) {
+    sheet[this.cell] = -2 * this.entry(values);
+  }
+
+  needs() {
+    return { signals: [this.input, this.projection], memories: [] };
+  }
+
+  /**
+   * @param {number} at
+   * @param {number} count
+   * @param {Clock} clock
+   */
+  run(at, count, clock) {
+    const { bus, cell } = this;
+    const change = this.to[cell] - this.from[cell];
+    const slope = clock.step * change;
+    const gain = clock.step === 0 ? this.from[cell] : this.from[cell] + (clock.weight + at * clock.step) * change;
+    const x = this.input + at;
+    const p = this.projection + at;
+    const y = this.output + at;
+    for (let t = 0; t < count; t++) bus[y + t] = bus[x + t] + (gain + t * slope) * bus[p + t];
+  }
+}
