@@ -47,7 +47,7 @@ def played(asked: Asked) -> np.ndarray:
 
 
 def deviations(asked: list[Asked], folder: Path) -> Mapping[str, float]:
-    """dB relative to the response's peak, by name."""
+    """Deviations in dB relative to the response's peak, by name."""
     rendered = responses(asked, folder)
     return {
         one.name: relative_db(response, played(one))

@@ -107,8 +107,10 @@ export class ResponseSpectra {
       const h = p * width;
       const x = ((input.newest + p) % parts) * width;
       for (let k = 0; k < width; k++) {
-        const [a, b] = [this.real[h + k], this.imaginary[h + k]];
-        const [c, d] = [input.real[x + k], input.imaginary[x + k]];
+        const a = this.real[h + k];
+        const b = this.imaginary[h + k];
+        const c = input.real[x + k];
+        const d = input.imaginary[x + k];
         re[k] += a * c - b * d;
         im[k] += a * d + b * c;
       }

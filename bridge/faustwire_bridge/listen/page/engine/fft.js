@@ -42,8 +42,12 @@ export class FFT {
     for (let i = 0; i < size; i++) {
       const j = reversed[i];
       if (j <= i) continue;
-      [real[i], real[j]] = [real[j], real[i]];
-      [imaginary[i], imaginary[j]] = [imaginary[j], imaginary[i]];
+      const re = real[i];
+      const im = imaginary[i];
+      real[i] = real[j];
+      imaginary[i] = imaginary[j];
+      real[j] = re;
+      imaginary[j] = im;
     }
     for (let half = 1; half < size; half *= 2) {
       const stride = size / (2 * half);

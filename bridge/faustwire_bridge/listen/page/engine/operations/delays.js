@@ -135,7 +135,8 @@ export class DelayRead extends ParameterOperation {
 
   settle() {
     for (let p = 0; p < this.moves.length; p++) {
-      const [older, newer] = [this.older[p], this.newer[p]];
+      const older = this.older[p];
+      const newer = this.newer[p];
       older.steps = newer.steps;
       older.order = newer.order;
       older.coefficients.set(newer.coefficients);
@@ -166,7 +167,8 @@ export class DelayRead extends ParameterOperation {
     const weight = clock.weight + at * clock.step;
     bus.fill(0, y, y + count);
     for (let p = 0; p < this.paths.length; p++) {
-      const [a, b] = [from[cell + p], to[cell + p]];
+      const a = from[cell + p];
+      const b = to[cell + p];
       if (a === 0 && b === 0) continue;
       if (clock.step === 0) {
         this.#read(p, this.older[p], at, count, clock, a, 0);

@@ -59,7 +59,10 @@ export class Row extends ParameterOperation {
     if (clock.step !== 0) return this.glide(y, at, count, clock);
     // Four at a time: one pass over y for four passes over x.
     for (; k + 4 <= this.count; k += 4) {
-      const [i, j, l, m] = [active[k], active[k + 1], active[k + 2], active[k + 3]];
+      const i = active[k];
+      const j = active[k + 1];
+      const l = active[k + 2];
+      const m = active[k + 3];
       const a = from[cell + i];
       const b = from[cell + j];
       const c = from[cell + l];

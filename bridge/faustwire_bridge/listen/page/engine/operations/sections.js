@@ -115,8 +115,11 @@ export class Sections extends ParameterOperation {
   #gliding(s, x, y, count, weight, step) {
     const { bus, from, to, states } = this;
     const c = this.cell + s * COEFFICIENTS;
-    const [d0, d1, d2] = [to[c] - from[c], to[c + 1] - from[c + 1], to[c + 2] - from[c + 2]];
-    const [e1, e2] = [to[c + 3] - from[c + 3], to[c + 4] - from[c + 4]];
+    const d0 = to[c] - from[c];
+    const d1 = to[c + 1] - from[c + 1];
+    const d2 = to[c + 2] - from[c + 2];
+    const e1 = to[c + 3] - from[c + 3];
+    const e2 = to[c + 4] - from[c + 4];
     let one = states[2 * s];
     let two = states[2 * s + 1];
     for (let t = 0; t < count; t++) {
