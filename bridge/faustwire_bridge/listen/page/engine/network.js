@@ -27,6 +27,9 @@ export class Network {
     this.clock = { time: 0, weight: 0, step: 0 };
     /** @type {Group[]} */
     this.groups = [];
+    // Of a glide: the block that is next, and how many there are.
+    this.block = 0;
+    this.blocks = 0;
     // Reflections as projections, unless a loop has a delay on some of their paths only.
     if (!this.#build(plan, rt60, false) && !this.#build(plan, rt60, true)) {
       throw new PlanError("a loop has no delay");
@@ -99,8 +102,9 @@ export class Network {
       this.groups = groups;
     }
     this.values = values;
-    this.clock.weight = 0;
-    this.clock.step = 1 / (BLOCK * Math.max(1, Math.round(samples / BLOCK)));
+    this.block = 0;
+    this.blocks = Math.max(1, Math.round(samples / BLOCK));
+    this.#step();
     return true;
   }
 
@@ -135,7 +139,19 @@ export class Network {
     }
     clock.time += BLOCK;
     if (clock.step === 0) return;
-    clock.weight += BLOCK * clock.step;
-    if (clock.weight > 1 - 1e-9) this.#settle();
+    this.block++;
+    if (this.block === this.blocks) this.#settle();
+    else this.#step();
+  }
+
+  /**
+   * The weight follows half a cosine, in straight lines from block to block: a single straight line
+   * has corners at its ends, which are heard 15 dB louder.
+   */
+  #step() {
+    const { clock, block, blocks } = this;
+    const end = 0.5 - 0.5 * Math.cos((Math.PI * (block + 1)) / blocks);
+    clock.weight = 0.5 - 0.5 * Math.cos((Math.PI * block) / blocks);
+    clock.step = (end - clock.weight) / BLOCK;
   }
 }

@@ -57,6 +57,7 @@ export class Row extends ParameterOperation {
     let k = 0;
     if (clock.step !== 0 || this.count === 0) bus.fill(0, y, y + count);
     if (clock.step !== 0) return this.glide(y, at, count, clock);
+    if (count === 1) return this.#one(y, at);
     // Four at a time: one pass over y for four passes over x.
     for (; k + 4 <= this.count; k += 4) {
       const i = active[k];
@@ -92,13 +93,38 @@ export class Row extends ParameterOperation {
   /**
    * @param {number} y
    * @param {number} at
+   */
+  #one(y, at) {
+    const { bus, from, active, inputs, cell } = this;
+    let sum = 0;
+    for (let k = 0; k < this.count; k++) sum += from[cell + active[k]] * bus[inputs[active[k]] + at];
+    bus[y] = sum;
+  }
+
+  /**
+   * @param {number} y
+   * @param {number} at
    * @param {number} count
    * @param {Clock} clock
    */
   glide(y, at, count, clock) {
     const { bus, from, to, active, inputs, cell } = this;
     const weight = clock.weight + at * clock.step;
-    for (let k = 0; k < this.count; k++) {
+    let k = 0;
+    for (; k + 2 <= this.count; k += 2) {
+      const c = cell + active[k];
+      const d = cell + active[k + 1];
+      const slope = clock.step * (to[c] - from[c]);
+      const other = clock.step * (to[d] - from[d]);
+      const gain = from[c] + weight * (to[c] - from[c]);
+      const second = from[d] + weight * (to[d] - from[d]);
+      const x = inputs[active[k]] + at;
+      const z = inputs[active[k + 1]] + at;
+      for (let t = 0; t < count; t++) {
+        bus[y + t] += (gain + t * slope) * bus[x + t] + (second + t * other) * bus[z + t];
+      }
+    }
+    for (; k < this.count; k++) {
       const c = cell + active[k];
       const change = to[c] - from[c];
       const gain = from[c] + weight * change;
