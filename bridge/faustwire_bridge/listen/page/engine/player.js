@@ -99,6 +99,14 @@ export class Player {
     }
   }
 
+  /**
+   * @param {string} slot
+   * @param {number} gain linear
+   */
+  setGain(slot, gain) {
+    this.slots.get(slot)?.output.go(gain, GOODBYE_SECONDS * this.fs);
+  }
+
   /** @param {string} slot the one that gets the input */
   select(slot) {
     if (slot === this.selected) return;

@@ -2,7 +2,7 @@
  * The player in an AudioWorklet. Messages to its port:
  *
  *   {type: "load", slot, structure, id, values: Float64Array (transferred), glide, gain}
- *   {type: "select", slot}   {type: "remove", slot}   {type: "knobs", knobs}
+ *   {type: "gain", slot, gain}   {type: "select", slot}   {type: "remove", slot}   {type: "knobs", knobs}
  *   {type: "source", settings}   {type: "file", channels: Float32Array[]}
  *   {type: "glide", seconds}   {type: "volume", gain}   {type: "strike"}   {type: "panic"}
  *
@@ -44,6 +44,8 @@ class ListenProcessor extends AudioWorkletProcessor {
     switch (message.type) {
       case "load":
         return player.load(message.slot, message, { glide: message.glide, gain: message.gain });
+      case "gain":
+        return player.setGain(message.slot, message.gain);
       case "select":
         return player.select(message.slot);
       case "remove":

@@ -1,0 +1,48 @@
+import { element } from "./page.js";
+import { say } from "./trouble.js";
+
+/** @import { Deck } from "./deck.js" */
+/** @import { Sound } from "./sound.js" */
+/** @import { Transport } from "./transport.js" */
+
+/** Of a reference response: the wire's longest filter, and what the worklet convolves with ease. */
+const MOST_TAPS = 2 ** 17;
+
+/**
+ * Sounds that are dropped on the page are played; with Shift they are a response to compare with.
+ *
+ * @param {Sound} sound
+ * @param {Deck} deck
+ * @param {Transport} transport
+ */
+export function acceptDrops(sound, deck, transport) {
+  const hint = element("drop");
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    hint.hidden = false;
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) hint.hidden = true;
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    hint.hidden = true;
+    const file = event.dataTransfer?.files[0];
+    if (!file) return;
+    if (event.shiftKey) refer(file);
+    else transport.useFile(file);
+  });
+
+  /** @param {File} file */
+  async function refer(file) {
+    try {
+      const buffer = await sound.decode(file);
+      const count = Math.min(buffer.length, MOST_TAPS);
+      const channels = Array.from({ length: Math.min(2, buffer.numberOfChannels) }, (_, c) => buffer.getChannelData(c).slice(0, count));
+      if (count < buffer.length) say("file", `Of ${file.name} the first ${(count / sound.fs).toFixed(1)} s are used.`, { seconds: 8 });
+      deck.refer(channels, sound.fs);
+    } catch {
+      say("file", `${file.name} is no sound that this browser can read.`, { seconds: 8 });
+    }
+  }
+}

@@ -1,0 +1,163 @@
+/** The training's curve: metrics over steps, publishes marked, dragged to scrub through it. */
+import { Drawing } from "./canvas.js";
+
+/**
+ * @typedef {object} History
+ * @property {number[]} calls
+ * @property {{[name: string]: (number | null)[]}} metrics
+ * @property {number[]} snapshots calls that can be heard, rising
+ */
+
+/** @returns {History} */
+export const noHistory = () => ({ calls: [], metrics: {}, snapshots: [] });
+
+/**
+ * @param {History} history
+ * @param {{from: number, calls: number[], metrics: {[name: string]: (number | null)[]}, snapshots: number[]}} more
+ */
+export function extend(history, more) {
+  const keep = history.calls.slice(0, more.from);
+  const last = keep.at(-1) ?? -Infinity;
+  const names = new Set([...Object.keys(history.metrics), ...Object.keys(more.metrics)]);
+  /** @type {History["metrics"]} */
+  const metrics = {};
+  for (const name of names) {
+    const before = history.metrics[name] ?? [];
+    const after = more.metrics[name] ?? more.calls.map(() => null);
+    metrics[name] = [...Array.from({ length: keep.length }, (_, k) => before[k] ?? null), ...after];
+  }
+  const snapshots = [...history.snapshots.filter((call) => call <= last), ...more.snapshots];
+  return { calls: [...keep, ...more.calls], metrics, snapshots };
+}
+
+/**
+ * The snapshot that is heard at a call: the newest not after it, else the first.
+ *
+ * @param {number[]} snapshots rising
+ * @param {number} call
+ * @returns {number | null}
+ */
+export function snapshotAt(snapshots, call) {
+  if (snapshots.length === 0) return null;
+  let [low, high] = [0, snapshots.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (snapshots[middle] <= call) low = middle + 1;
+    else high = middle;
+  }
+  return snapshots[Math.max(0, low - 1)];
+}
+
+/**
+ * @typedef {object} Marks
+ * @property {string} metric
+ * @property {number | null} heard the call that is heard
+ * @property {number | null} other the call of the other slot
+ * @property {string} letter the other slot's
+ */
+
+/**
+ * @param {History} history
+ * @param {string} metric
+ */
+function axesOf(history, metric) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of history.metrics[metric] ?? []) {
+    if (value === null || !Number.isFinite(value)) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  if (low > high) [low, high] = [0, 1];
+  // Losses fall by decades.
+  const logarithmic = low > 0 && high / low > 20;
+  if (logarithmic) [low, high] = [low / 1.3, high * 1.3];
+  else [low, high] = [low - 0.06 * (high - low || 1), high + 0.06 * (high - low || 1)];
+  const x = { low: history.calls[0] ?? 0, high: Math.max(history.calls.at(-1) ?? 1, (history.calls[0] ?? 0) + 1) };
+  const label = (/** @type {number} */ v) => (logarithmic ? v.toExponential(0).replace("e+", "e") : String(+v.toPrecision(3)));
+  return { x, y: { low, high, logarithmic, label } };
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {History} history
+ * @param {Marks} marks
+ * @returns {Drawing} to find the call under the pointer
+ */
+export function drawTraining(canvas, history, { metric, heard, other, letter }) {
+  const { x, y } = axesOf(history, metric);
+  const drawing = new Drawing(canvas, x, y);
+  drawing.axes();
+  if (history.calls.length < 2) {
+    drawing.empty("waiting for the training's first steps");
+    return drawing;
+  }
+  drawing.clipped(() => {
+    publishes(drawing, history.snapshots);
+    const rows = thinned(history.calls.length);
+    const values = history.metrics[metric] ?? [];
+    const xs = rows.map((k) => history.calls[k]);
+    drawing.line(xs, rows.map((k) => values[k]), { colour: drawing.colour("accent"), width: 2 });
+  });
+  if (other !== null) cursor(drawing, other, "other", letter);
+  if (heard !== null) cursor(drawing, heard, "text", "");
+  return drawing;
+}
+
+/**
+ * Rows enough for any screen, of a training of any length.
+ *
+ * @param {number} count
+ */
+function thinned(count) {
+  const shown = Math.min(count, 4000);
+  return Array.from({ length: shown }, (_, k) => Math.floor((k * (count - 1)) / Math.max(1, shown - 1)));
+}
+
+/**
+ * @param {Drawing} drawing
+ * @param {number[]} snapshots
+ */
+function publishes(drawing, snapshots) {
+  const { context, box } = drawing;
+  context.fillStyle = drawing.colour("publish");
+  let last = -Infinity;
+  for (const call of snapshots) {
+    const at = drawing.px(call);
+    if (at - last < 2) continue;
+    last = at;
+    context.fillRect(at - 0.5, box.top + box.height - 9, 1.25, 9);
+  }
+}
+
+/**
+ * @param {Drawing} drawing
+ * @param {number} call
+ * @param {string} colour
+ * @param {string} said
+ */
+function cursor(drawing, call, colour, said) {
+  const { context, box } = drawing;
+  const at = Math.max(box.left, Math.min(box.left + box.width, drawing.px(call)));
+  context.fillStyle = context.strokeStyle = drawing.colour(colour);
+  context.lineWidth = 1.5;
+  context.beginPath();
+  context.moveTo(at, box.top);
+  context.lineTo(at, box.top + box.height);
+  context.stroke();
+  context.beginPath();
+  context.arc(at, box.top + 4, 5, 0, 2 * Math.PI);
+  context.fill();
+  context.textAlign = "left";
+  if (said) context.fillText(said, at + 8, box.top + 8);
+}
+
+/**
+ * @param {Drawing} drawing
+ * @param {number} px from the canvas's left edge
+ * @returns {number} the call there
+ */
+export function callAt(drawing, px) {
+  const { left, width } = drawing.box;
+  const part = Math.max(0, Math.min(1, (px - left) / width));
+  return Math.round(drawing.x.low + part * (drawing.x.high - drawing.x.low));
+}
