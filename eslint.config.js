@@ -14,6 +14,11 @@ export default [
       "no-eval": "error",
       "no-implied-eval": "error",
       "no-new-func": "error",
+    },
+  },
+  {
+    files: ["bridge/**/page/**/*.js"],
+    rules: {
       // Text from workers is never markup.
       "no-restricted-properties": [
         "error",

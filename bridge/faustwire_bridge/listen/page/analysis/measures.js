@@ -3,6 +3,8 @@ import { FFT } from "../engine/fft.js";
 
 export const OCTAVES = [125, 250, 500, 1000, 2000, 4000, 8000];
 const POINTS = 480;
+/** Octaves to each side over which a response's power is averaged: a sixth of one in all. */
+const SMOOTHING = 1 / 12;
 
 /** @param {number} power */
 export function decibels(power) {
@@ -113,13 +115,14 @@ export function magnitude({ re, im, fft }, fs) {
   const y = new Float64Array(POINTS);
   const [low, high] = [20, fs / 2];
   for (let p = 0; p < POINTS; p++) {
-    const begin = low * (high / low) ** (p / POINTS);
-    const end = low * (high / low) ** ((p + 1) / POINTS);
+    const centre = low * (high / low) ** (p / (POINTS - 1));
+    const begin = centre * 2 ** -SMOOTHING;
+    const end = centre * 2 ** SMOOTHING;
     const first = Math.max(1, Math.floor((begin * fft.size) / fs));
-    const last = Math.max(first + 1, Math.ceil((end * fft.size) / fs));
+    const last = Math.min(fft.size / 2 + 1, Math.max(first + 1, Math.ceil((end * fft.size) / fs)));
     let power = 0;
     for (let k = first; k < last; k++) power += re[k] ** 2 + im[k] ** 2;
-    x[p] = Math.sqrt(begin * end);
+    x[p] = centre;
     y[p] = decibels(power / (last - first));
   }
   return { x, y };

@@ -93,15 +93,21 @@ export class Curve {
     event.preventDefault();
   }
 
-  draw() {
-    const { history, deck } = this;
-    this.#showMetrics(Object.keys(history.metrics));
+  /** The calls that are heard now and by switching; null: none of this run. */
+  get #marks() {
+    const { deck } = this;
     const { choice, snapshot } = deck.slots[deck.heard];
     const other = deck.slots[deck.silent].snapshot;
     const heard = choice?.kind === "step" ? choice.call : (snapshot?.call ?? null);
-    const otherCall = other && other.run === this.run ? other.call : null;
-    this.drawing = drawTraining(this.canvas, history, { metric: this.select.value, heard, other: otherCall, letter: deck.silent });
-    element("live").setAttribute("aria-pressed", String(choice?.kind === "live"));
+    return { live: choice?.kind === "live", heard, other: other?.run === this.run ? other.call : null };
+  }
+
+  draw() {
+    const { history, deck } = this;
+    const { live, heard, other } = this.#marks;
+    this.#showMetrics(Object.keys(history.metrics));
+    this.drawing = drawTraining(this.canvas, history, { metric: this.select.value, heard, other, letter: deck.silent });
+    element("live").setAttribute("aria-pressed", String(live));
     element("heard").textContent = this.#said(heard, history);
     this.canvas.setAttribute("aria-valuemin", String(history.calls[0] ?? 0));
     this.canvas.setAttribute("aria-valuemax", String(history.calls.at(-1) ?? 0));

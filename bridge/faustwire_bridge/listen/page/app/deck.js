@@ -86,6 +86,7 @@ export class Deck extends EventTarget {
     this.#changed();
   }
 
+  /** @returns {Promise<void>} */
   async #fetchNext() {
     if (this.fetching) return;
     for (const [letter, call] of this.wanted) {
@@ -136,7 +137,7 @@ export class Deck extends EventTarget {
       this.sound.gain("B", this.#gain("B"));
       this.#changed();
     };
-    this.analyst.ask(letter, { plan: snapshot.plan, knobs: this.knobs, seconds: seconds(snapshot, this.knobs), told });
+    this.analyst.ask(letter, { plan: snapshot.plan, knobs: this.knobs, seconds: secondsOf(snapshot, this.knobs, slot.analysis), told });
   }
 
   /** @param {string} run */
@@ -248,9 +249,10 @@ function hasLoop(node) {
  *
  * @param {Snapshot} snapshot
  * @param {Knobs} knobs
+ * @param {Analysis | null} before the one before it shows how long this one may be
  */
-function seconds({ rt60_seconds: rt60 }, knobs) {
-  const shorter = Math.min(rt60 ?? SECONDS.usual, knobs.rt60 ?? Infinity);
+function secondsOf({ rt60_seconds: rt60 }, knobs, before) {
+  const shorter = Math.min(before?.rt60 ?? rt60 ?? SECONDS.usual, knobs.rt60 ?? Infinity);
   return Math.max(SECONDS.least, Math.min(SECONDS.most, Math.ceil(1.2 * shorter * 2) / 2));
 }
 

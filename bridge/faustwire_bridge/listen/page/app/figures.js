@@ -23,7 +23,7 @@ export function showFigures(deck) {
     draw(/** @type {HTMLCanvasElement} */ (element(id)), { heard, other, start });
   }
   element("rt60").textContent = heard?.rt60 ? `RT60 ${secondsOf(heard.rt60)} s` : "";
-  element("peak").textContent = heard ? `peak ${Math.max(...heard.magnitude.y).toFixed(1)} dB` : "";
+  element("peak").textContent = heard ? "left output, sixths of an octave" : "";
   element("key-heard").textContent = `${deck.heard}, heard`;
   element("key-other").textContent = deck.silent;
   showOctaves([

@@ -35,7 +35,6 @@ function row(worker, how) {
   mark.className = worker.standing === "plays" || worker.standing === "followed" ? "good" : "dim";
   mark.setAttribute("aria-label", SAID[worker.standing]);
   const metrics = Object.entries(worker.metrics).slice(0, 3).map(([name, value]) => `${name} ${figure(value)}`);
-  const rate = worker.standing === "gone" ? `${ago(worker.seen_seconds)} ago` : worker.rate ? `${+worker.rate.toPrecision(3)}/s` : "–";
   const verdict = make("td", { className: "verdict", title: worker.detail });
   verdict.append(make("span", { text: worker.reason || "–", className: tone(worker.reason) }), make("span", { text: `  ${worker.detail}`, className: "dim" }));
   const made = make(
@@ -46,7 +45,7 @@ function row(worker, how) {
     make("td", { text: worker.host, className: "host dim" }),
     make("td", { text: worker.call === null ? "–" : String(worker.call), className: "right" }),
     make("td", { text: metrics.join("   ") || "–", className: "right metrics" }),
-    make("td", { text: rate, className: "right rate" }),
+    make("td", { text: pace(worker), className: "right rate" }),
     make("td", { text: worker.calls ? `${worker.published}/${worker.calls}` : "–", className: "right published" }),
     verdict,
     actions(worker, how),
@@ -73,6 +72,12 @@ function actions(worker, how) {
     cell.append(made);
   }
   return cell;
+}
+
+/** @param {Worker} worker */
+function pace(worker) {
+  if (worker.standing === "gone") return `${ago(worker.seen_seconds)} ago`;
+  return worker.rate ? `${+worker.rate.toPrecision(3)}/s` : "–";
 }
 
 /** @param {string} reason */

@@ -6,7 +6,7 @@ import { Reflection, Row, Sum } from "./operations/gains.js";
 import { Ahead, Sections } from "./operations/sections.js";
 
 /** @import { Operation } from "./block.js" */
-/** @import { DelayNode, FirNode, Node, SosNode } from "./plan.js" */
+/** @import { DelayNode, FirNode, LeafNode, Node, SosNode } from "./plan.js" */
 
 /**
  * What a structure comes to: scalar signals and what makes them of each other.
@@ -84,6 +84,18 @@ class Flattening {
         entries.forEach((entry, i) => this.operations.push(new Sum([inputs[i], returned[i]], entry)));
         return outputs;
       }
+      default:
+        return this.#leaf(node, inputs, inLoop);
+    }
+  }
+
+  /**
+   * @param {LeafNode} node
+   * @param {number[]} inputs
+   * @param {boolean} inLoop
+   */
+  #leaf(node, inputs, inLoop) {
+    switch (node.type) {
       case "gain": {
         const first = this.take(node.out * node.in);
         return range(node.out).map((o) => this.#row(inputs, (v, i) => v[first + o * node.in + i]));

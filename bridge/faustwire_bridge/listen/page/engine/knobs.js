@@ -44,7 +44,7 @@ export class PreDelay {
   /** @param {Float64Array[]} channels [2][BLOCK], in place */
   process(channels) {
     const { lines, fade, time } = this;
-    for (let c = 0; c < 2; c++) lines[c].write(channels[c], 0, BLOCK, time);
+    for (let c = 0; c < 2; c++) lines[c].put(channels[c], 0, BLOCK, time);
     if (fade.still && this.steps !== this.wanted) {
       this.next = this.wanted;
       fade.value = 0;

@@ -53,7 +53,7 @@ export class DelayLine {
    * @param {number} count at most BLOCK
    * @param {number} time of the first of them
    */
-  write(bus, start, count, time) {
+  put(bus, start, count, time) {
     const { data, length } = this;
     let at = time % length;
     for (let t = 0; t < count; t++) {

@@ -3,7 +3,7 @@ import { flatten } from "./flatten.js";
 import { problem } from "./plan.js";
 import { schedule } from "./schedule.js";
 
-/** @import { Clock } from "./block.js" */
+/** @import { Clock, Operation } from "./block.js" */
 /** @import { Plan } from "./plan.js" */
 /** @import { Group } from "./schedule.js" */
 
@@ -27,6 +27,14 @@ export class Network {
     this.clock = { time: 0, weight: 0, step: 0 };
     /** @type {Group[]} */
     this.groups = [];
+    /** @type {Operation[]} */
+    this.operations = [];
+    /** @type {number[]} signals, as `outputs` are */
+    this.inputs = [];
+    /** @type {number[]} */
+    this.outputs = [];
+    this.from = this.to = this.bus = new Float64Array(0);
+    this.values = plan.values;
     // Of a glide: the block that is next, and how many there are.
     this.block = 0;
     this.blocks = 0;
@@ -55,7 +63,6 @@ export class Network {
     this.from = new Float64Array(cells);
     this.to = new Float64Array(cells);
     this.bus = new Float64Array(bus);
-    this.values = plan.values;
     for (const operation of operations) operation.load(plan.values, this.to, rt60 * this.fs);
     this.#settle();
     for (const operation of operations) operation.prepare(this);

@@ -11,8 +11,8 @@
  * @typedef {{type: "series", name: string, nodes: Node[]}} SeriesNode
  * @typedef {{type: "parallel", name: string, join: "sum" | "concatenate", nodes: Node[]}} ParallelNode
  * @typedef {{type: "recursion", name: string, forward: Node, feedback: Node}} RecursionNode
- * @typedef {GainNode | DiagonalGainNode | HouseholderNode | DelayNode | FirNode | SosNode | SeriesNode
- *     | ParallelNode | RecursionNode} Node
+ * @typedef {GainNode | DiagonalGainNode | HouseholderNode | DelayNode | FirNode | SosNode} LeafNode
+ * @typedef {LeafNode | SeriesNode | ParallelNode | RecursionNode} Node
  *
  * @typedef {object} Structure
  * @property {number} version

@@ -165,22 +165,18 @@ function loop(members, edges, operations) {
  * @returns {number[] | null} null: they wait for each other
  */
 function sorted(members, edges, chunk) {
-  const waits = new Map(members.map((m) => [m, 0]));
-  /** @type {Map<number, number[]>} */
-  const after = new Map(members.map((m) => [m, []]));
+  const states = new Map(members.map((m) => [m, { waits: 0, after: /** @type {number[]} */ ([]) }]));
+  const stateOf = (/** @type {number} */ m) => /** @type {{waits: number, after: number[]}} */ (states.get(m));
   for (const [member, its] of edges) {
-    for (const { from, delay } of its) {
-      if (delay >= chunk) continue;
-      after.get(from)?.push(member);
-      waits.set(member, (waits.get(member) ?? 0) + 1);
+    for (const { from } of its.filter(({ delay }) => delay < chunk)) {
+      stateOf(from).after.push(member);
+      stateOf(member).waits++;
     }
   }
-  const order = members.filter((m) => waits.get(m) === 0);
+  const order = members.filter((m) => stateOf(m).waits === 0);
   for (let k = 0; k < order.length; k++) {
-    for (const member of after.get(order[k]) ?? []) {
-      const left = (waits.get(member) ?? 0) - 1;
-      waits.set(member, left);
-      if (left === 0) order.push(member);
+    for (const member of stateOf(order[k]).after) {
+      if (--stateOf(member).waits === 0) order.push(member);
     }
   }
   return order.length === members.length ? order : null;

@@ -102,7 +102,17 @@ export class Source {
     const period = Math.max(1, Math.round(Math.max(seconds, kind === "sweep" ? SWEEP_SECONDS + 0.2 : 0.05) * this.fs));
     const at = this.time % period;
     if (kind === "click") return at === 0 ? 1 : 0;
-    if (kind === "noise") return at < BURST_SECONDS * this.fs ? 0.25 * this.#noise() * hann(at / (BURST_SECONDS * this.fs)) : 0;
+    return kind === "noise" ? this.#burst(at) : this.#sweep(at);
+  }
+
+  /** @param {number} at samples since it began */
+  #burst(at) {
+    const part = at / (BURST_SECONDS * this.fs);
+    return part < 1 ? 0.25 * this.#noise() * hann(part) : 0;
+  }
+
+  /** @param {number} at samples since it began */
+  #sweep(at) {
     const part = at / (SWEEP_SECONDS * this.fs);
     if (at === 0) this.phase = 0;
     if (part >= 1) return 0;

@@ -16,6 +16,21 @@ import { Player } from "./player.js";
 
 const LEVELS_PER_SECOND = 30;
 
+/** @type {{[type: string]: (player: Player, message: any) => void}} */
+const ACTS = {
+  load: (player, message) => player.load(message.slot, message, { glide: message.glide, gain: message.gain }),
+  gain: (player, { slot, gain }) => player.setGain(slot, gain),
+  select: (player, { slot }) => player.select(slot),
+  remove: (player, { slot }) => player.remove(slot),
+  knobs: (player, { knobs }) => player.turn(knobs),
+  source: (player, { settings }) => player.source.set(settings),
+  file: (player, { channels }) => player.source.load(channels),
+  glide: (player, { seconds }) => (player.glideSeconds = seconds),
+  volume: (player, { gain }) => player.setVolume(gain),
+  strike: (player) => player.source.strike(),
+  panic: (player) => player.panic(),
+};
+
 class ListenProcessor extends AudioWorkletProcessor {
   constructor() {
     super();
@@ -31,40 +46,10 @@ class ListenProcessor extends AudioWorkletProcessor {
   /** @param {any} message */
   #obey(message) {
     try {
-      this.#act(message);
+      ACTS[message.type]?.(this.player, message);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       this.port.postMessage({ type: "trouble", text });
-    }
-  }
-
-  /** @param {any} message */
-  #act(message) {
-    const { player } = this;
-    switch (message.type) {
-      case "load":
-        return player.load(message.slot, message, { glide: message.glide, gain: message.gain });
-      case "gain":
-        return player.setGain(message.slot, message.gain);
-      case "select":
-        return player.select(message.slot);
-      case "remove":
-        return player.remove(message.slot);
-      case "knobs":
-        return player.turn(message.knobs);
-      case "source":
-        return player.source.set(message.settings);
-      case "file":
-        return player.source.load(message.channels);
-      case "glide":
-        player.glideSeconds = message.seconds;
-        return;
-      case "volume":
-        return player.setVolume(message.gain);
-      case "strike":
-        return player.source.strike();
-      case "panic":
-        return player.panic();
     }
   }
 

@@ -70,8 +70,9 @@ export function drawSamples(canvas, drawn) {
   drawing.axes();
   if (!drawn.heard) return drawing.empty(NOTHING);
   drawing.clipped(() => {
-    if (drawn.start) fill(drawing, drawn.start.envelope, peak, drawing.colour("start"));
     fill(drawing, /** @type {Analysis} */ (drawn.heard).envelope, peak, drawing.colour("accent"));
+    // In front: what decays faster would not be seen behind.
+    if (drawn.start) outline(drawing, drawn.start.envelope, peak, drawing.colour("start"));
   });
 }
 
@@ -91,6 +92,18 @@ function fill(drawing, { x, low, high }, peak, colour) {
   for (let k = x.length - 1; k >= 0; k--) context.lineTo(drawing.px(x[k]), drawing.py(shown(low[k])) + 0.4);
   context.closePath();
   context.fill();
+}
+
+/**
+ * @param {Drawing} drawing
+ * @param {Analysis["envelope"]} envelope
+ * @param {number} peak
+ * @param {string} colour
+ */
+function outline(drawing, { x, low, high }, peak, colour) {
+  const shown = (/** @type {number} */ value) => Math.sign(value) * Math.sqrt(Math.abs(value) / peak);
+  drawing.line(x, high.map(shown), { colour, width: 1 });
+  drawing.line(x, low.map(shown), { colour, width: 1 });
 }
 
 /** Dark to light, alike for all eyes: sampled from black through violet and orange to yellow. */
@@ -120,10 +133,15 @@ export function drawSpectrogram(canvas, drawn) {
   const x = { low: 0, high: shown?.seconds ?? 2, unit: "s" };
   const y = { low: shown?.lowest ?? 60, high: shown?.highest ?? 24_000, logarithmic: true, label: hz };
   const drawing = new Drawing(canvas, x, y);
-  if (!shown) {
-    drawing.axes();
-    return drawing.empty(NOTHING);
-  }
+  drawing.axes();
+  if (!shown) return drawing.empty(NOTHING);
+  const { left, top, width, height } = drawing.box;
+  drawing.context.imageSmoothingEnabled = true;
+  drawing.context.drawImage(pictureOf(shown), left, top, width, height);
+}
+
+/** @param {Analysis["spectrogram"]} shown */
+function pictureOf(shown) {
   const image = new ImageData(shown.frames, shown.bands);
   for (let f = 0; f < shown.frames; f++) {
     for (let b = 0; b < shown.bands; b++) {
@@ -134,8 +152,5 @@ export function drawSpectrogram(canvas, drawn) {
   }
   const small = new OffscreenCanvas(shown.frames, shown.bands);
   small.getContext("2d")?.putImageData(image, 0, 0);
-  const { left, top, width, height } = drawing.box;
-  drawing.context.imageSmoothingEnabled = true;
-  drawing.context.drawImage(small, left, top, width, height);
-  drawing.axes();
+  return small;
 }

@@ -60,20 +60,28 @@ export function snapshotAt(snapshots, call) {
  * @param {History} history
  * @param {string} metric
  */
-function axesOf(history, metric) {
+function rangeOf(history, metric) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of history.metrics[metric] ?? []) {
     if (value === null || !Number.isFinite(value)) continue;
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  if (low > high) [low, high] = [0, 1];
+  return low > high ? [0, 1] : [low, high];
+}
+
+/**
+ * @param {History} history
+ * @param {string} metric
+ */
+function axesOf(history, metric) {
+  let [low, high] = rangeOf(history, metric);
   // Losses fall by decades.
   const logarithmic = low > 0 && high / low > 20;
   if (logarithmic) [low, high] = [low / 1.3, high * 1.3];
   else [low, high] = [low - 0.06 * (high - low || 1), high + 0.06 * (high - low || 1)];
   const x = { low: history.calls[0] ?? 0, high: Math.max(history.calls.at(-1) ?? 1, (history.calls[0] ?? 0) + 1) };
-  const label = (/** @type {number} */ v) => (logarithmic ? v.toExponential(0).replace("e+", "e") : String(+v.toPrecision(3)));
+  const label = (/** @type {number} */ v) => String(+v.toPrecision(3));
   return { x, y: { low, high, logarithmic, label } };
 }
 

@@ -1,8 +1,8 @@
 import { BLOCK, SILENT } from "../block.js";
-import { DelayLine } from "../line.js";
 import { ParameterOperation } from "./operation.js";
 
 /** @import { Clock, Sheets } from "../block.js" */
+/** @import { DelayLine } from "../line.js" */
 
 /** Taps of an interpolator, order of an allpass: those of codegen/fractional.py. */
 export const TAPS = 24;
@@ -34,7 +34,7 @@ export class LineWrite extends ParameterOperation {
    * @param {Clock} clock
    */
   run(at, count, clock) {
-    this.line.write(this.bus, this.input + at, count, clock.time + at);
+    this.line.put(this.bus, this.input + at, count, clock.time + at);
   }
 }
 

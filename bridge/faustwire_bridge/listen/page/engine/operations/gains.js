@@ -52,12 +52,24 @@ export class Row extends ParameterOperation {
    * @param {Clock} clock
    */
   run(at, count, clock) {
-    const { bus, from, active, inputs, cell } = this;
+    const { bus } = this;
     const y = this.output + at;
-    let k = 0;
-    if (clock.step !== 0 || this.count === 0) bus.fill(0, y, y + count);
-    if (clock.step !== 0) return this.glide(y, at, count, clock);
+    if (clock.step !== 0) {
+      bus.fill(0, y, y + count);
+      return this.glide(y, at, count, clock);
+    }
     if (count === 1) return this.#one(y, at);
+    this.#still(y, at, count);
+  }
+
+  /**
+   * @param {number} y
+   * @param {number} at
+   * @param {number} count
+   */
+  #still(y, at, count) {
+    const { bus, from, active, inputs, cell } = this;
+    let k = 0;
     // Four at a time: one pass over y for four passes over x.
     for (; k + 4 <= this.count; k += 4) {
       const i = active[k];
@@ -82,11 +94,11 @@ export class Row extends ParameterOperation {
         }
       }
     }
+    if (k === 0) bus.fill(0, y, y + count);
     for (; k < this.count; k++) {
       const a = from[cell + active[k]];
       const x = inputs[active[k]] + at;
-      if (k === 0) for (let t = 0; t < count; t++) bus[y + t] = a * bus[x + t];
-      else for (let t = 0; t < count; t++) bus[y + t] += a * bus[x + t];
+      for (let t = 0; t < count; t++) bus[y + t] += a * bus[x + t];
     }
   }
 

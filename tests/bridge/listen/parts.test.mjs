@@ -1,0 +1,88 @@
+/** What the page computes for its pictures, without a browser. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { OCTAVES, decayTime, energyDecay, magnitude, octaveDecays, spectrum } from "../../../bridge/faustwire_bridge/listen/page/analysis/measures.js";
+import { FFT } from "../../../bridge/faustwire_bridge/listen/page/engine/fft.js";
+import { fitInputs, fitOutputs } from "../../../bridge/faustwire_bridge/listen/page/engine/fitting.js";
+import { ticks } from "../../../bridge/faustwire_bridge/listen/page/plots/canvas.js";
+import { extend, noHistory, snapshotAt } from "../../../bridge/faustwire_bridge/listen/page/plots/training.js";
+import { dice } from "./plans.mjs";
+
+const FS = 48000;
+
+/** Noise that decays by 60 dB in so many seconds. */
+function decaying(seconds, length = 2) {
+  const roll = dice(7);
+  return Float64Array.from({ length: length * FS }, (_, t) => roll() * 10 ** ((-3 * t) / FS / seconds));
+}
+
+test("the decay time of decaying noise is the one it was made with", () => {
+  for (const seconds of [0.3, 1, 1.8]) {
+    const found = decayTime(energyDecay(decaying(seconds, 2 * Math.ceil(seconds))), FS);
+    assert.ok(Math.abs(found / seconds - 1) < 0.03, `${found}, not ${seconds}`);
+  }
+});
+
+test("a decay that goes on beyond what was rendered has no time", () => {
+  assert.equal(decayTime(energyDecay(decaying(20)), FS), null);
+});
+
+test("each octave's decay time is its own", () => {
+  const samples = decaying(0.8);
+  const found = octaveDecays(spectrum(samples), samples.length, FS);
+  assert.equal(found.length, OCTAVES.length);
+  for (const [k, seconds] of found.entries()) assert.ok(Math.abs(seconds / 0.8 - 1) < 0.15, `${OCTAVES[k]} Hz: ${seconds}`);
+});
+
+test("the magnitude of an impulse is 0 dB at every frequency", () => {
+  const impulse = new Float64Array(4096);
+  impulse[3] = 1;
+  assert.ok(magnitude(spectrum(impulse), FS).y.every((db) => Math.abs(db) < 1e-9));
+});
+
+test("the transform agrees with its definition, and back again", () => {
+  const roll = dice(3);
+  const fft = new FFT(16);
+  const [re, im] = [Float64Array.from({ length: 16 }, roll), Float64Array.from({ length: 16 }, roll)];
+  const [real, imaginary] = [re.slice(), im.slice()];
+  fft.forward(re, im);
+  for (let k = 0; k < 16; k++) {
+    let sum = 0;
+    for (let t = 0; t < 16; t++) {
+      const angle = (2 * Math.PI * k * t) / 16;
+      sum += real[t] * Math.cos(angle) + imaginary[t] * Math.sin(angle);
+    }
+    assert.ok(Math.abs(sum - re[k]) < 1e-12);
+  }
+  fft.inverse(re, im);
+  for (let t = 0; t < 16; t++) assert.ok(Math.abs(re[t] / 16 - real[t]) + Math.abs(im[t] / 16 - imaginary[t]) < 1e-14);
+});
+
+test("channels are fitted as the plugin's are", () => {
+  assert.deepEqual(fitInputs(1), { count: 1, feeds: [0] });
+  assert.deepEqual(fitInputs(5), { count: 2, feeds: [0, 1, 0, 1, 0] });
+  assert.deepEqual(fitOutputs(1), [{ channels: [0], gain: 1 }, { channels: [0], gain: 1 }]);
+  assert.deepEqual(fitOutputs(2), [{ channels: [0], gain: 1 }, { channels: [1], gain: 1 }]);
+  assert.deepEqual(fitOutputs(3), [{ channels: [0, 2], gain: Math.SQRT1_2 }, { channels: [1], gain: 1 }]);
+});
+
+test("a history grows, and begins anew", () => {
+  let history = extend(noHistory(), { from: 0, calls: [1, 2], metrics: { loss: [3, 2] }, snapshots: [1] });
+  history = extend(history, { from: 2, calls: [3], metrics: { loss: [1], edr: [5] }, snapshots: [3] });
+  assert.deepEqual(history, { calls: [1, 2, 3], metrics: { loss: [3, 2, 1], edr: [null, null, 5] }, snapshots: [1, 3] });
+  const anew = extend(history, { from: 0, calls: [1], metrics: { loss: [9] }, snapshots: [] });
+  assert.deepEqual(anew.calls, [1]);
+  assert.deepEqual(anew.snapshots, []);
+});
+
+test("the snapshot at a call is the newest not after it", () => {
+  assert.equal(snapshotAt([4, 8, 12], 9), 8);
+  assert.equal(snapshotAt([4, 8, 12], 12), 12);
+  assert.equal(snapshotAt([4, 8, 12], 1), 4);
+  assert.equal(snapshotAt([], 1), null);
+});
+
+test("ticks are round numbers within the axis", () => {
+  assert.deepEqual(ticks({ low: 0, high: 10 }, 5), [0, 2, 4, 6, 8, 10]);
+  assert.deepEqual(ticks({ low: 30, high: 24000, logarithmic: true }, 4), [100, 1000, 10000]);
+});
