@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # How many tests run at once: many of them only wait.
 WORKERS ?= 2
 
-.PHONY: help demo test test-slow soak-gates soak fuzz lint types bless bench bench-networks docs check format clean
+.PHONY: help lint-page demo test test-slow soak-gates soak fuzz lint types bless bench bench-networks docs check format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,3 +83,8 @@ format: $(READY) ## ruff's formatter and its safe fixes
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) demo-out site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+lint-page: ## eslint and the TypeScript compiler over the page's JavaScript; needs npm
+	npm ci --no-audit --no-fund
+	npm run --silent lint
+	npm run --silent types

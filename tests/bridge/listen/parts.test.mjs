@@ -63,7 +63,7 @@ test("channels are fitted as the plugin's are", () => {
   assert.deepEqual(fitInputs(5), { count: 2, feeds: [0, 1, 0, 1, 0] });
   assert.deepEqual(fitOutputs(1), [{ channels: [0], gain: 1 }, { channels: [0], gain: 1 }]);
   assert.deepEqual(fitOutputs(2), [{ channels: [0], gain: 1 }, { channels: [1], gain: 1 }]);
-  assert.deepEqual(fitOutputs(3), [{ channels: [0, 2], gain: Math.SQRT1_2 }, { channels: [1], gain: 1 }]);
+  assert.deepEqual(fitOutputs(3), [{ channels: [0, 2], gain: 1 / Math.sqrt(2) }, { channels: [1], gain: 1 }]);
 });
 
 test("a history grows, and begins anew", () => {

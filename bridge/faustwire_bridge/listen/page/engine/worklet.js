@@ -1,7 +1,7 @@
 /**
  * The player in an AudioWorklet. Messages to its port:
  *
- *   {type: "load", slot, structure, id, values: Float64Array (transferred), glide, gain}
+ *   {type: "load", slot, structure, id, values: Float64Array, glide, gain}
  *   {type: "gain", slot, gain}   {type: "select", slot}   {type: "remove", slot}   {type: "knobs", knobs}
  *   {type: "source", settings}   {type: "file", channels: Float32Array[]}
  *   {type: "glide", seconds}   {type: "volume", gain}   {type: "strike"}   {type: "panic"}
