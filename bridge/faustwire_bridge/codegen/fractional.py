@@ -27,14 +27,14 @@ from numpy.typing import NDArray
 
 from faustwire_bridge.codegen.builder import Place, ProgramBuilder, balanced, delayed
 
-_TAPS = 24
+TAPS = 24
 # A longer history lets the interpolator sit around the point it interpolates.
-_CENTRED_FROM = _TAPS / 2
+_CENTRED_FROM = TAPS / 2
 # (shortest delay, weight outside the band): more weight there is less gain near fs/2 and less
 # accuracy below fs/4.
 _OUTSIDE_WEIGHTS = ((4.0, 1e-12), (0.9, 1e-10), (0.0, 1e-8))
 # Twice the compile of order 8, which is −34 dB at 3/8 fs: that moves the modes of a loop up there.
-_MAX_ORDER = 16
+MAX_ORDER = 16
 
 
 def write_fractional(samples: float, operand: str, builder: ProgramBuilder, place: Place) -> str:
@@ -74,7 +74,7 @@ def interpolator(samples: float) -> tuple[int, tuple[float, ...]]:
     # As a part of fs/2: wider, the more there is on both sides of the point.
     band = 0.5 + 0.2 * min(max((samples - 4) / (_CENTRED_FROM - 4), 0.0), 1.0)
     weight = next(weight for shortest, weight in _OUTSIDE_WEIGHTS if samples >= shortest)
-    taps = np.arange(_TAPS)
+    taps = np.arange(TAPS)
     wanted = taps - (samples - first)
     target = (1 - weight) * band * np.sinc(band * wanted) + weight * np.sinc(wanted)
     solved = np.linalg.solve(_gram(band, weight), target)
@@ -83,9 +83,9 @@ def interpolator(samples: float) -> tuple[int, tuple[float, ...]]:
 
 @lru_cache(maxsize=256)
 def _gram(band: float, weight: float) -> NDArray[np.float64]:
-    distance = np.subtract.outer(np.arange(_TAPS), np.arange(_TAPS))
+    distance = np.subtract.outer(np.arange(TAPS), np.arange(TAPS))
     gram: NDArray[np.float64] = (1 - weight) * band * np.sinc(band * distance)
-    return gram + weight * np.eye(_TAPS)
+    return gram + weight * np.eye(TAPS)
 
 
 @lru_cache(maxsize=4096)
@@ -98,7 +98,7 @@ def allpass(samples: float) -> tuple[int, tuple[float, ...]]:
     Returns:
         (whole samples of delay, [order] the denominator's coefficients without the leading 1).
     """
-    order = min(_MAX_ORDER, max(1, math.floor(samples - 0.25)))
+    order = min(MAX_ORDER, max(1, math.floor(samples - 0.25)))
     # An order is most accurate for a delay from 0.75 below itself to 0.25 above.
     steps = max(math.floor(samples - order + 0.75), int(samples >= 1))
     grid, weights = _grid(order)
@@ -110,14 +110,14 @@ def allpass(samples: float) -> tuple[int, tuple[float, ...]]:
     return steps, tuple(solved[0].tolist())
 
 
-@lru_cache(maxsize=_MAX_ORDER)
+@lru_cache(maxsize=MAX_ORDER)
 def _grid(order: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where an allpass is fitted, in radians a sample, and how much each point counts.
 
     Up to 0.275 fs in full, or to 0.375 fs where the order suffices for that; the rest only keeps
     the poles away from the circle.
     """
-    spare = max(order - _MAX_ORDER // 2, 0) / (_MAX_ORDER // 2)
+    spare = max(order - MAX_ORDER // 2, 0) / (MAX_ORDER // 2)
     count = 96 if spare else 48
     grid = (np.arange(count) + 0.5) * np.pi / count
     return grid, np.where((0.55 + 0.2 * spare) * np.pi > grid, 1.0, 1e-7)

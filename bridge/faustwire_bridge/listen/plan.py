@@ -29,7 +29,7 @@ gain            matrix [out, in]
 diagonal_gain   gains [channels]
 householder     vector [channels]
 delay           samples [paths], then gains [paths] if ``gains``, then if ``fractional``
-                [paths, 10] in loops: whole samples, order, 8 coefficients of an allpass;
+                [paths, 18] in loops: whole samples, order, 16 coefficients of an allpass;
                 [paths, 25] elsewhere: delay of the first tap, 24 taps
 fir             taps [taps, paths]
 sos             sections [sections, 6, paths], b0 b1 b2 a0 a1 a2
@@ -48,7 +48,6 @@ import numpy as np
 from faustwire.graph import (
     FIR,
     SOS,
-    WHOLE,
     Array,
     Delay,
     DiagonalGain,
@@ -60,13 +59,12 @@ from faustwire.graph import (
     Recursion,
     Series,
     channels,
+    whole,
+    whole_samples,
 )
-from faustwire_bridge.codegen.fractional import allpass, interpolator
+from faustwire_bridge.codegen.fractional import MAX_ORDER, TAPS, allpass, interpolator
 
 VERSION = 1
-# Places for coefficients: the orders that codegen.fractional designs.
-_ALLPASS_ORDER = 8
-_TAPS = 24
 
 Structure: TypeAlias = dict[str, Any]
 
@@ -165,7 +163,7 @@ def _delay(leaf: Delay, values: list[Array], *, in_loop: bool) -> Structure:
     values.append(samples)
     if leaf.gains is not None:
         values.append(leaf.gains.ravel())
-    fractional = bool((abs(samples - np.floor(samples + 0.5)) > WHOLE).any())
+    fractional = bool(whole_samples(samples)[1].any())
     if fractional:
         design = _in_loop if in_loop else _outside
         values.append(np.array([design(m) for m in samples.tolist()]).ravel())
@@ -178,19 +176,19 @@ def _delay(leaf: Delay, values: list[Array], *, in_loop: bool) -> Structure:
 
 
 def _in_loop(samples: float) -> list[float]:
-    """[10]: whole samples, order, and the allpass's coefficients, zeros behind them."""
-    nearest = np.floor(samples + 0.5)
-    if abs(samples - nearest) <= WHOLE:
-        return [nearest, 0.0, *[0.0] * _ALLPASS_ORDER]
+    """[18]: whole samples, order, and the allpass's coefficients, zeros behind them."""
+    nearest = whole(samples)
+    if nearest is not None:
+        return [float(nearest), 0.0, *[0.0] * MAX_ORDER]
     steps, coefficients = allpass(samples)
-    rest = [0.0] * (_ALLPASS_ORDER - len(coefficients))
+    rest = [0.0] * (MAX_ORDER - len(coefficients))
     return [float(steps), float(len(coefficients)), *coefficients, *rest]
 
 
 def _outside(samples: float) -> list[float]:
     """[25]: the delay of the first tap, and the interpolator's taps."""
-    nearest = np.floor(samples + 0.5)
-    if abs(samples - nearest) <= WHOLE:
-        return [nearest, 1.0, *[0.0] * (_TAPS - 1)]
+    nearest = whole(samples)
+    if nearest is not None:
+        return [float(nearest), 1.0, *[0.0] * (TAPS - 1)]
     first, taps = interpolator(samples)
     return [float(first), *taps]

@@ -51,7 +51,7 @@ def test_fractional_delays_carry_the_programs_own_filters() -> None:
     first, taps = interpolator(20.5)
     steps, coefficients = allpass(100.25)
     outside = [first, *taps, 3.0, 1.0, *[0.0] * 23]
-    inside = [steps, 8.0, *coefficients, 7.0, *[0.0] * 9]
+    inside = [steps, 16.0, *coefficients, 7.0, *[0.0] * 17]
     assert plan.values[:-4].tolist() == [20.5, 3.0, *outside, 100.25, 7.0, *inside]
 
 

@@ -6,7 +6,7 @@ import { ParameterOperation } from "./operation.js";
 
 /** Taps of an interpolator, order of an allpass: those of codegen/fractional.py. */
 export const TAPS = 24;
-export const ORDER = 8;
+export const ORDER = 16;
 
 /** Writes a signal into the line that other operations read. */
 export class LineWrite extends ParameterOperation {
