@@ -58,6 +58,8 @@ def joined(log: str) -> list[str]:
     return re.findall(r"joined +worker=(\S+)", log)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_of_the_processes_that_torchrun_starts_rank_0_alone_is_heard(plugin: Plugin) -> None:
     for _ in range(3):
         with suppress(TorchAbortedError):

@@ -10,10 +10,10 @@ from wire_fuzz import WireFuzz, judge
 def test_no_mutated_message_breaks_decode() -> None:
     """Only MessageErrors come out, what is accepted can be sent on, and nothing takes long."""
     fuzz = WireFuzz(seed=7)
-    for number in range(1, 10_001):
+    for number in range(1, 5001):
         fuzz.step(number)
-    assert fuzz.outcomes["refused"] > 5000
-    assert fuzz.outcomes["snapshot"] > 300
+    assert fuzz.outcomes["refused"] > 2500
+    assert fuzz.outcomes["snapshot"] > 150
     everything = {"refused", *codec._TYPES}
     assert set(fuzz.outcomes) == everything, "each type of message gets through at times"
 

@@ -24,14 +24,18 @@ def played(graph: Node, *, double: bool = True, samples: int = SAMPLES) -> Array
     return compile_program(program.text, double=double).impulse_response(samples, FS)
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-@given(graphs())
-def test_any_graph_sounds_in_libfaust_as_numpy_says(graph: Node) -> None:
-    assert relative_db(played(graph), impulse_response(graph, SAMPLES)) < -180
+@pytest.mark.parametrize("examples", [50, pytest.param(500, marks=pytest.mark.slow)])
+def test_any_graph_sounds_in_libfaust_as_numpy_says(examples: int) -> None:
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(graphs())
+    def sounds(graph: Node) -> None:
+        assert relative_db(played(graph), impulse_response(graph, SAMPLES)) < -180
+
+    sounds()
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
