@@ -15,7 +15,7 @@ from bridges import DEADLINE, Plugin
 from faustwire import codec
 from faustwire.messages import Event, Reason
 from faustwire.recording import Recording
-from faustwire_bridge.core import scheduler
+from faustwire_bridge.core import turns
 from faustwire_bridge.recordings.offline import decide_again
 from faustwire_bridge.recordings.outcome import FolderError
 from scripted_run import perform, recorded
@@ -84,7 +84,7 @@ def test_several_recordings_are_decided_one_after_the_other(tmp_path: Path) -> N
 
 
 def test_another_decision_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler, "turned_down", lambda *_args, **_rest: None)
+    monkeypatch.setattr(turns, "turned_down", lambda *_args, **_rest: None)
     outcome = decide_again([FROZEN / "every-reason.mcap"], tmp_path / "again")
     told = "\n".join(outcome.differences)
     assert "ann, message 2: reason min-interval" in told

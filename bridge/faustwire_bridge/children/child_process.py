@@ -118,11 +118,12 @@ class ChildProcess:
         Raises:
             OSError: no process can be started, or there is no room for the body.
         """
+        # Before there is a child that may have its last words.
+        self._said.truncate(0)
         self.start()
         assert self._control is not None  # noqa: S101 - start has seen to it
         self._request.truncate(0)
         write_whole(self._request.fileno(), body)
-        self._said.truncate(0)
         self._deadline = time.monotonic() + (self._timeout if self._ready else _START_SECONDS)
         # A child that has just died is noticed by its end of file.
         with suppress(BrokenPipeError):
