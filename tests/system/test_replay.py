@@ -93,6 +93,11 @@ def test_a_recording_that_was_killed_is_played_and_what_is_missing_told(
         (["RUN", "--step", "99"], 64, "call 99 of any worker is not recorded"),
         (["RUN", "--speed", "0"], 2, "no number above 0"),
         (["RUN", "--endpoint", "tcp://127.0.0.1:9", "--timeout", "0.5"], 69, "no bridge answers"),
+        (
+            ["RUN", "--speed", "20", "--endpoint", "tcp://127.0.0.1:9", "--timeout", "0.5"],
+            69,
+            "--follow-verdicts plays all that were published",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(

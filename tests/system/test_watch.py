@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import fields
@@ -58,7 +59,9 @@ def test_status_as_json_has_the_fields_of_state(
     anna.update(0.5, {"loss": float("nan")})
     assert main(["status", "--json", "--dsp-path", str(plugin.dsp_path)]) == 0
     state = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
-    assert set(state) == {field.name for field in fields(State)}
+    assert set(state) == {field.name for field in fields(State)} | {"unix_time"}
+    assert abs(state["unix_time"] - time.time()) < 60
+    assert all(0 <= state["unix_time"] - each["unix_time"] < 60 for each in state["events"])
     assert state["workers"][0]["metrics"] == {"loss": None}
     assert state["workers"][0]["reason"] == "published"
     assert state["follow"] == {"kind": "latest", "name": "", "larger": False}

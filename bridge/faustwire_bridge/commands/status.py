@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="one JSON object, whose keys are those of `state` in docs/wire.md",
+        help="one JSON object, whose keys are those of `state` in docs/wire.md, and unix_time",
     )
     parser.set_defaults(run=_status)
 
@@ -40,10 +40,18 @@ def add(commands: Commands) -> None:
 def _status(options: argparse.Namespace) -> int:
     state = target(options).state()
     if options.json:
-        sys.stdout.write(json.dumps(_plain(dataclasses.asdict(state)), allow_nan=False) + "\n")
+        sys.stdout.write(json.dumps(_as_json(state, time.time()), allow_nan=False) + "\n")
     else:
         _print(state)
     return 0
+
+
+def _as_json(state: State, unix_time: float) -> Any:
+    """The state as a JSON object, with Unix times beside those on the bridge's clock."""
+    told = dataclasses.asdict(state)
+    for event in told["events"]:
+        event["unix_time"] = unix_time - (state.now - event["at"])
+    return _plain({**told, "unix_time": unix_time})
 
 
 def _print(state: State) -> None:

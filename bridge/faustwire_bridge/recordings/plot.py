@@ -41,7 +41,7 @@ def draw(found: Summary, path: Path) -> None:
         from matplotlib.figure import Figure  # noqa: PLC0415  (optional)
     except ImportError as error:
         raise PlotError(
-            f"a plot needs matplotlib ({error}): pip install 'faustwire[demo]'"
+            f"a plot needs matplotlib ({error}): pip install 'faustwire[plot]'"
         ) from error
     accounts = [account for account in found.accounts.values() if account.snapshots]
     shown = [account for account in accounts if account.drawn]

@@ -20,6 +20,10 @@ _EXIT_USAGE = 64
 _EXIT_UNAVAILABLE = 69
 _EXIT_INTERRUPTED = 130
 _MOST_DAMAGES = 20
+_FASTER = (
+    "a reload of the plugin takes as long as in the run, so at this speed fewer states are heard "
+    "than were then; --follow-verdicts plays all that were published"
+)
 
 
 def run() -> int:
@@ -36,6 +40,8 @@ def run() -> int:
         with Replay(**told, speed=math.inf if speed is None else speed) as replay:
             for line in replay.states.recording.unfinished:
                 print(printable(line), file=sys.stderr, flush=True)
+            if speed is not None and speed > 1 and not told["follow_verdicts"]:
+                print(_FASTER, file=sys.stderr, flush=True)
             return _play(replay, step, worker, as_json=as_json)
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED

@@ -110,7 +110,7 @@ def test_without_matplotlib_it_says_what_to_install(
     for name in ("matplotlib", "matplotlib.figure"):
         monkeypatch.setitem(sys.modules, name, None)
     assert run("inspect", FROZEN, "--plot", tmp_path / "run.png") == 64
-    assert "pip install 'faustwire[demo]'" in capsys.readouterr().err
+    assert "pip install 'faustwire[plot]'" in capsys.readouterr().err
 
 
 def test_the_response_is_the_mean_power_of_each_band() -> None:
