@@ -79,7 +79,9 @@ def test_several_recordings_are_decided_one_after_the_other(tmp_path: Path) -> N
     outcome = decide_again([FROZEN], tmp_path / "both")
     assert outcome.differences == []
     assert outcome.programs == [
-        program for name in ("every-reason", "only-published") for program in blessed(name)
+        program
+        for name in sorted(path.stem for path in FROZEN.glob("*.mcap"))
+        for program in blessed(name)
     ]
 
 
