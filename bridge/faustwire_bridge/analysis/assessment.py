@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from faustwire.controls import Slider
 from faustwire.graph import Node
 from faustwire.messages import Reason
 from faustwire_bridge.analysis import stability
+from faustwire_bridge.analysis.knob_positions import attenuated, rt60_positions
 from faustwire_bridge.analysis.peak_gain import level_db, measure
+from faustwire_bridge.analysis.single_precision import cancelling_loop, overflow
 from faustwire_bridge.core.refusal import Refusal
 from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain
 
 # At worst (32 lines of a second together) three seconds of computing, in which the bridge answers
 # nobody else; what takes more is told from a second of noise.
 _MAX_POINTS = 2**18
+# At each of a handful of positions of a knob.
+_MAX_KNOB_POINTS = 2**15
 
 
-def assess(graph: Node, *, fs: float, limits: Limits, playing_db: float | None) -> Assessment:
+def assess(
+    graph: Node,
+    *,
+    fs: float,
+    limits: Limits,
+    playing_db: float | None,
+    program: str = "",
+    controls: Mapping[str, Slider] | None = None,
+) -> Assessment:
     """Assess how a model would sound.
 
     Args:
@@ -26,12 +41,19 @@ def assess(graph: Node, *, fs: float, limits: Limits, playing_db: float | None) 
         fs: sampling rate in Hz.
         limits: how loud it may be.
         playing_db: level of what plays now, in dB; None: not known.
+        program: its Faust text, whose constants are looked at.
+        controls: its knobs, by the control's name.
 
     Returns:
         What is known of its sound, and why it is refused if it is.
     """
     try:
-        return _assess(graph, fs, limits, playing_db)
+        assessment = _assess(graph, fs, limits, playing_db)
+        if assessment.refusal is not None or limits.allow_unstable:
+            return assessment
+        refusal = _single_precision(graph, fs, program, assessment.rt60_seconds)
+        refusal = refusal or _knob(graph, fs, (controls or {}).get("rt60"))
+        return replace(assessment, refusal=refusal)
     except (ArithmeticError, np.linalg.LinAlgError) as problem:
         # A frequency that hits a mode to the last digit; what it does, a second of noise tells.
         return Assessment(None, (f"its sound could not be computed: {problem}",), certain=False)
@@ -57,3 +79,36 @@ def _assess(graph: Node, fs: float, limits: Limits, playing_db: float | None) ->
         certain=verdict is not stability.Verdict.UNDECIDED,
         level_db=level if math.isfinite(level) else None,
     )
+
+
+def _single_precision(
+    graph: Node, fs: float, program: str, rt60_seconds: float | None
+) -> Refusal | None:
+    if problem := overflow(graph, program):
+        advice = (
+            f"{problem} is beyond single precision, in which the plugin computes: scale the gains "
+            "so that no stage is that large"
+        )
+        return Refusal(Reason.UNSTABLE, advice)
+    if problem := cancelling_loop(graph, fs=fs, rt60_seconds=rt60_seconds):
+        advice = (
+            f"{problem}: in single precision, in which the plugin computes, their rounding adds "
+            "more with each pass than the loop loses; make them smaller"
+        )
+        return Refusal(Reason.UNSTABLE, advice)
+    return None
+
+
+def _knob(graph: Node, fs: float, knob: Slider | None) -> Refusal | None:
+    """Whether a model that decays as it is grows at some position of its rt60 knob."""
+    for position in rt60_positions(knob) if knob is not None else ():
+        turned = attenuated(graph, fs=fs, rt60_seconds=position)
+        found = stability.classify(turned, fs=fs, max_points=_MAX_KNOB_POINTS)
+        if found.verdict is stability.Verdict.UNSTABLE:
+            advice = (
+                f"with the rt60 knob at {position:.3g} s {found.detail}: paths of different length "
+                "no longer cancel there; lower the loop's gain, leave the knob out, or say "
+                "--allow-unstable"
+            )
+            return Refusal(Reason.UNSTABLE, advice)
+    return None

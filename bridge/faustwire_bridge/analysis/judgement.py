@@ -43,7 +43,14 @@ def judge(data: bytes, *, limits: Limits, playing: str | None, playing_db: float
         )
     if fingerprint(program.text) == playing:
         return Judged(program.text, warnings=program.warnings)
-    assessment = assess(snapshot.graph, fs=snapshot.fs, limits=limits, playing_db=playing_db)
+    assessment = assess(
+        snapshot.graph,
+        fs=snapshot.fs,
+        limits=limits,
+        playing_db=playing_db,
+        program=program.text,
+        controls=snapshot.controls,
+    )
     return Judged(program.text, warnings=program.warnings, assessment=assessment)
 
 

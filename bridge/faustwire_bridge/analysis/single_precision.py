@@ -1,0 +1,174 @@
+"""What single precision, in which the plugin computes, makes of a graph: overflow and cancellation.
+
+Both follow from the gains of all paths added up without their signs. No signal exceeds its input
+times that sum, so where it stays far below the largest float32, nothing overflows. And the rounding
+of a sum is relative to its largest term, not to the sum: where large terms cancel in a loop, what
+rounding adds with each pass can exceed what the loop loses.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+
+from faustwire.graph import (
+    FIR,
+    SOS,
+    Array,
+    Delay,
+    DiagonalGain,
+    Gain,
+    Householder,
+    Leaf,
+    Node,
+    Parallel,
+    Recursion,
+    Series,
+    channels,
+)
+from faustwire_bridge.analysis.filter_bounds import section_bounds
+from faustwire_bridge.analysis.transfer import memory_samples
+
+# The largest float32 is 3.4e38: room for inputs beyond full scale and for the states of filters.
+_HIGHEST_LEVEL = 1e34
+# Half a unit in the last place of a float32, relative.
+_ROUNDING = 2.0**-24
+# Below this the terms of a sum are of the size of the sum: matrices of 256 channels reach 16.
+_CANCELS_FROM = 1000.0
+# What a closed inner loop is taken to amplify where its gains without signs give no bound.
+_INNER_LOOP_GAIN = 1e3
+_LN_60_DB = math.log(1000.0)
+_LARGE_CONSTANT = re.compile(r"[0-9]e\+(\d+)")
+_LARGEST_EXPONENT = 37
+
+
+def overflow(graph: Node, program: str) -> str | None:
+    """Find a level or a constant that single precision can't hold.
+
+    Args:
+        graph: a valid one.
+        program: its Faust text.
+
+    Returns:
+        What is too large; None: nothing.
+    """
+    exponents = [int(digits) for digits in _LARGE_CONSTANT.findall(program)]
+    if max(exponents, default=0) > _LARGEST_EXPONENT:
+        return f"a constant of 1e{max(exponents)}"
+    levels = _Levels()
+    with np.errstate(all="ignore"):
+        levels.through(graph, 1.0)
+    if levels.highest <= _HIGHEST_LEVEL:
+        return None
+    return f"a level of {20 * math.log10(min(levels.highest, 1e300)):.0f} dB on the way"
+
+
+def cancelling_loop(graph: Node, *, fs: float, rt60_seconds: float | None) -> str | None:
+    """Find a loop in which rounding adds more with each pass than the loop loses.
+
+    Args:
+        graph: a valid one whose modes do not grow in exact arithmetic.
+        fs: sampling rate in Hz.
+        rt60_seconds: its slowest decay, or an upper bound on it; None: nothing decays or rings.
+
+    Returns:
+        What cancels; None: nothing that matters.
+    """
+    for loop in _recursions(graph):
+        with np.errstate(all="ignore"):
+            levels = _Levels()
+            around = levels.through(loop.feedback, 1.0) @ levels.through(loop.forward, 1.0)
+        unsigned = float(np.nan_to_num(around.sum(axis=1), nan=np.inf).max())
+        samples = memory_samples(loop) / channels(loop)[0]
+        rate = 0.0 if rt60_seconds is None else _LN_60_DB / (rt60_seconds * fs)
+        lost = -math.expm1(-rate * samples)
+        if unsigned > _CANCELS_FROM and unsigned * _ROUNDING > lost:
+            return f"gains of {20 * math.log10(min(unsigned, 1e300)):.0f} dB that cancel in a loop"
+    return None
+
+
+def _recursions(node: Node) -> list[Recursion]:
+    match node:
+        case Series() | Parallel():
+            return [loop for child in node.nodes for loop in _recursions(child)]
+        case Recursion():
+            return [node, *_recursions(node.forward), *_recursions(node.feedback)]
+        case _:
+            return []
+
+
+class _Levels:
+    """Adds up gains without signs, and keeps the highest level that a signal can reach.
+
+    Attributes:
+        highest: so far, for an input of full scale; infinite where numbers overflow.
+    """
+
+    def __init__(self) -> None:
+        self.highest = 0.0
+
+    def through(self, node: Node, level: float) -> Array:
+        """The gains of a node without signs.
+
+        Args:
+            node: any of a valid graph.
+            level: the highest at its inputs.
+
+        Returns:
+            [n_out, n_in], none of them negative.
+        """
+        match node:
+            case Series():
+                gains = np.eye(channels(node)[0])
+                for child in node.nodes:
+                    gains = self.through(child, level * _largest(gains)) @ gains
+            case Parallel():
+                branches = [self.through(child, level) for child in node.nodes]
+                joined = np.concatenate(branches) if node.join == "concatenate" else sum(branches)
+                gains = np.asarray(joined)
+            case Recursion():
+                gains = self._closed(node, level)
+            case _:
+                gains = _unsigned(node)
+        reached = level * _largest(gains)
+        self.highest = max(self.highest, math.inf if math.isnan(reached) else reached)
+        return gains
+
+    def _closed(self, loop: Recursion, level: float) -> Array:
+        forward = self.through(loop.forward, level)
+        around = self.through(loop.feedback, level * _largest(forward)) @ forward
+        size = len(around)
+        if _largest(around) < 1:
+            closed = np.asarray(np.linalg.inv(np.eye(size) - around), np.float64)
+        else:
+            closed = np.eye(size) * _INNER_LOOP_GAIN
+        return np.asarray(forward @ closed)
+
+
+def _largest(gains: Array) -> float:
+    return float(gains.sum(axis=1).max(initial=0.0))
+
+
+def _unsigned(leaf: Leaf) -> Array:
+    match leaf:
+        case Gain():
+            return abs(leaf.matrix)
+        case DiagonalGain():
+            return np.diag(abs(leaf.gains))
+        case Householder():
+            reflected = 2 * np.outer(abs(leaf.vector), abs(leaf.vector))
+            return np.asarray(np.eye(len(reflected)) + reflected)
+        case Delay():
+            return _matrix(np.ones_like(leaf.samples) if leaf.gains is None else abs(leaf.gains))
+        case FIR():
+            return _matrix(abs(leaf.taps).sum(axis=0))
+        case SOS():
+            # 1 − cos ω from 0 to Nyquist.
+            whole_circle = np.array([0.0, 2.0])
+            return _matrix(section_bounds(leaf.sections, 0.0, whole_circle)[1][0])
+
+
+def _matrix(gains: Array) -> Array:
+    return np.diag(gains) if gains.ndim == 1 else gains

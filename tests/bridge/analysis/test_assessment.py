@@ -1,0 +1,119 @@
+"""What the plugin makes of a model: single precision, and its knobs at every position."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from faustwire.controls import Slider, sliders
+from faustwire.graph import FIR, Delay, Gain, Node, Parallel, Recursion, Series
+from faustwire.messages import Reason
+from faustwire_bridge.analysis.assessment import assess
+from faustwire_bridge.analysis.knob_positions import attenuated
+from faustwire_bridge.children.libfaust import compile_program
+from faustwire_bridge.codegen import generate
+from faustwire_bridge.core.sound_limits import Assessment, Limits
+from graphs import gain
+
+FS = 48_000
+KNOB = sliders({"rt60": True})
+TAPS = FIR("fir", np.array([[1.0], [0.5]]))
+
+
+def assessed(graph: Node, controls: dict[str, Slider] | None = None) -> Assessment:
+    text = generate(graph, fs=FS, controls=controls).text
+    return assess(graph, fs=FS, limits=Limits(), playing_db=None, program=text, controls=controls)
+
+
+def refused(graph: Node, controls: dict[str, Slider] | None = None) -> str:
+    refusal = assessed(graph, controls).refusal
+    assert refusal is not None
+    assert refusal.reason is Reason.UNSTABLE
+    return refusal.detail
+
+
+def is_finite(graph: Node, seconds: float = 1.0) -> bool:
+    program = compile_program(generate(graph, fs=FS).text)
+    noise = np.random.default_rng(1).uniform(-1, 1, (program.n_in, int(seconds * FS)))
+    return bool(np.isfinite(program.render(noise, FS)).all())
+
+
+def between(first: float, last: float) -> Node:
+    return Series("all", (gain(first), TAPS, gain(last)))
+
+
+def test_what_single_precision_cannot_hold_is_refused_though_it_is_undone_behind() -> None:
+    assert not is_finite(between(1e200, 1e-200)), "the control: it does harm"
+    assert "beyond single precision" in refused(between(1e200, 1e-200))
+    assert assessed(between(1e9, 1e-9)).refusal is None
+    assert is_finite(between(1e9, 1e-9))
+
+
+def test_stages_that_are_too_large_only_together_are_refused() -> None:
+    def stages(value: float) -> Node:
+        values = (value, value, value, 1 / value, 1 / value, 1 / value)
+        return Series("all", tuple(between(one, 1.0) for one in values))
+
+    assert not is_finite(stages(1e15)), "the control: it does harm"
+    assert "dB on the way" in refused(stages(1e15))
+    assert assessed(stages(1e3)).refusal is None
+
+
+def cancelling(size: float) -> Node:
+    """A loop whose gain is a half, as the sum of two that cancel and one that stays."""
+    paths = (gain(size), gain(-size), gain(0.5))
+    branches = tuple(
+        Series("path", (value, FIR("tap", np.array([[1.0], [1e-3]])))) for value in paths
+    )
+    return Recursion("loop", Delay("line", np.array([1.0])), Parallel("sum", branches))
+
+
+def test_what_cancels_in_a_loop_only_in_double_precision_is_refused() -> None:
+    assert "that cancel in a loop" in refused(cancelling(1e9))
+    assert assessed(cancelling(10.0)).refusal is None
+
+
+def kept_down_by_a_delay(gain_: float) -> Node:
+    """A path through an FIR filter that grows by itself, and a delay that takes that much away.
+
+    The knob attenuates delays only.
+    """
+    paths = (
+        FIR("grows", np.array([[0.0], [gain_]])),
+        Delay("takes away", np.array([200.0]), np.array([-0.0026])),
+    )
+    return Series("all", (Recursion("loop", Parallel("paths", paths), gain(1.0)), gain(0.01)))
+
+
+def test_a_knob_that_makes_a_stable_loop_grow_is_refused() -> None:
+    growing = kept_down_by_a_delay(1.002)
+    assert assessed(growing).refusal is None, "without a knob it decays"
+    assert "with the rt60 knob at 0.1 s" in refused(growing, KNOB)
+    assert assessed(kept_down_by_a_delay(0.99), KNOB).refusal is None
+
+
+def test_such_a_loop_does_grow_when_its_program_is_played_there() -> None:
+    program = compile_program(generate(kept_down_by_a_delay(1.002), fs=FS, controls=KNOB).text)
+    impulse = np.zeros((1, 8 * FS))
+    impulse[0, 0] = 1.0
+    assert abs(program.render(impulse, FS, sliders={"rt60": 0.1})[0, -FS:]).max() > 0.1
+    assert abs(program.render(impulse, FS)[0, -FS:]).max() < 1e-3
+
+
+def test_the_attenuated_graph_is_what_the_program_plays_with_its_knob_there() -> None:
+    graph = Recursion(
+        "loop", Delay("lines", np.array([101.0, 250.0])), Gain("mix", np.full((2, 2), 0.49))
+    )
+    knob = {"rt60": Slider("rt60", "s", 0.2, 0.1, 10.0, 0.01)}
+    turned = compile_program(generate(graph, fs=FS, controls=knob).text)
+    stated = compile_program(generate(attenuated(graph, fs=FS, rt60_seconds=0.2), fs=FS).text)
+    assert np.allclose(
+        turned.impulse_response(4000, FS), stated.impulse_response(4000, FS), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("seconds", [0.1, 2.0, 10.0])
+def test_a_knob_leaves_a_loop_without_cancellation_alone(seconds: float) -> None:
+    knob = {"rt60": Slider("rt60", "s", seconds, 0.1, 10.0, 0.01)}
+    graph = Recursion("loop", Delay("d", np.array([500.0])), gain(0.9))
+    assert assessed(graph, knob).refusal is None
