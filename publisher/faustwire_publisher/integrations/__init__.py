@@ -1,0 +1,1 @@
+"""What connects HotReload to training loops of others; each module is imported on its own."""

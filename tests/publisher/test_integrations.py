@@ -1,0 +1,205 @@
+"""Lightning and FLAMO's Trainer, for real: what is published, when, by whom, with which metrics."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bridges import Plugin
+from faustwire import HotReload
+from faustwire.messages import Reason
+from faustwire_publisher import ArgumentError
+from models import Knob
+
+pytest.importorskip("lightning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+ROOT = Path(__file__).parents[2]
+
+
+class Sent:
+    """The messages that a HotReload hands over."""
+
+    def __init__(self, live: HotReload) -> None:
+        self.metrics: list[dict[str, float]] = []
+        hand_over = live._session.hand_over
+
+        def watched(ticket: Any) -> bool:
+            self.metrics.append(dict(ticket.make().metrics))
+            return hand_over(ticket)
+
+        live._session.hand_over = watched  # type: ignore[method-assign]
+
+
+def learning() -> Any:
+    """A LightningModule with a knob that goes down by a half each step."""
+    from lightning.pytorch import LightningModule
+
+    class Learning(LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = torch.nn.ModuleDict({"fdn": Knob().model})
+
+        def training_step(self, *_: object) -> torch.Tensor:
+            loss: torch.Tensor = self.get_parameter("net.fdn.param").sum()
+            self.log("loss", loss)
+            return loss
+
+        def validation_step(self, *_: object) -> None:
+            self.log("val_loss", torch.tensor(3.0))
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.5)
+
+    return Learning()
+
+
+def fit(model: Any, callback: Any, folder: Path, **arguments: Any) -> Any:
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.callbacks import ModelCheckpoint
+
+    data = torch.utils.data.TensorDataset(torch.zeros(6, 1))
+    batches: Any = torch.utils.data.DataLoader(data, batch_size=1)
+    trainer = Trainer(
+        max_epochs=1,
+        callbacks=[callback, ModelCheckpoint(folder / "checkpoints")],
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **arguments,
+    )
+    trainer.fit(model, batches, batches)
+    return trainer
+
+
+def test_each_step_of_a_lightning_training_is_heard_with_what_it_logs(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    """With the sanity check before it and the checkpoints in it, as in ordinary trainings."""
+    from faustwire.lightning import HotReloadCallback
+
+    model = learning()
+    with HotReload(48000, **plugin.paths, min_interval=0) as live:
+        sent = Sent(live)
+        callback = HotReloadCallback(live, module="net.fdn")
+        trainer = fit(model, callback, tmp_path, accumulate_grad_batches=2)
+        assert trainer.global_step == 3
+        assert live._calls == 4, "three steps of two batches, and the end"
+        assert [metrics["loss"] for metrics in sent.metrics[:3]] == [2.0, 1.0, 0.0]
+        assert "val_loss" in sent.metrics[-1]
+    assert "-0.5" in plugin.program(), "1 − 3 · 0.5"
+    assert list((tmp_path / "checkpoints").glob("*.ckpt"))
+
+
+@pytest.mark.parametrize("zero", [True, False])
+def test_only_rank_zero_publishes(plugin: Plugin, zero: bool) -> None:
+    from lightning.pytorch import Trainer
+
+    from faustwire.lightning import HotReloadCallback
+
+    class Ranked(Trainer):
+        is_global_zero = zero
+
+    with HotReload(48000, **plugin.paths) as live:
+        trainer = Ranked(accelerator="cpu", logger=False, enable_checkpointing=False)
+        HotReloadCallback(live, module="net.fdn").on_train_end(trainer, learning())
+        assert live._calls == zero
+
+
+def test_a_module_that_is_not_there_is_told_before_the_first_batch(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    from faustwire.lightning import HotReloadCallback
+
+    with (
+        HotReload(48000, **plugin.paths) as live,
+        pytest.raises(
+            ArgumentError, match=r"module='fdn': Learning has no such module; it has net"
+        ),
+    ):
+        fit(learning(), HotReloadCallback(live, module="fdn"), tmp_path)
+
+
+def test_without_lightning_it_says_what_to_install() -> None:
+    script = (
+        "import sys; sys.modules['lightning'] = sys.modules['pytorch_lightning'] = None\n"
+        "import faustwire.lightning\n"
+        "try:\n    faustwire.lightning.HotReloadCallback\n"
+        "except ModuleNotFoundError as problem:\n    print(problem)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True
+    )
+    assert "pip install lightning" in ended.stdout
+
+
+def example(plugin: Plugin, name: str, *arguments: str) -> str:
+    """Run an example as its docstring says; what it prints."""
+    path = os.pathsep.join([str(ROOT / "examples"), os.environ.get("PYTHONPATH", "")])
+    paths = ["--dsp-path", str(plugin.dsp_path), "--config-path", str(plugin.config_path)]
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", name, *paths, *arguments],
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        cwd=plugin.folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_the_lightning_example(plugin: Plugin) -> None:
+    told = example(plugin, "lightning_training", "--steps", "5")
+    assert re.search(r"loss \d+\.\d+, (published|unchanged)", told), told
+    assert "process" in plugin.program()
+
+
+def test_the_example_with_flamos_trainer(plugin: Plugin) -> None:
+    told = example(plugin, "flamo_training", "--epochs", "2")
+    assert re.search(r"loss \d\.\d+e-\d+, (published|unchanged)", told), told
+    assert "process" in plugin.program()
+
+
+def test_flamos_losses_go_along(plugin: Plugin) -> None:
+    from flamo.optimize.dataset import Dataset, load_dataset
+    from flamo.optimize.trainer import Trainer
+
+    from faustwire_publisher.integrations.flamo import trainer_losses
+    from models import fdn
+
+    model = fdn(2, nfft=512)
+    data = Dataset(
+        input=torch.eye(1, 512).reshape(1, 512, 1),
+        target=torch.zeros(1, 512, 1),
+        expand=4,
+        device="cpu",
+    )
+    train, valid = load_dataset(data, batch_size=2, split=0.5)
+    trainer = Trainer(model, max_epochs=2, lr=1e-2, log=False, device="cpu")
+    trainer.register_criterion(torch.nn.MSELoss(), 1)
+    trainer.register_criterion(torch.nn.L1Loss(), 0.5)
+    losses = trainer_losses(trainer)
+    assert losses() == {}
+    with HotReload(48000, **plugin.paths, min_interval=0) as live:
+        sent = Sent(live)
+        with live.follow(model, metrics=losses):
+            trainer.train(train, valid)
+        assert live.last.reason in (Reason.PUBLISHED, Reason.UNCHANGED)
+    first, last = sent.metrics[0], sent.metrics[-1]
+    assert first.keys() == {"MSELoss", "L1Loss", "loss"}
+    assert first["loss"] == first["MSELoss"] + 0.5 * first["L1Loss"]
+    assert last["valid_loss"] == trainer.valid_loss[-1]
