@@ -90,3 +90,11 @@ def interrupted(process: subprocess.Popen[str], *, code: int) -> None:
 def one_call(folder: Path) -> Path:
     channel, data = snapshot(0)
     return record(folder / "run", [(channel, data)]).folder
+
+
+def test_enrolling_a_key_tells_which_rights_it_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = ["--keys", str(tmp_path / "keys")]
+    assert main(["keys", "enrol", "anna", "ab" * 32, *at]) == 0
+    assert "may now publish (not watch or steer: --rights publish" in capsys.readouterr().out
