@@ -99,8 +99,8 @@ def _enrol(options: argparse.Namespace) -> int:
     missing = [right for right in RIGHTS if right not in options.rights]
     more = f" (not {' or '.join(missing)}: --rights {','.join(RIGHTS)})" if missing else ""
     _print(
-        f"{options.name} may now {_spoken(options.rights)}{more}. A bridge that runs with keys knows "
-        "at once; if none does:\n\n"
+        f"{options.name} may now {_spoken(options.rights)}{more}. A bridge that runs with keys "
+        "knows at once; if none does:\n\n"
         f"    faustwire serve --keys{where} --bind 'tcp://*:5555'\n\n"
         f"For {options.name} to know this bridge, paste this there:\n\n"
         f"    faustwire keys trust tcp://{socket.gethostname()}:5555 {keyring.pair()[0].hex()}\n"
