@@ -22,7 +22,7 @@ from faustwire.graph import (
     Series,
     channels,
 )
-from faustwire_bridge.analysis import stability
+from faustwire_bridge.analysis import decay_rate
 from faustwire_bridge.analysis.stability import MARGIN_SECONDS, Stability, Verdict, classify
 from graphs import fdn, gain
 from random_loops import KINDS, System, random_system, scaled_modes
@@ -198,7 +198,7 @@ def test_a_common_model_needs_no_walk(lines: int, monkeypatch: pytest.MonkeyPatc
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("walked")
 
-    monkeypatch.setattr(stability, "walk", refuse)
+    monkeypatch.setattr(decay_rate, "walk", refuse)
     scaling = np.random.default_rng(1).uniform(0.1, 10, lines)
     unbalanced = scaling[:, None] * orthogonal(lines) / scaling
     for graph in (
