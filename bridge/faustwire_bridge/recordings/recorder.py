@@ -19,6 +19,7 @@ from faustwire.messages import Event, Hello, Message, Reason, Verdict
 from faustwire_bridge.core import events
 from faustwire_bridge.core.events import User
 from faustwire_bridge.recordings import journal
+from faustwire_bridge.recordings.held_snapshots import Held, HeldSnapshots
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 _MAX_PEERS = 2048
 # Connections that never say Hello, as those that steer, are told apart up to here.
 _MAX_STRANGERS = 256
-# Snapshots of which it is not known yet whether they will be published: the one being judged, the
-# one that waits, and the newest one that time has turned down.
-_MAX_HELD = 3
-_MAX_HELD_BYTES = 64 * 2**20
 
 
 class _Peer(NamedTuple):
@@ -43,13 +40,6 @@ class _Peer(NamedTuple):
 
 
 _STRANGER = _Peer(None)
-
-
-class _Held(NamedTuple):
-    channel: Channel
-    seq: int | None
-    call: int | None
-    data: bytes
 
 
 class Recorder:
@@ -70,7 +60,7 @@ class Recorder:
         """
         self._writer = writer
         self._offset_ns = offset_ns
-        self._held = _HeldBack() if published_only else None
+        self._held = HeldSnapshots() if published_only else None
         self._peers: OrderedDict[bytes, _Peer] = OrderedDict()
         self._strangers = 0
         self._channels: dict[tuple[str, bytes], Channel] = {}
@@ -100,7 +90,7 @@ class Recorder:
             self._meet(peer, _Peer(user))
         channel, hello = self._channel(recording.IN, peer), self._peers[peer].hello
         if self._held is not None and hello is not None and _is_snapshot(seen):
-            self._held.put(hello.incarnation, _Held(channel, seen.seq, seen.call, data))
+            self._held.put(hello.incarnation, Held(channel, seen.seq, seen.call, data))
         else:
             self._write(now_ns, channel, data)
 
@@ -206,38 +196,6 @@ class Recorder:
 
 def _is_snapshot(seen: Header | None) -> TypeGuard[Header]:
     return seen is not None and seen.type == "snapshot"
-
-
-class _HeldBack:
-    """Snapshots that are kept only if they are published, the last few of each worker."""
-
-    def __init__(self) -> None:
-        self._held: OrderedDict[str, list[_Held]] = OrderedDict()
-        self._bytes = 0
-
-    def put(self, incarnation: str, held: _Held) -> None:
-        """Hold one; too many, and the oldest are let go."""
-        row = self._held.setdefault(incarnation, [])
-        self._held.move_to_end(incarnation)
-        row.append(held)
-        self._bytes += len(held.data)
-        while len(row) > _MAX_HELD or (self._bytes > _MAX_HELD_BYTES and len(row) > 1):
-            self._bytes -= len(row.pop(0).data)
-        while self._bytes > _MAX_HELD_BYTES and len(self._held) > 1:
-            _, oldest = self._held.popitem(last=False)
-            self._bytes -= sum(len(one.data) for one in oldest)
-
-    def take(
-        self, incarnation: str, *, seq: int | None = None, call: int | None = None
-    ) -> _Held | None:
-        """The one with that number, or of that call, which is held no longer."""
-        row = self._held.get(incarnation, [])
-        for held in row:
-            if held.seq == seq or (call is not None and held.call == call):
-                row.remove(held)
-                self._bytes -= len(held.data)
-                return held
-        return None
 
 
 def begin(

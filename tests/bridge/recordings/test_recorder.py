@@ -25,7 +25,7 @@ from faustwire.messages import (
 from faustwire_bridge.core import events
 from faustwire_bridge.core.compile_report import Control, Report
 from faustwire_bridge.core.events import User
-from faustwire_bridge.recordings import journal, recorder
+from faustwire_bridge.recordings import held_snapshots, journal, recorder
 from graphs import fdn
 
 OFFSET_NS = 1_795_000_000 * 10**9
@@ -214,12 +214,12 @@ def test_what_a_worker_supersedes_does_not_push_out_what_is_being_judged(tmp_pat
 
 
 def test_snapshots_of_unknown_fate_are_held_within_a_bound(tmp_path: Path) -> None:
-    held = recorder._HeldBack()
+    held = held_snapshots.HeldSnapshots()
     channel = recording.of_bridge("in")
     for number in range(1000):
         for seq in range(5):
-            held.put(str(number), recorder._Held(channel, seq, seq, bytes(2**20)))
-    assert held._bytes <= recorder._MAX_HELD_BYTES
+            held.put(str(number), held_snapshots.Held(channel, seq, seq, bytes(2**20)))
+    assert held._bytes <= held_snapshots.MAX_BYTES
     assert held._bytes == sum(len(one.data) for row in held._held.values() for one in row)
     assert held.take("0", seq=4) is None
     assert held.take("999", seq=4) is not None
