@@ -31,17 +31,6 @@ NOT_YET: frozenset[str] = frozenset(
         "bridge/faustwire_bridge/codegen/knobs.py",
         "bridge/faustwire_bridge/codegen/names.py",
         "bridge/faustwire_bridge/codegen/sections.py",
-        "bridge/faustwire_bridge/commands/__init__.py",
-        "bridge/faustwire_bridge/monitor/table.py",
-        "bridge/faustwire_bridge/monitor/target.py",
-        "bridge/faustwire_bridge/recordings/comparison.py",
-        "bridge/faustwire_bridge/recordings/curve.py",
-        "bridge/faustwire_bridge/recordings/export.py",
-        "bridge/faustwire_bridge/recordings/outcome.py",
-        "bridge/faustwire_bridge/recordings/outline.py",
-        "bridge/faustwire_bridge/recordings/plot.py",
-        "bridge/faustwire_bridge/recordings/recorder.py",
-        "bridge/faustwire_bridge/recordings/table.py",
     }
 )
 

@@ -46,7 +46,17 @@ CALL_HELP = "a call by its number, or last, best, best:METRIC, best:METRIC:large
 
 
 def call(text: str) -> int | str:
-    """A call of a worker as people name it."""
+    """Read an option that names a call of a worker.
+
+    Args:
+        text: what the option was given, in a form that ``CALL_HELP`` names.
+
+    Returns:
+        The call's number, or the words that name it.
+
+    Raises:
+        argparse.ArgumentTypeError: the text names no call; argparse shows the message.
+    """
     # Reading recordings takes a tenth of a second to import; no other command shall wait for it.
     from faustwire.recording.calls import parse_call  # noqa: PLC0415
 
@@ -57,7 +67,15 @@ def call(text: str) -> int | str:
 
 
 def above_zero(text: str) -> float:
-    """A number of an option that is above 0."""
+    """Read an option that takes a finite number above 0.
+
+    Args:
+        text: what the option was given.
+
+    Raises:
+        argparse.ArgumentTypeError: the number is not above 0, or not finite.
+        ValueError: the text is no number; argparse reports it too.
+    """
     value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is no number above 0")

@@ -126,7 +126,15 @@ def _tone(reason: Reason) -> str:
 
 
 def legend(state: State, hidden: int) -> Text:
-    """What the marks mean, and how many workers there is no room for."""
+    """What the marks mean, and how many workers there is no room for.
+
+    Args:
+        state: the bridge's; only marks that its workers have are explained.
+        hidden: how many workers the table leaves out.
+
+    Returns:
+        One line; if there are no workers, it says so.
+    """
     if not state.workers:
         return words.line(("no worker has come yet", "dim"))
     seen = {_standing(worker, state) for worker in state.workers}

@@ -73,6 +73,13 @@ class Target:
     def ask_over(self, line: Connection, question: ToBridge) -> Message:
         """Its answer, over a connection that serves for more than one question.
 
+        Args:
+            line: a connection to the bridge, as ``line()`` makes it; it stays open.
+            question: the message to send.
+
+        Returns:
+            The next message that comes after the question was sent.
+
         Raises:
             UnreachableError: none came in time.
         """
@@ -88,7 +95,16 @@ class Target:
         return answer
 
     def gives_up(self, connection: Connection, begun: float) -> bool:
-        """Whether nothing is to be hoped for any more over a connection that was begun then."""
+        """Whether to stop waiting for a message over a connection.
+
+        Args:
+            connection: the one over which nothing has come so far.
+            begun: when the wait began, in seconds of ``time.monotonic``.
+
+        Returns:
+            True if the connection was turned away, or if ``timeout`` seconds have passed; where
+            another try will hardly do better, at most one second is waited.
+        """
         if connection.ended:
             return True
         patience = min(self.timeout, _HOPELESS_SECONDS) if connection.hopeless else self.timeout

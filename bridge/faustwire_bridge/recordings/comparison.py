@@ -34,7 +34,12 @@ class Comparison:
         self._events: deque[Event] = deque(maxlen=_MAX_OPEN)
 
     def decided(self, peer: bytes, verdict: Verdict) -> None:
-        """A verdict was given now."""
+        """Note a verdict that was given now, to compare it with the recorded one.
+
+        Args:
+            peer: ZeroMQ's routing id of the worker's connection.
+            verdict: what the core decided now.
+        """
         if self._only_programs:
             return
         self._verdicts[peer, verdict.seq] = verdict
@@ -47,11 +52,26 @@ class Comparison:
             self._events.append(event)
 
     def is_decided(self, peer: bytes, seq: int) -> bool:
-        """Whether there is a verdict now."""
+        """Whether a recorded verdict has its counterpart now.
+
+        Args:
+            peer: ZeroMQ's routing id of the worker's connection.
+            seq: number of the message that the verdict answers.
+
+        Returns:
+            True if the core has given that verdict and it is not compared yet, or if only programs
+            are compared.
+        """
         return self._only_programs or (peer, seq) in self._verdicts
 
     def recorded(self, worker: str, peer: bytes, verdict: Verdict) -> None:
-        """A verdict was given then."""
+        """Compare a recorded verdict with the one that was given now, and note a difference.
+
+        Args:
+            worker: the worker's name, for the line that tells of a difference.
+            peer: ZeroMQ's routing id of the worker's connection.
+            verdict: what was recorded.
+        """
         if self._only_programs:
             return
         now = self._verdicts.pop((peer, verdict.seq), None)
@@ -88,7 +108,16 @@ class Comparison:
 
 
 def same(now: Verdict, then: Verdict) -> bool:
-    """Whether two verdicts are the same but for the last digits of their figures."""
+    """Whether two verdicts are the same but for the last digits of their figures.
+
+    Args:
+        now: the verdict that was given now.
+        then: the one that was recorded.
+
+    Returns:
+        True if the gain, the margin, the decay time and the compile time agree to a relative or
+        absolute 1e-6, or are missing in both, and all other fields are equal.
+    """
     for name in _FIGURES:
         one, other = getattr(now, name), getattr(then, name)
         if (one is None) != (other is None):

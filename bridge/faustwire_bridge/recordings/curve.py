@@ -21,7 +21,12 @@ class Curve(Generic[_Value]):
         self._last: tuple[int, _Value] | None = None
 
     def add(self, call: int, value: _Value) -> None:
-        """Take the next point."""
+        """Take the next point.
+
+        Args:
+            call: number of the call.
+            value: the value at that call.
+        """
         self._last = (call, value)
         if self._came % self._stride == 0:
             self._points.append(self._last)

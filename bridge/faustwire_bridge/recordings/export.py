@@ -52,8 +52,14 @@ class Excitation:
 def snapshot_of(found: Recording, call: int | str, worker: str | None) -> Snapshot:
     """The snapshot of one call.
 
+    Args:
+        found: the recording.
+        call: the call's number, or the words that name it, see ``find_call``.
+        worker: the worker's name, see ``worker_name``; None: whichever has that call.
+
     Raises:
-        RecordingError: it is not in the recording, or of several workers.
+        RecordingError: there is no such worker, or the call is not in the recording, is of several
+            workers or is no snapshot.
         MessageError: it makes no sense.
     """
     message = codec.decode(find_call(found, call, [] if worker is None else [worker]).data)

@@ -54,8 +54,13 @@ class Output:
     def __init__(self, folder: Path, outcome: Outcome) -> None:
         """Empty the folder of what an earlier one has left.
 
+        Args:
+            folder: where the files go; it is made if it is not there.
+            outcome: counts the verdicts and collects the programs' fingerprints.
+
         Raises:
             FolderError: there is something else in it.
+            OSError: the folder can't be made, emptied or written to.
         """
         self._folder = folder
         self._outcome = outcome
@@ -79,7 +84,15 @@ class Output:
         self._index.close()
 
     def program(self, text: str, **about: Any) -> None:
-        """Write a program."""
+        """Write a program to a file of its own, and a line about it to the index.
+
+        Args:
+            text: the Faust program.
+            **about: further fields of the line, as ``json.dumps`` takes them.
+
+        Raises:
+            OSError: the file can't be written.
+        """
         digest = fingerprint(text)
         self._outcome.programs.append(digest)
         name = f"{len(self._outcome.programs):06}.dsp"
@@ -87,7 +100,16 @@ class Output:
         self._line({**about, "file": name, "program": digest})
 
     def verdict(self, verdict: Verdict, **about: Any) -> None:
-        """Write a verdict down; figures rounded to what every machine agrees on."""
+        """Write a line about a verdict to the index.
+
+        Args:
+            verdict: what was decided; its figures are rounded to four significant digits, on which
+                every machine agrees, and left out where they are None or 0.
+            **about: further fields of the line, as ``json.dumps`` takes them.
+
+        Raises:
+            OSError: the index can't be written.
+        """
         self._outcome.verdicts += 1
         figures = {
             name: value if value is None else float(f"{value:.4g}")

@@ -42,7 +42,16 @@ def outline(node: Node) -> dict[str, Any]:
 
 
 def in_lines(found: dict[str, Any], depth: int = 0, role: str = "") -> Iterator[str]:
-    """The same as lines for people, indented."""
+    """An outline as lines for people, indented.
+
+    Args:
+        found: what ``outline`` returned.
+        depth: level of the first line's indentation, two spaces each.
+        role: what stands before the name in the first line, for instance ``"feedback: "``.
+
+    Yields:
+        A line for the node, then one for each node in it.
+    """
     name = found["name"] or found["type"]
     kind = "" if name == found["type"] else f" ({found['type']})"
     join = f", {found['join']}" if "join" in found else ""

@@ -33,8 +33,14 @@ class PlotError(FaustwireError, RuntimeError):
 def draw(found: Summary, path: Path) -> None:
     """Draw a summary, a column for each worker, and write it in the format of the path's ending.
 
+    Args:
+        found: the summary; of each worker its metrics, its decay time in seconds and its response
+            in dB are drawn.
+        path: the file to write; an ending that matplotlib knows, for instance ``.png``.
+
     Raises:
-        PlotError: matplotlib is not installed; or no worker has sent a snapshot.
+        PlotError: matplotlib is not installed, no worker has sent a snapshot, or matplotlib can't
+            write a file with this ending.
         OSError: the file can't be written.
     """
     try:

@@ -77,7 +77,14 @@ class Recorder:
         return str(self._writer.path)
 
     def arrived(self, now_ns: int, peer: bytes, data: bytes, user: User | None = None) -> None:
-        """One frame came from a peer, and has not been handled yet."""
+        """One frame came from a peer, and has not been handled yet.
+
+        Args:
+            now_ns: when the bridge took it up, in ns of ``time.monotonic_ns``.
+            peer: ZeroMQ's routing id of the connection.
+            data: the frame's bytes.
+            user: whose key the peer has; None: it needed none.
+        """
         self._place_hello()
         # On the way of every message: a look is worth it only where it can find something.
         looks = self._held is not None or b"hello" in data
@@ -95,19 +102,37 @@ class Recorder:
             self._write(now_ns, channel, data)
 
     def identified(self, peer: bytes, hello: Hello, user: User | None) -> None:
-        """The core has met a worker; to be called before its Welcome is sent."""
+        """The core has met a worker; to be called before its Welcome is sent.
+
+        Args:
+            peer: ZeroMQ's routing id of the connection.
+            hello: what the worker said about itself.
+            user: whose key the worker has; None: it needed none.
+        """
         self._meet(peer, _Peer(user, hello))
         self._place_hello()
 
     def took(self, now_ns: int, event: events.CoreEvent) -> None:
-        """The core is about to take an event that is no message of one frame."""
+        """The core is about to take an event that is no message of one frame.
+
+        Args:
+            now_ns: when it takes the event, in ns of ``time.monotonic_ns``.
+            event: what it takes.
+        """
         self._place_hello()
         self._write(now_ns, recording.of_bridge(recording.CORE), journal.encode(event))
         if isinstance(event, events.Lost):
             self._forget(event.peer)
 
     def sent(self, now_ns: int, peer: bytes, data: bytes, message: Message) -> None:
-        """A message was sent to a peer."""
+        """A message was sent to a peer.
+
+        Args:
+            now_ns: when the core decided to send it, in ns of ``time.monotonic_ns``.
+            peer: ZeroMQ's routing id of the connection.
+            data: the message's bytes, as they were sent.
+            message: the same message, decoded.
+        """
         self._place_hello()
         hello = self._peers.get(peer, _STRANGER).hello
         if hello is not None and isinstance(message, Verdict):
@@ -119,7 +144,12 @@ class Recorder:
         self._write(now_ns, self._channel(recording.OUT, peer), data)
 
     def happened(self, now_ns: int, event: Event) -> None:
-        """Something happened that people are told."""
+        """Something happened that people are told.
+
+        Args:
+            now_ns: when it happened, in ns of ``time.monotonic_ns``.
+            event: what happened.
+        """
         self._place_hello()
         if event.program and event.call is not None:
             self._release(now_ns, event.incarnation, call=event.call)

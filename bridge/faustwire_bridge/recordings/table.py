@@ -22,7 +22,12 @@ _COLUMNS = ("worker", "from", "to", "calls", "recorded", "published", "a second"
 
 
 def show(found: Summary, console: Console) -> None:
-    """Print a summary."""
+    """Print a summary for people.
+
+    Args:
+        found: what was in the recording.
+        console: where to print it.
+    """
     said = found.metadata
     size = f"{found.size / 2**20:.1f} MiB in {len(found.files)} file(s)"
     console.print(
