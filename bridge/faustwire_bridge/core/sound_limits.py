@@ -11,10 +11,11 @@ from faustwire_bridge.core.refusal import Refusal
 # A loop that rings for a minute peaks 50 dB above its input, at frequencies a fraction of a hertz
 # wide; nothing that is meant to be heard goes beyond.
 MAX_GAIN_DB = 60.0
-# From a comfortable 70 dB SPL to 94 dB, at which the exposure limit for ears is an hour (NIOSH
-# 98-126: 85 dB for eight hours, half of that for each 3 dB): time to turn it down. 40 dB more would
-# be 110 dB, a minute and a half.
-MAX_JUMP_DB = 24.0
+# From a comfortable 70 dB SPL to 100 dB, which ears may be exposed to for a quarter of an hour
+# (NIOSH 98-126: 85 dB for eight hours, half of that for each 3 dB): time to turn it down. 40 dB
+# more would be 110 dB, a minute and a half. Less could refuse networks of 64 lines at their first
+# publish: some of 32 have 22 dB.
+MAX_JUMP_DB = 30.0
 # Of one core. The plugin runs on the audio thread, beside the rest of the DAW, and what drops out
 # does so until the next program.
 MAX_LOAD = 0.7

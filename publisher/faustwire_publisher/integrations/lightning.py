@@ -52,7 +52,12 @@ class HotReloadCallback(Callback):
         self._steps = 0
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check that the module is there before the first batch is read."""
+        """Check that the module is there before the first batch is read.
+
+        Args:
+            trainer: the Lightning trainer that calls.
+            pl_module: the module that it trains.
+        """
         self._model(pl_module)
         self._steps = trainer.global_step
 
@@ -62,13 +67,24 @@ class HotReloadCallback(Callback):
         pl_module: LightningModule,
         *_: Any,
     ) -> None:
-        """Publish if the batch ended with a step; accumulated gradients take several batches."""
+        """Publish if the batch ended with a step; accumulated gradients take several batches.
+
+        Args:
+            trainer: the Lightning trainer that calls.
+            pl_module: the module that it trains.
+            outputs, batch, batch_idx: of the training step; not used.
+        """
         if trainer.global_step != self._steps:
             self._steps = trainer.global_step
             self._update(trainer, pl_module, force=False)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Publish the last state, whatever the throttles say."""
+        """Publish the last state, whatever the throttles say.
+
+        Args:
+            trainer: the Lightning trainer that calls.
+            pl_module: the module that it trains.
+        """
         self._update(trainer, pl_module, force=True)
 
     def _update(self, trainer: Trainer, pl_module: LightningModule, *, force: bool) -> None:
