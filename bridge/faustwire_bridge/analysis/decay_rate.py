@@ -12,7 +12,7 @@ import numpy as np
 from faustwire.graph import Array, Recursion, channels
 from faustwire_bridge.analysis.loop_bounds import Band, LoopGain
 from faustwire_bridge.analysis.mode_count import UndecidedError, slowest_found, walk
-from faustwire_bridge.analysis.transfer import memory_samples
+from faustwire_bridge.analysis.workload import memory_samples
 
 LN_60_DB = math.log(1000.0)
 # A decay time is exact when it lies between bounds this close.

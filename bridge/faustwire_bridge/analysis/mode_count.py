@@ -23,15 +23,8 @@ from numpy.typing import NDArray
 
 from faustwire.graph import Array, Recursion
 from faustwire_bridge.analysis.loop_bounds import Band
-from faustwire_bridge.analysis.transfer import (
-    Spectrum,
-    batches,
-    circle,
-    memory_samples,
-    taps,
-    traced,
-    width,
-)
+from faustwire_bridge.analysis.transfer import Spectrum, batches, circle, traced
+from faustwire_bridge.analysis.workload import edges_of_band, memory_samples, taps, width
 
 # The longest step of log G that is taken without a look in between: a third of half a turn.
 _LONGEST_STEP = 1.0
@@ -44,8 +37,6 @@ MAX_POINTS = 2**19
 # What costs as much as 16 lines do.
 _USUAL_WIDTH = 16**2
 _USUAL_TAPS = 2000
-# Sections times intervals: bounds the memory.
-_SECTIONS_AT_A_TIME = 2**20
 _CANDIDATES = 192
 _NEWTON_STEPS = 40
 _CONVERGED = 1e-11
@@ -104,7 +95,18 @@ class Walk:
 
 
 def log_characteristic(loop: Recursion, s: Spectrum) -> Spectrum:
-    """What G is, as log G, at points s = log z: [points], its imaginary part wrapped to ±π."""
+    """What G is, as log G, at points s = log z: [points], its imaginary part wrapped to ±π.
+
+    Args:
+        loop: the recursion.
+        s: [points], log z.
+
+    Returns:
+        [points]; not finite where a mode lies at the point.
+
+    Raises:
+        UndecidedError: an inner loop can't be solved at one of the points, since a mode lies there.
+    """
     try:
         parts = [_log_characteristic(loop, part) for part in batches(s, loop)]
     except np.linalg.LinAlgError as error:  # an inner loop's mode
@@ -191,16 +193,6 @@ def _too_long(angles: Array, log_g: Spectrum, settled: NDArray[np.bool_]) -> NDA
     split[1:] |= widths[1:] > 2.1 * widths[:-1]
     split[:-1] |= widths[:-1] > 2.1 * widths[1:]
     return split & ~settled
-
-
-def edges_of_band(intervals: int, loop: Recursion) -> Array:
-    """Edges from 0 to π, half of them by octaves, since filters live there: radians a sample."""
-    intervals = min(intervals, max(1, _SECTIONS_AT_A_TIME // width(loop)))
-    if intervals < 4:
-        return np.array([0.0, np.pi])
-    octaves = np.geomspace(1e-4, np.pi, intervals // 2 + 1)
-    evenly = np.linspace(0.0, np.pi, intervals - intervals // 2 + 1)
-    return np.unique(np.concatenate([octaves[:-1], evenly]))
 
 
 def _first_points(

@@ -29,7 +29,7 @@ from faustwire.graph import (
     channels,
 )
 from faustwire_bridge.analysis.filter_bounds import section_bounds
-from faustwire_bridge.analysis.transfer import memory_samples
+from faustwire_bridge.analysis.workload import memory_samples
 
 # The largest float32 is 3.4e38: room for inputs beyond full scale and for the states of filters.
 _HIGHEST_LEVEL = 1e34

@@ -28,12 +28,9 @@ from faustwire_bridge.analysis.decay_rate import (
     rate_bound,
     slowest_rate,
 )
-from faustwire_bridge.analysis.mode_count import (
-    MAX_POINTS,
-    UndecidedError,
-    edges_of_band,
-)
+from faustwire_bridge.analysis.mode_count import MAX_POINTS, UndecidedError
 from faustwire_bridge.analysis.transfer import section_poles
+from faustwire_bridge.analysis.workload import edges_of_band
 
 # A mode slower than this, decaying or growing, is marginal. In seconds at the rate of most plugins:
 # what counts is how fast it grows there, whatever rate the worker states.

@@ -28,9 +28,9 @@ from faustwire.graph import (
     Parallel,
     Recursion,
     Series,
-    channels,
     whole_samples,
 )
+from faustwire_bridge.analysis.workload import width
 from faustwire_bridge.codegen.fractional import allpass, interpolator
 
 Spectrum: TypeAlias = NDArray[np.complexfloating[Any, Any]]
@@ -55,7 +55,15 @@ class Trace:
 
 
 def circle(log_radius: float, angles: Array) -> Spectrum:
-    """The points of a circle as s = log z; ``angles`` in radians a sample."""
+    """The points of a circle as s = log z.
+
+    Args:
+        log_radius: log |z|.
+        angles: [points], in radians a sample.
+
+    Returns:
+        [points].
+    """
     return log_radius + 1j * angles
 
 
@@ -91,7 +99,15 @@ def transfer(node: Node, s: Spectrum, *, in_loop: bool = False, trace: Trace | N
 
 
 def traced(loop: Recursion, s: Spectrum) -> Trace:
-    """The trace of a recursion, without the work of closing it."""
+    """The trace of a recursion, without the work of closing it.
+
+    Args:
+        loop: the recursion, of a valid graph.
+        s: [points], log z.
+
+    Returns:
+        Its loops and denominators, those of the recursions in it included.
+    """
     trace = Trace()
     forward = transfer(loop.forward, s, in_loop=True, trace=trace)
     feedback = transfer(loop.feedback, s, in_loop=True, trace=trace)
@@ -100,7 +116,15 @@ def traced(loop: Recursion, s: Spectrum) -> Trace:
 
 
 def product(after: Spectrum, before: Spectrum) -> Spectrum:
-    """The product after · before, of full and diagonal transfer matrices."""
+    """The product after · before, of full and diagonal transfer matrices.
+
+    Args:
+        after: [points or 1, n_out, n], or [points or 1, n] of a diagonal one.
+        before: [points or 1, n, n_in], or [points or 1, n] of a diagonal one.
+
+    Returns:
+        [points or 1, n_out, n_in], or [points or 1, n] where both are diagonal.
+    """
     if after.ndim == 2:
         return after * before if before.ndim == 2 else after[:, :, None] * before
     return after * before[:, None, :] if before.ndim == 2 else after @ before
@@ -113,67 +137,18 @@ def full(transfer_matrix: Spectrum) -> Spectrum:
     return transfer_matrix[:, :, None] * np.eye(transfer_matrix.shape[1])
 
 
-def memory_samples(node: Node, *, in_loop: bool = False) -> float:
-    """At most so many modes has a node: the order of the largest determinant in its delays.
-
-    The sampling of a circle starts from it, since so many turns can the phase make.
-    """
-    match node:
-        case Series() | Parallel():
-            return sum(memory_samples(child, in_loop=in_loop) for child in node.nodes)
-        case Recursion():
-            return memory_samples(node.forward, in_loop=True) + memory_samples(
-                node.feedback, in_loop=True
-            )
-        case Delay():
-            return float(_lines(node.samples))
-        case FIR():
-            return float(min(node.taps.shape[1:][0], node.taps.shape[-1]) * (len(node.taps) - 1))
-        case SOS():
-            return 2.0 * float(np.prod(node.sections.shape[2:])) * len(node.sections)
-        case _:
-            return 0.0
-
-
-def width(node: Node) -> int:
-    """The most numbers that one point needs in one array: channels in times out, or sections."""
-    match node:
-        case Series() | Parallel():
-            widest = max(map(width, node.nodes))
-        case Recursion():
-            widest = max(width(node.forward), width(node.feedback))
-        case SOS():
-            widest = node.sections.size // 6
-        case _:
-            widest = 1
-    n_in, n_out = channels(node)
-    return max(widest, n_in * n_out)
-
-
-def taps(node: Node) -> int:
-    """How many products the FIR filters cost at one point."""
-    match node:
-        case Series() | Parallel():
-            return sum(map(taps, node.nodes))
-        case Recursion():
-            return taps(node.forward) + taps(node.feedback)
-        case FIR():
-            return node.taps.size
-        case _:
-            return 0
-
-
 def batches(s: Spectrum, node: Node) -> list[Spectrum]:
-    """The points in parts that bound the memory."""
+    """The points in parts that bound the memory.
+
+    Args:
+        s: [points], log z.
+        node: what is to be computed there.
+
+    Returns:
+        The parts in order, [points] each.
+    """
     at_a_time = max(1, _NUMBERS_AT_A_TIME // width(node))
     return [s[start : start + at_a_time] for start in range(0, len(s), at_a_time)]
-
-
-def _lines(samples: Array) -> float:
-    """The sum over the lines; of one per entry, the most that a determinant can gather."""
-    if samples.ndim == 1:
-        return float(samples.sum())
-    return float(min(samples.max(axis=0).sum(), samples.max(axis=1).sum()))
 
 
 def _smaller_loop(forward: Spectrum, feedback: Spectrum) -> Spectrum:
@@ -187,6 +162,13 @@ def solved(loop: Spectrum, entering: Spectrum) -> Spectrum:
     """(I − loop)⁻¹ · entering; right on a mode, of a loop that is another by its last digit.
 
     Beyond what numbers can hold: infinite.
+
+    Args:
+        loop: [points or 1, n, n], or [points or 1, n] where no channel meets another.
+        entering: [points or 1, n, n_in], or [points or 1, n] of a diagonal one.
+
+    Returns:
+        [points or 1, n, n_in], or [points or 1, n] where both are diagonal.
     """
     if loop.ndim == 2:
         gap: Spectrum = np.where(loop == 1, _LAST_DIGIT, 1 - loop)

@@ -76,7 +76,15 @@ class ProgramBuilder:
         return f"{prefix}{count}"
 
     def define(self, prefix: str, expression: str) -> str:
-        """Name an expression; the name is the operand of a Value."""
+        """Name an expression; the name is the operand of a Value.
+
+        Args:
+            prefix: of the name, one lower-case letter.
+            expression: in Faust, of names that are known already or will be.
+
+        Returns:
+            The name.
+        """
         name = self.name(prefix)
         self.definitions.append(f"{name} = {expression};")
         return name
@@ -86,7 +94,15 @@ class ProgramBuilder:
         self.definitions.append(f"// {text}")
 
     def variable(self, prefix: str, next_value: str) -> str:
-        """A new loop variable: the previous sample of ``next_value``."""
+        """A new loop variable: the previous sample of ``next_value``.
+
+        Args:
+            prefix: of the name, one lower-case letter.
+            next_value: a Faust expression, the variable's value one sample later.
+
+        Returns:
+            The name of the variable.
+        """
         name = self.name(prefix)
         self.equations.append((name, next_value))
         return name
@@ -107,6 +123,14 @@ class ProgramBuilder:
 
         A new name only when there is something to do. Where all factors have one magnitude, the sum
         is made of signs and the factor waits.
+
+        Args:
+            prefix: of the name, one lower-case letter.
+            values: the signals to add.
+            form: what becomes of the sum, which is put in place of its %s.
+
+        Returns:
+            The sum in that form; ZERO where all values are zero.
         """
         terms = [value for value in values if value[0] != 0.0]
         if len(terms) < 2:
@@ -122,7 +146,15 @@ class ProgramBuilder:
         return (1.0, self.define(prefix, form % balanced([term(value) for value in terms])))
 
     def scaled(self, factor: float, value: Value) -> Value:
-        """The product of a factor and a value, folded where no digits are lost."""
+        """The product of a factor and a value, folded where no digits are lost.
+
+        Args:
+            factor: linear.
+            value: the signal.
+
+        Returns:
+            The product; ZERO where one of the two is zero.
+        """
         product = factor * value[0]
         if _FACTORS[0] < abs(product) < _FACTORS[1] or factor == 0.0 or value[0] == 0.0:
             return (product, value[1]) if product else ZERO
@@ -161,7 +193,17 @@ def _signed(terms: list[tuple[bool, str]]) -> tuple[bool, str]:
 
 
 def delayed(operand: str, steps: int, builder: ProgramBuilder, *, in_loop: bool = False) -> str:
-    """An operand some whole samples ago, read from a loop variable inside loops."""
+    """An operand some whole samples ago, read from a loop variable inside loops.
+
+    Args:
+        operand: a name that a delay may be applied to.
+        steps: whole samples, 0 or more.
+        builder: gets the loop variable.
+        in_loop: whether the delay stands inside a recursion.
+
+    Returns:
+        An operand: it binds more tightly than ``*``.
+    """
     if steps == 0:
         return operand
     if in_loop:
@@ -170,7 +212,16 @@ def delayed(operand: str, steps: int, builder: ProgramBuilder, *, in_loop: bool 
 
 
 def attenuated(value: Value, samples: float, builder: ProgramBuilder) -> Value:
-    """A delay's output in a loop, turned down as the rt60 knob asks where there is one."""
+    """A delay's output in a loop, turned down as the rt60 knob asks where there is one.
+
+    Args:
+        value: the output of the delay.
+        samples: the delay.
+        builder: gets the definition; its ``attenuation`` names the factor.
+
+    Returns:
+        The output; unchanged where there is no knob, no delay or no signal.
+    """
     factor, operand = value
     if not builder.attenuation or factor == 0.0 or samples == 0.0:
         return value

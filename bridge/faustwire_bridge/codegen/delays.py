@@ -17,7 +17,17 @@ from faustwire_bridge.codegen.fractional import write_fractional
 def write_delay(
     node: Delay, inputs: list[Value], builder: ProgramBuilder, place: Place
 ) -> list[Value]:
-    """y[i] = gains[i] · x[i] delayed, or the sum over the inputs where there is one per entry."""
+    """y[i] = gains[i] · x[i] delayed, or the sum over the inputs where there is one per entry.
+
+    Args:
+        node: delays in samples, per channel or per entry.
+        inputs: [n_in].
+        builder: gets the definitions and loop variables.
+        place: where the node stands.
+
+    Returns:
+        [n_out].
+    """
     samples = node.samples.tolist()
     if node.samples.ndim == 1:
         lines = [

@@ -43,7 +43,16 @@ class Channels:
     outputs: tuple[int, ...] | None = None
 
     def check(self, n_in: int, n_out: int) -> None:
-        """Raise ChannelError unless a model with so many channels has the chosen ones."""
+        """Check that a model with so many channels has the chosen ones.
+
+        Args:
+            n_in: how many inputs the model has.
+            n_out: how many outputs.
+
+        Raises:
+            ChannelError: a chosen channel doesn't exist, an input is chosen twice, or a choice is
+                empty.
+        """
         for kind, chosen, count in (("in", self.inputs, n_in), ("out", self.outputs, n_out)):
             if chosen is None:
                 continue
@@ -84,7 +93,17 @@ def fit_inputs(n_in: int, choice: ChannelChoice, warnings: list[str]) -> list[in
 def fit_outputs(
     outputs: Sequence[Value], choice: ChannelChoice, builder: ProgramBuilder, warnings: list[str]
 ) -> list[Value]:
-    """The program's outputs, made of the model's; arguments as for ``fit_inputs``."""
+    """The program's outputs, made of the model's.
+
+    Args:
+        outputs: of the model.
+        choice: of channels.
+        builder: gets the definitions.
+        warnings: gets a line when something is not as the model has it.
+
+    Returns:
+        The outputs of the program: those chosen, two for the plugin, or all of the model's.
+    """
     if isinstance(choice, Channels) and choice.outputs is not None:
         return [outputs[channel] for channel in choice.outputs]
     if choice != "plugin" or len(outputs) == PLUGIN_CHANNELS:

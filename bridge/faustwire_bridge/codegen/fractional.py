@@ -38,7 +38,17 @@ MAX_ORDER = 16
 
 
 def write_fractional(samples: float, operand: str, builder: ProgramBuilder, place: Place) -> str:
-    """An operand some samples ago, not a whole number of them."""
+    """An operand some samples ago, not a whole number of them.
+
+    Args:
+        samples: the delay.
+        operand: the name of what is delayed.
+        builder: gets the definitions and loop variables.
+        place: where the delay stands; inside loops it is an allpass.
+
+    Returns:
+        The name of the delayed signal.
+    """
     if place.in_loop:
         return _write_allpass(samples, operand, builder)
     first, taps = interpolator(samples)

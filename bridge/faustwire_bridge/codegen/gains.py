@@ -26,7 +26,17 @@ _OPAQUE = "attach(%s,0)"
 def write_diagonal_gain(
     node: DiagonalGain, inputs: list[Value], builder: ProgramBuilder, place: Place
 ) -> list[Value]:
-    """y[i] = gains[i] · x[i]."""
+    """y[i] = gains[i] · x[i].
+
+    Args:
+        node: its gains, [n].
+        inputs: [n].
+        builder: gets the definitions.
+        place: not used: gains are written alike everywhere.
+
+    Returns:
+        [n].
+    """
     del place
     return [
         builder.scaled(gain, value) for gain, value in zip(node.gains.tolist(), inputs, strict=True)
@@ -36,7 +46,17 @@ def write_diagonal_gain(
 def write_gain(
     node: Gain, inputs: list[Value], builder: ProgramBuilder, place: Place
 ) -> list[Value]:
-    """Multiply by a matrix."""
+    """Multiply by a matrix.
+
+    Args:
+        node: its matrix, [n_out, n_in].
+        inputs: [n_in].
+        builder: gets the definitions.
+        place: where the node stands; an exact place gets no products of cheap matrices.
+
+    Returns:
+        [n_out].
+    """
     # A cheap form lets every output depend on every input, needed or not.
     return write_matrix(node.matrix, inputs, builder, structured=not place.exact)
 
@@ -44,7 +64,17 @@ def write_gain(
 def write_householder(
     node: Householder, inputs: list[Value], builder: ProgramBuilder, place: Place
 ) -> list[Value]:
-    """Reflect, x − v(v·x) with v = √2·u: N + N multiplications instead of N²."""
+    """Reflect, x − v(v·x) with v = √2·u: N + N multiplications instead of N².
+
+    Args:
+        node: its vector u, [n].
+        inputs: [n].
+        builder: gets the definitions.
+        place: where the node stands; an exact place gets the full matrix.
+
+    Returns:
+        [n].
+    """
     if place.exact or np.count_nonzero(node.vector) < 3:
         matrix = np.eye(len(node.vector)) - 2.0 * np.outer(node.vector, node.vector)
         return write_matrix(matrix, inputs, builder, structured=False)

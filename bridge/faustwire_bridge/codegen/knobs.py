@@ -71,7 +71,15 @@ class Knobs:
         return "rt60" in self._sliders
 
     def delay_input(self, inputs: list[Value], builder: ProgramBuilder) -> list[Value]:
-        """The inputs of the wet path."""
+        """The inputs of the wet path.
+
+        Args:
+            inputs: [n_in], of the program.
+            builder: gets the definitions.
+
+        Returns:
+            [n_in], delayed by the knob ``pre_delay`` where there is one.
+        """
         if "pre_delay" not in self._sliders:
             return inputs
         self._used.add("pre_delay")
@@ -82,7 +90,16 @@ class Knobs:
         ]
 
     def mix(self, wet: list[Value], n_in: int, builder: ProgramBuilder) -> list[Value]:
-        """The outputs, faded towards the inputs."""
+        """The outputs, faded towards the inputs.
+
+        Args:
+            wet: [n_out], the outputs of the wet path.
+            n_in: how many inputs the program has.
+            builder: gets the definitions.
+
+        Returns:
+            [n_out], faded by the knob ``dry_wet`` where there is one.
+        """
         if "dry_wet" not in self._sliders:
             return wet
         self._used.add("dry_wet")

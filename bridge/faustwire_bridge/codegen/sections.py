@@ -42,7 +42,17 @@ class _Section(NamedTuple):
 def write_sections(
     node: SOS, inputs: list[Value], builder: ProgramBuilder, place: Place
 ) -> list[Value]:
-    """Cascades of sections: one per channel, or one per entry and their sum over the inputs."""
+    """Cascades of sections: one per channel, or one per entry and their sum over the inputs.
+
+    Args:
+        node: its sections, [sections, 6, n] or [sections, 6, n_out, n_in].
+        inputs: [n_in].
+        builder: gets the definitions and loop variables.
+        place: not used: sections are written alike everywhere.
+
+    Returns:
+        [n_out].
+    """
     del place
     # Now [n, 6, sections] or [n_in, n_out, 6, sections].
     cascades = node.sections.T.tolist()

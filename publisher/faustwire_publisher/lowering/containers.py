@@ -29,25 +29,63 @@ Parts: TypeAlias = Iterable[tuple[str, nn.Module]]
     nn.Identity,
 )
 def wire(_module: nn.Module, _name: str) -> None:
-    """Part of FLAMO's computation, not of the response."""
+    """Part of FLAMO's computation, not of the response.
+
+    Args:
+        _module: an FFT, its inverse, or an identity.
+        _name: its key in the module that holds it.
+    """
 
 
 @lowers(dsp.Transform)
 def lone_transform(module: dsp.Transform, name: str) -> Node | None:
-    """A transform outside of a series; its channels are known only if it has the attribute."""
+    """A transform outside of a series; its channels are known only if it has the attribute.
+
+    Args:
+        module: the transform.
+        name: its key in the module that holds it.
+
+    Returns:
+        The mixing matrix [n_out, n_in]; None where it is the identity.
+
+    Raises:
+        RefusalError: it does more than mix channels, or their number is not known.
+    """
     return transform(module, name, getattr(module, "input_channels", None))
 
 
 @lowers(system.Series, nn.Sequential)
 def series(module: nn.Sequential, name: str) -> Node | None:
-    """The children in order; a child that is held twice is applied twice."""
+    """The children in order; a child that is held twice is applied twice.
+
+    Args:
+        module: the container.
+        name: its key in the module that holds it.
+
+    Returns:
+        The nodes of the children that change the signal; None where none does.
+
+    Raises:
+        ModelError: a module in it can't be lowered; the path starts with that module's key.
+    """
     nodes = _chain(_children(module), _inputs(module))
     return graph.Series(name, nodes) if nodes else None
 
 
 @lowers(system.Parallel)
 def parallel(module: system.Parallel, name: str) -> graph.Parallel:
-    """Both branches get the input; outputs are summed or concatenated."""
+    """Both branches get the input; outputs are summed or concatenated.
+
+    Args:
+        module: the container, n_in → n_out channels.
+        name: its key in the module that holds it.
+
+    Returns:
+        Branch A and branch B; one that passes its input on unchanged becomes gains of 1.
+
+    Raises:
+        ModelError: a module in it can't be lowered; the path starts with that module's key.
+    """
     branches = (
         _branch(module.branchA, "branchA", module.input_channels),
         _branch(module.branchB, "branchB", module.input_channels),
@@ -57,7 +95,19 @@ def parallel(module: system.Parallel, name: str) -> graph.Parallel:
 
 @lowers(system.Recursion)
 def recursion(module: system.Recursion, name: str) -> graph.Recursion:
-    """(I − F·G)⁻¹·F: FLAMO adds what comes back, as ``graph.Recursion`` does."""
+    """(I − F·G)⁻¹·F: FLAMO adds what comes back, as ``graph.Recursion`` does.
+
+    Args:
+        module: the container; its feedforward path F is n_in → n_out channels, its feedback path
+            G is n_out → n_in.
+        name: its key in the module that holds it.
+
+    Returns:
+        Both paths; one that passes its input on unchanged becomes gains of 1.
+
+    Raises:
+        ModelError: a module in it can't be lowered; the path starts with that module's key.
+    """
     return graph.Recursion(
         name,
         _branch(module.feedforward, "feedforward", module.input_channels),
@@ -71,6 +121,19 @@ def shell(module: system.Shell, name: str) -> Node | None:
 
     The layers compute and analyse: their transforms that aren't a mix of channels (a magnitude, a
     window) are no part of the response. All other modules in them are.
+
+    Args:
+        module: the shell.
+        name: its key in the module that holds it.
+
+    Returns:
+        The nodes of the parts that change the signal, and the gain of the FFT and its inverse where
+        their norms differ; None where no part has a node.
+
+    Raises:
+        ModelError: a module in it can't be lowered; the path starts with that module's key.
+        RefusalError: the norm of its FFT, or of the inverse, is not "backward", "ortho" or
+            "forward".
     """
     nodes: list[Node] = []
     for key, part, n_in in (
@@ -98,7 +161,18 @@ def shell(module: system.Shell, name: str) -> Node | None:
     "lightning_fabric.wrappers._FabricModule",
 )
 def wrapper(module: nn.Module, name: str) -> Node | None:
-    """The module inside a wrapper: several devices, compiled, averaged, Fabric's."""
+    """The module inside a wrapper: several devices, compiled, averaged, Fabric's.
+
+    Args:
+        module: the wrapper.
+        name: its key in the module that holds it.
+
+    Returns:
+        A Series of the wrapped module's node; None where that module changes nothing.
+
+    Raises:
+        ModelError: a module in it can't be lowered; the path starts with that module's key.
+    """
     key = "_orig_mod" if "_orig_mod" in module._modules else "module"  # noqa: SLF001
     nodes = _chain([(key, getattr(module, key))], None)
     return graph.Series(name, nodes) if nodes else None

@@ -17,14 +17,32 @@ from faustwire_publisher.lowering.tensors import values
 
 @lowers(dsp.Delay, dsp.parallelDelay)
 def delay(leaf: dsp.Delay, name: str) -> graph.Delay:
-    """Samples for each channel [n] or entry [n_out, n_in], by the leaf's own fs and unit."""
+    """Samples for each channel [n] or entry [n_out, n_in], by the leaf's own fs and unit.
+
+    Args:
+        leaf: the module; its map gives times in the leaf's unit, [n] or [n_out, n_in].
+        name: its key in the module that holds it.
+
+    Returns:
+        Delays in samples, of the same shape; all whole where the leaf has ``isint``.
+    """
     raw = parameter(leaf)
     return graph.Delay(name, _samples(leaf, leaf.s2sample(leaf.map(raw)), raw))
 
 
 @lowers(dsp.GainDelay, dsp.parallelGainDelay)
 def gain_delay(leaf: dsp.GainDelay, name: str) -> graph.Delay:
-    """Gains are ``param[0]``, delays ``param[1]``; each has its own map."""
+    """Gains are ``param[0]``, delays ``param[1]``; each has its own map.
+
+    Args:
+        leaf: the module; ``map_gain`` gives linear gains, ``map_delay`` times in the leaf's unit,
+            [n] or [n_out, n_in] each.
+        name: its key in the module that holds it.
+
+    Returns:
+        Delays in samples with their gains, of the same shape; all whole where the leaf has
+        ``isint``.
+    """
     gains, delays = leaf.param
     samples = _samples(leaf, leaf.s2sample(leaf.map_delay(delays)), delays)
     gains = values(leaf.map_gain(gains))

@@ -42,7 +42,19 @@ Sections: TypeAlias = NDArray[np.float64]
     "flamo.auxiliary.reverb.parallelGFDNAccurateGEQ",
 )
 def cascade(leaf: Any, name: str) -> graph.SOS:
-    """Responses of the sections come as [bins, sections, …channels]."""
+    """Responses of the sections come as [bins, sections, …channels].
+
+    Args:
+        leaf: the module; its channels are [n] or [n_out, n_in].
+        name: its key in the module that holds it.
+
+    Returns:
+        [sections, 6, …channels], a0 = 1.
+
+    Raises:
+        RefusalError: a section is unstable; the message adds the cause where it is the highest band
+            of a graphic equaliser.
+    """
     try:
         return sos(name, _designed(leaf, lambda bins: bins))
     except RefusalError as refusal:
@@ -51,7 +63,18 @@ def cascade(leaf: Any, name: str) -> graph.SOS:
 
 @lowers(dsp.PEQ, dsp.parallelPEQ, "flamo.auxiliary.reverb.parallelFDNPEQ")
 def parametric(leaf: Any, name: str) -> graph.SOS:
-    """Responses of the bands come as [bands, bins, …channels]."""
+    """Responses of the bands come as [bands, bins, …channels].
+
+    Args:
+        leaf: the module; its channels are [n] or [n_out, n_in].
+        name: its key in the module that holds it.
+
+    Returns:
+        [bands, 6, …channels], a0 = 1.
+
+    Raises:
+        RefusalError: a band is unstable.
+    """
     return sos(name, _designed(leaf, lambda bands: bands.swapaxes(0, 1)))
 
 

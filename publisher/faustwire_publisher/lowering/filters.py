@@ -22,6 +22,13 @@ def fir(leaf: dsp.Filter, name: str) -> graph.FIR:
     """``leaf.map(leaf.param)``: [taps, n_out, n_in] or [taps, n].
 
     All of them, also those beyond ``nfft``, which FLAMO's transform cuts off.
+
+    Args:
+        leaf: the module; its map gives the taps.
+        name: its key in the module that holds it.
+
+    Returns:
+        The taps, of the same shape.
     """
     return graph.FIR(name, values(leaf.map(parameter(leaf))))
 
@@ -71,6 +78,17 @@ def velvet_noise(leaf: VelvetNoiseFilter, name: str) -> graph.FIR:
 
     Its map draws new noise at each call, and FLAMO keeps the noise in the cache of the frequency
     response only. The cache is read here without calling the function, which might draw again.
+
+    Args:
+        leaf: the module, after a run of the model.
+        name: its key in the module that holds it.
+
+    Returns:
+        The pulses, each -1, 0 or 1.
+
+    Raises:
+        RefusalError: it has not been run since it was made or since ``nfft`` changed, or its
+            anti-aliasing damps so much that the pulses are lost.
     """
     memo = inspect.getclosurevars(leaf.freq_response).nonlocals["cache"]
     if "value" not in memo:

@@ -19,27 +19,65 @@ from faustwire_publisher.lowering.tensors import values
 # A Matrix sets ``map`` to its construction; replacing the map replaces the matrix.
 @lowers(dsp.Gain, dsp.Matrix)
 def matrix(leaf: dsp.Gain, name: str) -> graph.Gain:
-    """``leaf.map(leaf.param)``: [n_out, n_in], linear."""
+    """``leaf.map(leaf.param)``: [n_out, n_in], linear.
+
+    Args:
+        leaf: the module.
+        name: its key in the module that holds it.
+
+    Returns:
+        The matrix; one column is repeated for all inputs, as FLAMO does.
+
+    Raises:
+        RefusalError: the map returns gains for another number of inputs than the module has.
+    """
     gains = values(leaf.map(parameter(leaf)))
     return graph.Gain(name, _inputs(gains, leaf.input_channels))
 
 
 @lowers(dsp.parallelGain)
 def diagonal(leaf: dsp.parallelGain, name: str) -> graph.DiagonalGain:
-    """``leaf.map(leaf.param)``: [n], linear."""
+    """``leaf.map(leaf.param)``: [n], linear.
+
+    Args:
+        leaf: the module.
+        name: its key in the module that holds it.
+
+    Returns:
+        The gains; a single one is repeated for all channels, as FLAMO does.
+
+    Raises:
+        RefusalError: the map returns gains for another number of inputs than the module has.
+    """
     gains = values(leaf.map(parameter(leaf)))
     return graph.DiagonalGain(name, _inputs(gains, leaf.input_channels))
 
 
 @lowers(dsp.HouseholderMatrix)
 def householder(leaf: dsp.HouseholderMatrix, name: str) -> graph.Householder:
-    """I − 2uuᵀ with u = ``leaf.map(leaf.param)``: [n, 1], carried as a complex tensor."""
+    """I − 2uuᵀ with u = ``leaf.map(leaf.param)``: [n, 1], carried as a complex tensor.
+
+    Args:
+        leaf: the module.
+        name: its key in the module that holds it.
+
+    Returns:
+        The node with u as its vector, [n].
+    """
     return graph.Householder(name, values(leaf.map(parameter(leaf)))[:, 0])
 
 
 @lowers(AllpassFDNMatrix)
 def allpass(module: AllpassFDNMatrix, name: str) -> graph.Gain:
-    """The feedback matrix of an allpass FDN: [2n, 2n], from two parameters and no map."""
+    """The feedback matrix of an allpass FDN: [2n, 2n], from two parameters and no map.
+
+    Args:
+        module: the matrix; its ``N`` is n.
+        name: its key in the module that holds it.
+
+    Returns:
+        The matrix, linear.
+    """
     return graph.Gain(name, values(module.get_matrix()))
 
 

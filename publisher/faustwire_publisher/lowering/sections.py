@@ -19,7 +19,18 @@ CANCELS = 8 * float(np.finfo(np.float32).eps)
 
 @lowers(dsp.SOSFilter, dsp.parallelSOSFilter)
 def given_sections(leaf: dsp.SOSFilter, name: str) -> graph.SOS:
-    """``leaf.map(leaf.param)``: [sections, 6, …channels], b0 b1 b2 a0 a1 a2."""
+    """``leaf.map(leaf.param)``: [sections, 6, …channels], b0 b1 b2 a0 a1 a2.
+
+    Args:
+        leaf: the module; its map gives the coefficients, channels [n] or [n_out, n_in].
+        name: its key in the module that holds it.
+
+    Returns:
+        The coefficients, divided by a0.
+
+    Raises:
+        RefusalError: a section is unstable.
+    """
     return sos(name, values(leaf.map(parameter(leaf))).astype(np.float64))
 
 

@@ -1,0 +1,93 @@
+"""How much there is to compute for a graph: its modes, the numbers at a point, its intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from faustwire.graph import FIR, SOS, Array, Delay, Node, Parallel, Recursion, Series, channels
+
+# Sections times intervals: bounds the memory.
+_SECTIONS_AT_A_TIME = 2**20
+
+
+def memory_samples(node: Node, *, in_loop: bool = False) -> float:
+    """At most so many modes has a node: the order of the largest determinant in its delays.
+
+    The sampling of a circle starts from it, since so many turns can the phase make.
+
+    Args:
+        node: of a valid graph.
+        in_loop: whether the node stands inside a recursion; the bound is the same.
+
+    Returns:
+        The bound, in samples.
+    """
+    match node:
+        case Series() | Parallel():
+            return sum(memory_samples(child, in_loop=in_loop) for child in node.nodes)
+        case Recursion():
+            return memory_samples(node.forward, in_loop=True) + memory_samples(
+                node.feedback, in_loop=True
+            )
+        case Delay():
+            return float(_lines(node.samples))
+        case FIR():
+            return float(min(node.taps.shape[1:][0], node.taps.shape[-1]) * (len(node.taps) - 1))
+        case SOS():
+            return 2.0 * float(np.prod(node.sections.shape[2:])) * len(node.sections)
+        case _:
+            return 0.0
+
+
+def width(node: Node) -> int:
+    """The most numbers that one point needs in one array: channels in times out, or sections."""
+    match node:
+        case Series() | Parallel():
+            widest = max(map(width, node.nodes))
+        case Recursion():
+            widest = max(width(node.forward), width(node.feedback))
+        case SOS():
+            widest = node.sections.size // 6
+        case _:
+            widest = 1
+    n_in, n_out = channels(node)
+    return max(widest, n_in * n_out)
+
+
+def taps(node: Node) -> int:
+    """How many products the FIR filters cost at one point."""
+    match node:
+        case Series() | Parallel():
+            return sum(map(taps, node.nodes))
+        case Recursion():
+            return taps(node.forward) + taps(node.feedback)
+        case FIR():
+            return node.taps.size
+        case _:
+            return 0
+
+
+def edges_of_band(intervals: int, loop: Recursion) -> Array:
+    """Edges from 0 to π, half of them by octaves, since filters live there: radians a sample.
+
+    Args:
+        intervals: how many to make at most; fewer where a wide recursion limits the memory.
+        loop: the recursion whose gain is to be bounded on them.
+
+    Returns:
+        [edges], ascending, at most intervals + 1; 0 and π alone where there are fewer than four
+        intervals.
+    """
+    intervals = min(intervals, max(1, _SECTIONS_AT_A_TIME // width(loop)))
+    if intervals < 4:
+        return np.array([0.0, np.pi])
+    octaves = np.geomspace(1e-4, np.pi, intervals // 2 + 1)
+    evenly = np.linspace(0.0, np.pi, intervals - intervals // 2 + 1)
+    return np.unique(np.concatenate([octaves[:-1], evenly]))
+
+
+def _lines(samples: Array) -> float:
+    """The sum over the lines; of one per entry, the most that a determinant can gather."""
+    if samples.ndim == 1:
+        return float(samples.sum())
+    return float(min(samples.max(axis=0).sum(), samples.max(axis=1).sum()))
