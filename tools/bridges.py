@@ -18,7 +18,7 @@ from typing import Any
 
 from faustwire.rendezvous import Rendezvous, rendezvous
 
-DEADLINE = 20.0
+DEADLINE = 30.0
 
 
 def eventually(condition: Callable[[], object], what: str, seconds: float = DEADLINE) -> None:

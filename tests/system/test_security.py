@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from bridges import Plugin, ServedBridge, eventually, served
+from bridges import DEADLINE, Plugin, ServedBridge, eventually, served
 from faustwire import codec
 from faustwire.curve import secure
 from faustwire.endpoint import events_endpoint
@@ -50,7 +50,7 @@ from notices import recorded_warnings
 DOCS = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
 TIMEOUT = 1.0
 # Longer than a client's longest pause between two tries.
-BACK_SECONDS = 10.0
+BACK_SECONDS = DEADLINE
 NOTHING_SECONDS = 0.5
 
 

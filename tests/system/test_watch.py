@@ -121,10 +121,10 @@ def test_a_bridge_is_told_whom_to_follow_when_it_starts(
     "arguments", [["serve", "--follow", "best"], ["follow", "worker"], ["follow", "anna"]]
 )
 def test_words_that_make_no_sense_are_told_what_would(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 64
-    assert "worker NAME | best METRIC" in capsys.readouterr().err
+    assert "worker NAME | best METRIC" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["status"], ["watch"], ["follow", "latest"], ["follow"]])
