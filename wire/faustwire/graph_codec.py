@@ -64,12 +64,16 @@ def _node(plain: Any, path: str, depth: int) -> Node:
         for key, value in plain.items()
         if key not in ("type", "name")
     }
+    return _made(kind, name, arguments, path)
+
+
+def _made(kind: str, name: str, arguments: dict[str, Any], path: str) -> Node:
     try:
-        made: Node = _TYPES[kind](name=name, **arguments)
+        node: Node = _TYPES[kind](name=name, **arguments)
     except TypeError:
         required = [field for field in _FIELDS[kind] if field not in arguments]
         raise GraphError(path, f"{kind} needs {', '.join(required)}") from None
-    return made
+    return node
 
 
 def _kind_and_name(plain: Any, path: str) -> tuple[str, str]:

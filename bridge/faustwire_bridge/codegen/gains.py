@@ -103,18 +103,28 @@ def write_matrix(
         [n_out].
     """
     if structured and len(inputs) > 3:
-        if split := kronecker(matrix):
-            return _write_kronecker(split, inputs, builder, form)
-        if sum_of := rank_one(matrix):
-            return _write_rank_one(sum_of, inputs, builder, form)
-        if shared := shared_sums(matrix):
-            return _write_shared(shared, float(abs(matrix).max()), inputs, builder, form)
+        cheap = _write_structured(matrix, inputs, builder, form)
+        if cheap is not None:
+            return cheap
     factors = np.array([factor for factor, _ in inputs])
     if not _is_dense(matrix) or not factors.all() or not np.isfinite(matrix * factors).all():
         return _write_rows(matrix, inputs, builder, form)
     row_form = form % balanced([f"%r*{operand}" for _, operand in inputs])
     rows = (matrix * factors).tolist()
     return [(1.0, builder.define("m", row_form % tuple(row))) for row in rows]
+
+
+def _write_structured(
+    matrix: Array, inputs: list[Value], builder: ProgramBuilder, form: str
+) -> list[Value] | None:
+    """Write a matrix in the first cheap form that it has; None: it has none."""
+    if split := kronecker(matrix):
+        return _write_kronecker(split, inputs, builder, form)
+    if sum_of := rank_one(matrix):
+        return _write_rank_one(sum_of, inputs, builder, form)
+    if shared := shared_sums(matrix):
+        return _write_shared(shared, float(abs(matrix).max()), inputs, builder, form)
+    return None
 
 
 def _is_dense(matrix: Array) -> bool:

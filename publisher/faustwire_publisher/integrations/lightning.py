@@ -72,7 +72,7 @@ class HotReloadCallback(Callback):
         Args:
             trainer: the Lightning trainer that calls.
             pl_module: the module that it trains.
-            outputs, batch, batch_idx: of the training step; not used.
+            _: the step's outputs, its batch and the batch's index; not used.
         """
         if trainer.global_step != self._steps:
             self._steps = trainer.global_step
