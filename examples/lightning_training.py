@@ -11,6 +11,7 @@ import argparse
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from torch.utils.data import DataLoader
 
 from faustwire import HotReload
 from faustwire.lightning import HotReloadCallback
@@ -46,7 +47,8 @@ def main() -> None:
     parser.add_argument("--dsp-path", default=DSP_PATH)
     parser.add_argument("--config-path", default=CONFIG_PATH)
     options = parser.parse_args()
-    noise = [torch.randn(4, NFFT, 1) for _ in range(16)]
+    batches = list(torch.randn(16, 4, NFFT, 1))
+    noise: DataLoader[torch.Tensor] = DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
     with HotReload(FS, dsp_path=options.dsp_path, config_path=options.config_path) as live:
         trainer = Trainer(
             max_steps=options.steps,
