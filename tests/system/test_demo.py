@@ -84,6 +84,7 @@ def test_the_picture_is_a_picture(demo: tuple[str, Path]) -> None:
     assert np.ptp(pixels[..., :3]) > 0.9
 
 
+@pytest.mark.slow
 def test_a_worker_that_fails_ends_the_demo(demo: tuple[str, Path]) -> None:
     """Exit code 1 and the end of its log; the run before has left the files free for this one."""
     _, out = demo

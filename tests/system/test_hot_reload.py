@@ -216,6 +216,7 @@ def test_without_waiting_the_newest_snapshot_wins(plugin: Plugin) -> None:
             knob.step()
             live.update(knob.model)
         assert live.flush()
+        assert live.last.published, live.last
     assert "26.0" in plugin.program(), "1 + 200 · 0.125"
 
 

@@ -16,9 +16,10 @@ from faustwire.bridge_state import PUBLISHED_LATER
 from faustwire.messages import OwnProgram, Reason
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core import events, instructions, state_machine
+from seeds import seeds
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(30, 300))
 def test_no_call_is_answered_twice_and_none_that_stayed_connected_is_forgotten(seed: int) -> None:
     world = play(seed)
     assert max(world.verdicts.values(), default=1) == 1
@@ -37,7 +38,7 @@ def test_no_call_is_answered_twice_and_none_that_stayed_connected_is_forgotten(s
             assert session.answered.seq >= seq, (peer, seq)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(30, 300))
 def test_what_was_published_is_what_was_written(seed: int) -> None:
     """Each write is a verdict's or an event's, and nothing is written twice in a row."""
     world = play(seed)
@@ -50,7 +51,7 @@ def test_what_was_published_is_what_was_written(seed: int) -> None:
     assert [event.number for event in happened] == list(range(1, len(happened) + 1))
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(30, 300))
 def test_the_same_events_give_the_same_instructions_again(seed: int) -> None:
     world = play(seed)
     again = state_machine.Core(WELCOME, BEGUN_NS * 1e-9, world.rules)

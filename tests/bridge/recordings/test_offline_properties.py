@@ -16,6 +16,7 @@ from faustwire_bridge.core import events, instructions
 from faustwire_bridge.core.state_machine import Core
 from faustwire_bridge.recordings.offline import decide_again
 from faustwire_bridge.recordings.recorder import Recorder
+from seeds import seeds
 
 OFFSET_NS = 1_795_000_000 * 10**9
 
@@ -47,7 +48,7 @@ def record(world: World, folder: Path, *, published_only: bool) -> list[str]:
     return programs
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(12, 100))
 def test_verdicts_events_and_programs_are_the_same(seed: int, tmp_path: Path) -> None:
     programs = record(play(seed), tmp_path / "run", published_only=False)
     outcome = decide_again([tmp_path / "run"], tmp_path / "again")
@@ -58,7 +59,7 @@ def test_verdicts_events_and_programs_are_the_same(seed: int, tmp_path: Path) ->
     assert [hashlib.sha256(file.read_bytes()).hexdigest() for file in files] == programs
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(12, 100))
 def test_of_what_was_published_the_programs_are_the_same(seed: int, tmp_path: Path) -> None:
     """What a worker that does not wait for verdicts has made the recorder let go is told."""
     programs = record(play(seed), tmp_path / "run", published_only=True)
