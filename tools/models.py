@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from flamo.processor import dsp, system
 
+# 29 dB; what is 30 dB louder than what plays is not published.
+_LOUDEST = 28.0
+
 
 class Knob:
     """One trained gain: the smallest model that changes."""
@@ -21,8 +24,10 @@ class Knob:
             self.model.param.fill_(value)
 
     def step(self) -> None:
+        """Change the gain; however often, it is never too loud to be published."""
         with torch.no_grad():
             self.model.param.add_(0.125)
+            self.model.param.remainder_(_LOUDEST)
 
 
 def fdn(lines: int = 4, *, nfft: int = 2048) -> Any:

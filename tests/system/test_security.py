@@ -147,7 +147,10 @@ def published_soon(live: HotReload, knob: Knob) -> None:
         knob.step()
         return live.update(knob.model)
 
-    eventually(attempt, "a publish", BACK_SECONDS)
+    try:
+        eventually(attempt, "a publish", BACK_SECONDS)
+    except AssertionError:
+        pytest.fail(f"not published: {live.last}")
 
 
 # -- the table -------------------------------------------------------------------------------------
