@@ -6,7 +6,7 @@ CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # How many tests run at once: many of them only wait.
-WORKERS ?= 2
+WORKERS ?= 3
 
 .PHONY: help lint-page demo test test-slow soak-gates soak fuzz lint types bless bench bench-networks docs check format clean
 
@@ -25,7 +25,7 @@ demo: $(READY) ## two trainings, one bridge, one stand-in plugin; results in dem
 # Tests start hundreds of processes of ours: each would compile the same modules.
 test test-slow: export PYTHONDONTWRITEBYTECODE :=
 
-test: $(READY) ## the suite, in WORKERS= processes at once (2)
+test: $(READY) ## the suite, in WORKERS= processes at once (3)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-slow: $(READY) ## the long forms of tests: more scripts, more kills, more networks

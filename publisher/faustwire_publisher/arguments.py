@@ -13,8 +13,8 @@ from faustwire.codec import MAX_METRICS
 from faustwire.endpoint import EndpointError, to_connect
 from faustwire.file_path import expanded
 from faustwire.key_ring import KeyRing
+from faustwire.limits import MAX_NAME
 from faustwire.sampling_rate import rate_problem
-from faustwire.validation import MAX_NAME
 from faustwire_publisher.errors import ArgumentError
 
 # Losses and the like by name, numbers or tensors of one element; or a function that returns them,

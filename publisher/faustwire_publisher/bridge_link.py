@@ -14,9 +14,9 @@ from typing import Any
 
 from faustwire.file_path import file_path
 from faustwire.key_ring import KeyRing
+from faustwire.limits import MAX_NAME
 from faustwire.messages import Hello, Welcome
 from faustwire.rendezvous import CONFIG_PATH, rendezvous
-from faustwire.validation import MAX_NAME
 from faustwire_publisher.arguments import knows, record_target, remote_endpoint
 from faustwire_publisher.bridge_process import EmbeddedBridge
 from faustwire_publisher.client import Client

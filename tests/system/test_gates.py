@@ -117,10 +117,15 @@ def test_a_bridge_answers_others_while_libfaust_hangs_and_lives_on(plugin: Plugi
 
 def libfaust_of(bridge: int) -> int | None:
     """The process in which a bridge has libfaust, beside the one in which it judges."""
+    return child_of(bridge, "children/compiler_child.py")
+
+
+def child_of(bridge: int, program: str) -> int | None:
+    """The child process of a bridge whose command line names a program."""
     children = Path(f"/proc/{bridge}/task/{bridge}/children").read_text().split()
     for child in children:
         with suppress(FileNotFoundError):
-            if "children/compiler_child.py" in Path(f"/proc/{child}/cmdline").read_text():
+            if program in Path(f"/proc/{child}/cmdline").read_text():
                 return int(child)
     return None
 
@@ -196,6 +201,19 @@ def test_the_bridge_itself_never_loads_libfaust(plugin: Plugin) -> None:
         assert "cyfaust" not in maps
         child = libfaust_of(bridge.process.pid)
         assert "cyfaust" in Path(f"/proc/{child}/maps").read_text(), "the probe can see it"
+
+
+def test_the_bridge_itself_never_loads_numpy(plugin: Plugin) -> None:
+    """It starts without, and unpacks no graph; whoever judges does."""
+    with (
+        served(plugin) as bridge,
+        HotReload(48000, endpoint=bridge.endpoint) as live,
+    ):
+        assert live.update(Knob().model)
+        maps = Path(f"/proc/{bridge.process.pid}/maps").read_text()
+        assert "numpy" not in maps
+        judge = child_of(bridge.process.pid, "faustwire_bridge.children.judge_child")
+        assert "numpy" in Path(f"/proc/{judge}/maps").read_text(), "the probe can see it"
 
 
 def test_a_machine_without_faust_libraries_can_be_stated(plugin: Plugin) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faustwire.validation import MAX_NAME
+from faustwire.limits import MAX_NAME
 from faustwire.worker_name import full_name, is_called, with_incarnation
 from source_tree import files_with
 

@@ -7,15 +7,13 @@ its meaning needs a new version.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, TypeGuard
+from typing import Any
 
 import msgpack
-import numpy as np
 
-from faustwire import controls, graph_codec, messages
+from faustwire import controls, messages
 from faustwire.errors import MessageError, shown
 from faustwire.field_checks import checked_fields
 from faustwire.limits import MAX_BYTES, MAX_ELEMENTS, MAX_METRICS, MAX_PROGRAM, MAX_TEXT
@@ -128,7 +126,11 @@ class _Budget:
 
     def map(self, items: dict[str, Any]) -> Any:
         self._spend(len(items))
-        return _array(items) if "shape" in items else items
+        if "shape" not in items:
+            return items
+        from faustwire import array_codec  # noqa: PLC0415 - see array_codec
+
+        return array_codec.unpack(items)
 
 
 def _no_extensions(code: int, _data: bytes) -> None:
@@ -138,30 +140,9 @@ def _no_extensions(code: int, _data: bytes) -> None:
 def _pack_other(value: object) -> dict[str, Any]:
     if isinstance(value, int):
         raise MessageError("a whole number of more than 64 bits can't be sent")
-    if not isinstance(value, np.ndarray):
-        raise TypeError(f"{type(value).__name__} can't cross the wire")
-    # Most models are float32; half the bytes, if nothing is lost.
-    with np.errstate(over="ignore"):
-        single = value.astype("<f4")
-    if np.array_equal(single, value):
-        return {"shape": value.shape, "f4": single.tobytes()}
-    return {"shape": value.shape, "f8": value.astype("<f8", copy=False).tobytes()}
+    from faustwire import array_codec  # noqa: PLC0415 - see array_codec
 
-
-def _array(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[Any]]:
-    shape = packed["shape"]
-    kind = next((key for key in ("f4", "f8") if key in packed), None)
-    if kind is None or not isinstance(packed[kind], bytes):
-        raise MessageError("an array holds its bytes under f4 or f8")
-    if not _is_shape(shape):
-        raise MessageError("an array's shape is a list of sizes")
-    if len(shape) > 4 or math.prod(shape) * int(kind[1]) != len(packed[kind]):
-        raise MessageError(f"an array of shape {shape[:4]} and {len(packed[kind])} bytes of {kind}")
-    return np.frombuffer(packed[kind], dtype=f"<{kind}").reshape(shape)
-
-
-def _is_shape(shape: object) -> TypeGuard[list[int]]:
-    return isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)
+    return array_codec.pack(value)
 
 
 def _plain_fields(part: Any) -> dict[str, Any]:
@@ -184,6 +165,8 @@ def _plain(value: Any) -> Any:
         return _plain_fields(value)
     if isinstance(value, Mapping):
         return controls.to_overrides(value) if _are_sliders(value) else dict(value)
+    from faustwire import graph_codec  # noqa: PLC0415 - see array_codec
+
     return graph_codec.to_dicts(value)
 
 

@@ -17,7 +17,8 @@ from faustwire.controls import Slider, sliders
 from faustwire.errors import GraphError, is_finite, shown
 from faustwire.graph import Node
 from faustwire.graph_codec import from_dicts, to_dicts
-from faustwire.validation import MAX_NAME, check
+from faustwire.limits import MAX_NAME
+from faustwire.validation import check
 
 # Increased when an old reader would misread a new file; not for new optional keys.
 JSON_VERSION = 1

@@ -7,11 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeAlias
 
-import numpy as np
-
-from faustwire import controls, graph_codec, messages, validation
+from faustwire import controls, messages
 from faustwire.errors import FaustwireError, MessageError, shown
-from faustwire.limits import MAX_METRICS, MAX_PROGRAM, MAX_TEXT
+from faustwire.limits import MAX_METRICS, MAX_NAME, MAX_PROGRAM, MAX_TEXT
 from faustwire.sampling_rate import rate_problem
 
 _Check: TypeAlias = Callable[[Any], Any]
@@ -136,6 +134,10 @@ def _metrics(value: Any) -> dict[str, float]:
 
 
 def _graph(value: Any) -> Any:
+    import numpy as np  # noqa: PLC0415 - for graphs alone; see array_codec
+
+    from faustwire import graph_codec, validation  # noqa: PLC0415 - likewise
+
     # Making numbers of a stranger's signalling NaN warns; validation finds it.
     with np.errstate(invalid="ignore"):
         graph = graph_codec.from_dicts(value)
@@ -213,7 +215,7 @@ _CHECKS: dict[str, _Check] = {
     "margin_db": _measured,
     "metrics": _metrics,
     "min_interval": _seconds,
-    "name": _text(validation.MAX_NAME),
+    "name": _text(MAX_NAME),
     "now": _measured,
     "number": _integer(0),
     "peak_db": _measured,
@@ -235,6 +237,6 @@ _CHECKS: dict[str, _Check] = {
     "since": _measured,
     "user": _text(MAX_TEXT),
     "warnings": _list(_text(MAX_TEXT), 1024),
-    "worker": _text(validation.MAX_NAME),
+    "worker": _text(MAX_NAME),
     "workers": _list(_part(messages.WorkerState, "worker"), 4096),
 }

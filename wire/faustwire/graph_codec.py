@@ -14,7 +14,8 @@ import numpy as np
 
 from faustwire.errors import GraphError, shown
 from faustwire.graph import CONTAINERS, LEAVES, Node, Parallel, Recursion, Series
-from faustwire.validation import MAX_DEPTH, MAX_NAME
+from faustwire.limits import MAX_NAME
+from faustwire.validation import MAX_DEPTH
 
 _TYPES: dict[str, Any] = {node.type: node for node in (*LEAVES, *CONTAINERS)}
 # Looked up once, because every publish reads and writes nodes.

@@ -8,6 +8,7 @@ MAX_BYTES = 16 * 2**20
 MAX_PROGRAM = 4 * 2**20
 # Names and details are read by people.
 MAX_TEXT = 4096
+MAX_NAME = 256
 MAX_METRICS = 64
 # Lists and maps in one message, their elements counted: a few bytes can each stand for an object
 # of 64 bytes, so this bounds what a hostile message can make us allocate.

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from faustwire.bridge_state import Choice, Event, State, WorkerState
 from faustwire.controls import Slider
-from faustwire.graph import Node
 from faustwire.reason import HOLDS_BACK, Reason
+
+if TYPE_CHECKING:
+    # Its arrays are numpy's, which the bridge does without; see array_codec.
+    from faustwire.graph import Node
 
 __all__ = [
     "HOLDS_BACK",

@@ -15,8 +15,8 @@ import msgpack
 from faustwire import codec
 from faustwire.errors import MessageError
 from faustwire.field_checks import checked_fields, seq_of
+from faustwire.limits import MAX_NAME
 from faustwire.messages import Message
-from faustwire.validation import MAX_NAME
 
 # Fields of a message that are looked at; a version may grow, and today's largest has nine.
 _MAX_FIELDS = 256

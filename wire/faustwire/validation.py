@@ -28,6 +28,7 @@ from faustwire.graph import (
     channels,
     label,
 )
+from faustwire.limits import MAX_NAME
 from faustwire.loops import check_loops
 
 # Far beyond any reverberator; 256 x 256 gains is already 65,536 products a sample.
@@ -42,7 +43,6 @@ MAX_DEPTH = 64
 MAX_NODES = 4096
 # Numbers in all: 8 MiB of them, half of codec.MAX_BYTES.
 MAX_VALUES = 2**20
-MAX_NAME = 256
 
 Sizes: TypeAlias = tuple[int, int]
 

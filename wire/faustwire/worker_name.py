@@ -7,7 +7,7 @@ which part is what.
 
 from __future__ import annotations
 
-from faustwire.validation import MAX_NAME
+from faustwire.limits import MAX_NAME
 
 # Enough to tell the namesakes of one sweep apart; an incarnation is random hex text.
 _SHOWN_CHARACTERS = 4

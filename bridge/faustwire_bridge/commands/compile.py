@@ -12,7 +12,6 @@ from faustwire.atomic_file import ReplacedFile
 from faustwire.controls import DEFAULTS
 from faustwire.errors import GraphError
 from faustwire.file_path import file_path
-from faustwire_bridge.codegen.from_config import json_to_faust
 from faustwire_bridge.commands import Commands
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 
@@ -49,6 +48,9 @@ def add(commands: Commands) -> None:
 
 
 def _compile(options: argparse.Namespace) -> int:
+    # Every command imports this module, and most need no numpy.
+    from faustwire_bridge.codegen.from_config import json_to_faust  # noqa: PLC0415
+
     source = sys.stdin.read() if options.file == "-" else Path(options.file).read_text("utf-8")
     try:
         config = json.loads(source)
