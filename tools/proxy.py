@@ -146,9 +146,10 @@ class Proxy:
         finally:
             for pump in pumps:
                 pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
+            # First, since what follows may be cut short: a line is cut while it ends by itself.
             if far_writer is not None:
                 _reset(far_writer)
+            await asyncio.gather(*pumps, return_exceptions=True)
 
     async def _take_in(
         self, source: asyncio.StreamReader, chunks: asyncio.Queue[tuple[float, bytes]]

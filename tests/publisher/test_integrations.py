@@ -168,6 +168,7 @@ def test_the_lightning_example(plugin: Plugin) -> None:
     assert "process" in plugin.program()
 
 
+@pytest.mark.slow
 def test_the_example_with_flamos_trainer(plugin: Plugin) -> None:
     told = example(plugin, "flamo_training", "--epochs", "2")
     assert re.search(r"loss \d\.\d+e-\d+, (published|unchanged)", told), told
