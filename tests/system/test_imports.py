@@ -53,3 +53,12 @@ def test_programs_that_people_run_need_nothing_of_the_tests() -> None:
     for path in (*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tools").glob("*.py")):
         named = re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.MULTILINE)
         assert not of_tests & set(named), path.name
+
+
+def test_no_two_public_types_have_one_name() -> None:
+    homes: dict[str, list[str]] = {}
+    for package in ("wire", "publisher", "bridge"):
+        for path in (ROOT / package).rglob("*.py"):
+            for name in re.findall(r"^class ([A-Za-z]\w*)", path.read_text(), re.MULTILINE):
+                homes.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}

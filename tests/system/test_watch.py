@@ -23,7 +23,7 @@ from faustwire.endpoint import events_endpoint
 from faustwire.key_ring import RIGHTS, KeyRing
 from faustwire.messages import Reason, State
 from faustwire_bridge.cli import main
-from faustwire_bridge.monitor.connection import Connection
+from faustwire_bridge.monitor.monitor_socket import MonitorSocket
 from peers import Peer, peer
 from terminals import terminal
 
@@ -307,7 +307,7 @@ def test_any_number_of_watchers_see_the_same(bridge: ServedBridge, anna: Peer) -
     with ExitStack() as stack:
         watchers = []
         for late in range(30):
-            watchers.append(Connection(zmq.SUB, at, lambda _: None))
+            watchers.append(MonitorSocket(zmq.SUB, at, lambda _: None))
             stack.enter_context(closing(watchers[-1]))
             if late == 15:
                 anna.update(0.25)
@@ -318,7 +318,7 @@ def test_any_number_of_watchers_see_the_same(bridge: ServedBridge, anna: Peer) -
             )
 
 
-def _calls(watcher: Connection) -> dict[str, int | None]:
+def _calls(watcher: MonitorSocket) -> dict[str, int | None]:
     message = watcher.receive(1.0)
     assert isinstance(message, State)
     return {worker.worker: worker.newest_call for worker in message.workers}

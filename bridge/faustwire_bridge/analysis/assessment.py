@@ -62,11 +62,11 @@ def assess(
 def _assess(graph: Node, fs: float, limits: Limits, playing_db: float | None) -> Assessment:
     stable = stability.classify(graph, fs=fs, max_points=_MAX_POINTS)
     verdict, margin_db = stable.verdict, stable.margin_db
-    if verdict is stability.Verdict.UNSTABLE and not limits.allow_unstable:
+    if verdict is stability.StabilityClass.UNSTABLE and not limits.allow_unstable:
         figure = "" if margin_db is None else f", loop gain {-margin_db:+.3g} dB"
         advice = f"{stable.detail}{figure}; lower its gain, or say --allow-unstable"
         return Assessment(Refusal(Reason.UNSTABLE, advice), margin_db=margin_db)
-    decays = verdict is stability.Verdict.STABLE
+    decays = verdict is stability.StabilityClass.STABLE
     # Without decay a peak is as high as one waits; there is no figure for it.
     peak_db = measure(graph, fs=fs).peak_db if decays else -math.inf
     level = level_db(graph, fs=fs)
@@ -76,7 +76,7 @@ def _assess(graph: Node, fs: float, limits: Limits, playing_db: float | None) ->
         peak_db if math.isfinite(peak_db) else None,
         margin_db,
         stable.rt60_seconds,
-        certain=verdict is not stability.Verdict.UNDECIDED,
+        certain=verdict is not stability.StabilityClass.UNDECIDED,
         level_db=level if math.isfinite(level) else None,
     )
 
@@ -104,7 +104,7 @@ def _knob(graph: Node, fs: float, knob: Slider | None) -> Refusal | None:
     for position in rt60_positions(knob) if knob is not None else ():
         turned = attenuated(graph, fs=fs, rt60_seconds=position)
         found = stability.classify(turned, fs=fs, max_points=_MAX_KNOB_POINTS)
-        if found.verdict is stability.Verdict.UNSTABLE:
+        if found.verdict is stability.StabilityClass.UNSTABLE:
             advice = (
                 f"with the rt60 knob at {position:.3g} s {found.detail}: paths of different length "
                 "no longer cancel there; lower the loop's gain, leave the knob out, or say "

@@ -40,7 +40,7 @@ _MARGIN = LN_60_DB / (MARGIN_SECONDS * 48_000)
 _INTERVALS = (1, 128, 1024)
 
 
-class Verdict(Enum):
+class StabilityClass(Enum):
     """Whether a graph is stable; ``UNDECIDED``: its modes are too many to be counted in time."""
 
     STABLE = "stable"
@@ -65,7 +65,7 @@ class Stability:
         detail: one line for people.
     """
 
-    verdict: Verdict
+    verdict: StabilityClass
     margin_db: float | None
     rt60_seconds: float | None
     rt60_exact: bool
@@ -85,7 +85,7 @@ class _Part:
     """
 
     path: str
-    verdict: Verdict
+    verdict: StabilityClass
     margin_db: float | None
     slowest_rate: float | None
     exact: bool
@@ -139,10 +139,10 @@ def _classify_filter(node: SOS, path: str, margin: float) -> _Part:
     )
 
 
-def _verdict(rate: float, margin: float) -> Verdict:
+def _verdict(rate: float, margin: float) -> StabilityClass:
     if abs(rate) <= margin:
-        return Verdict.MARGINAL
-    return Verdict.STABLE if rate > 0 else Verdict.UNSTABLE
+        return StabilityClass.MARGINAL
+    return StabilityClass.STABLE if rate > 0 else StabilityClass.UNSTABLE
 
 
 def _classify_loop(
@@ -160,7 +160,9 @@ def _classify_loop(
         rate, exact = slowest_rate(loop, bounded.slowest_rate, math.inf, margin, max_points)
         return replace(bounded, slowest_rate=rate, exact=exact)
     except UndecidedError as error:
-        undecided = _Part(path, Verdict.UNDECIDED, margin_db, None, exact=False, note=str(error))
+        undecided = _Part(
+            path, StabilityClass.UNDECIDED, margin_db, None, exact=False, note=str(error)
+        )
         return bounded or undecided
 
 
@@ -187,16 +189,16 @@ def _bounded(
         if loop_gain(loop, margin, edges).low.min() <= 1:
             return None
         note = "its gain is above one at every frequency"
-        return _Part(path, Verdict.UNSTABLE, margin_db, None, exact=False, note=note)
+        return _Part(path, StabilityClass.UNSTABLE, margin_db, None, exact=False, note=note)
     if largest_gain(loop, -margin, edges) < 1:
         if len(edges) == 2:  # enough for the verdict, coarse for the decay
             edges = edges_of_band(_INTERVALS[1], loop)
         rate = rate_bound(loop, margin, edges)
         beyond = -rate * EXACT_WITHIN
         exact = math.isfinite(rate) and bool(loop_gain(loop, beyond, edges).low.min() > 1)
-        return _Part(path, Verdict.STABLE, margin_db, rate, exact=exact, note="loop gain")
+        return _Part(path, StabilityClass.STABLE, margin_db, rate, exact=exact, note="loop gain")
     if loop_gain(loop, -margin, edges).low.min() > 1:
-        return _Part(path, Verdict.MARGINAL, margin_db, 0.0, exact=True, note="loop gain")
+        return _Part(path, StabilityClass.MARGINAL, margin_db, 0.0, exact=True, note="loop gain")
     return None
 
 
@@ -208,34 +210,39 @@ def _counted(
     if outside:
         rate = candidate if candidate < 0 else None
         note = f"{outside} modes outside the unit circle"
-        return _Part(path, Verdict.UNSTABLE, margin_db, rate, exact=False, note=note)
+        return _Part(path, StabilityClass.UNSTABLE, margin_db, rate, exact=False, note=note)
     rate, exact = slowest_rate(loop, -margin, max(candidate, margin), margin, max_points)
     if rate < margin:
         note = "modes on the unit circle"
-        return _Part(path, Verdict.MARGINAL, margin_db, 0.0, exact=True, note=note)
-    return _Part(path, Verdict.STABLE, margin_db, rate, exact=exact, note="counted")
+        return _Part(path, StabilityClass.MARGINAL, margin_db, 0.0, exact=True, note=note)
+    return _Part(path, StabilityClass.STABLE, margin_db, rate, exact=exact, note="counted")
 
 
 def _summary(parts: list[_Part], fs: float) -> Stability:
     """The worst part speaks for the graph."""
     if not parts:
         detail = "nothing in it rings"
-        return Stability(Verdict.STABLE, None, None, True, None, "", detail)
+        return Stability(StabilityClass.STABLE, None, None, True, None, "", detail)
     worst = min(parts, key=_badness)
     margins = [part.margin_db for part in parts if part.margin_db is not None]
     rate = worst.slowest_rate
     rt60 = growth = None
     if rate is not None and math.isfinite(rate):
-        if worst.verdict is Verdict.STABLE:
+        if worst.verdict is StabilityClass.STABLE:
             rt60 = LN_60_DB / (rate * fs)
-        elif worst.verdict is Verdict.UNSTABLE:
+        elif worst.verdict is StabilityClass.UNSTABLE:
             growth = -rate * fs * 20 / math.log(10)
     margin_db = min(margins, default=None)
     detail = _detail(worst, margin_db, rt60, growth)
     return Stability(worst.verdict, margin_db, rt60, worst.exact, growth, worst.path, detail)
 
 
-_ORDER = [Verdict.UNSTABLE, Verdict.UNDECIDED, Verdict.MARGINAL, Verdict.STABLE]
+_ORDER = [
+    StabilityClass.UNSTABLE,
+    StabilityClass.UNDECIDED,
+    StabilityClass.MARGINAL,
+    StabilityClass.STABLE,
+]
 
 
 def _badness(part: _Part) -> tuple[int, float]:
@@ -245,16 +252,16 @@ def _badness(part: _Part) -> tuple[int, float]:
 
 def _detail(worst: _Part, margin_db: float | None, rt60: float | None, growth: float | None) -> str:
     match worst.verdict:
-        case Verdict.STABLE if rt60 is not None:
+        case StabilityClass.STABLE if rt60 is not None:
             said = "decays in" if worst.exact else "decays in at most"
             margin = f", loop gain {-margin_db:.3g} dB" if margin_db is not None else ""
             return f"{worst.path} {said} {rt60:.3g} s{margin}"
-        case Verdict.STABLE:
+        case StabilityClass.STABLE:
             return f"{worst.path} rings out at once"
-        case Verdict.MARGINAL:
+        case StabilityClass.MARGINAL:
             return f"{worst.path} neither decays nor grows: it rings for more than an hour"
-        case Verdict.UNDECIDED:
+        case StabilityClass.UNDECIDED:
             return f"{worst.path}: could not be told: {worst.note}"
-        case Verdict.UNSTABLE:
+        case StabilityClass.UNSTABLE:
             speed = f", by {growth:.3g} dB a second" if growth is not None else ""
             return f"{worst.path} grows{speed}: {worst.note}"

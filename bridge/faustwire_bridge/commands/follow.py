@@ -13,7 +13,7 @@ from faustwire.worker_name import is_called
 from faustwire_bridge.commands import Commands
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 from faustwire_bridge.core.choices import choice
-from faustwire_bridge.monitor.connection import UnreachableError
+from faustwire_bridge.monitor.monitor_socket import UnreachableError
 from faustwire_bridge.monitor.target import Target, add_options, target
 
 # A state tells no more metrics of a worker than this (`core.overview`).

@@ -30,7 +30,7 @@ from faustwire_bridge.commands.help_text import (
     Paragraphs,
     documentation,
 )
-from faustwire_bridge.monitor.connection import UnreachableError
+from faustwire_bridge.monitor.monitor_socket import UnreachableError
 from faustwire_bridge.service import logs
 from faustwire_bridge.service.lock import LockedError
 from faustwire_bridge.service.supervisor import supervise

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from faustwire.messages import State
 from faustwire_bridge.commands import Commands
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
-from faustwire_bridge.monitor.connection import Connection
+from faustwire_bridge.monitor.monitor_socket import MonitorSocket
 from faustwire_bridge.monitor.target import Target, add_options, target
 from faustwire_bridge.monitor.view_model import Entry, ViewModel
 
@@ -68,7 +68,7 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _seen(
-    connection: Connection, bridge: Target, *, wait: bool
+    connection: MonitorSocket, bridge: Target, *, wait: bool
 ) -> Iterator[tuple[ViewModel, list[Entry]]]:
     """What is known each time that something may have changed, and what is new; without end.
 

@@ -17,7 +17,7 @@ from faustwire.messages import Ping, Pong, Rejection, State
 from faustwire.rendezvous import Rendezvous, rendezvous
 from faustwire.terminal import printable
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subject
-from faustwire_bridge.monitor.connection import UnreachableError
+from faustwire_bridge.monitor.monitor_socket import UnreachableError
 from faustwire_bridge.monitor.target import Target
 
 _PINGS = 5

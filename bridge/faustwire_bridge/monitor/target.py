@@ -17,7 +17,7 @@ from faustwire.endpoint import events_endpoint, to_connect
 from faustwire.key_ring import KeyRing
 from faustwire.messages import Message, State, ToBridge
 from faustwire.rendezvous import DSP_PATH, rendezvous
-from faustwire_bridge.monitor.connection import Connection, UnreachableError
+from faustwire_bridge.monitor.monitor_socket import MonitorSocket, UnreachableError
 
 _SLICE_SECONDS = 0.1
 # Somebody may just be starting.
@@ -40,7 +40,7 @@ class Target:
     timeout: float
     keyring: KeyRing
 
-    def events(self) -> Connection:
+    def events(self) -> MonitorSocket:
         """A connection over which its states come."""
         return self._connection(zmq.SUB, events_endpoint(self.endpoint))
 
@@ -57,7 +57,7 @@ class Target:
                     raise self.unreachable(connection)
             return message
 
-    def line(self) -> Connection:
+    def line(self) -> MonitorSocket:
         """A connection to the bridge itself."""
         return self._connection(zmq.DEALER, self.endpoint)
 
@@ -70,7 +70,7 @@ class Target:
         with closing(self.line()) as line:
             return self.ask_over(line, question)
 
-    def ask_over(self, line: Connection, question: ToBridge) -> Message:
+    def ask_over(self, line: MonitorSocket, question: ToBridge) -> Message:
         """Its answer, over a connection that serves for more than one question.
 
         Args:
@@ -94,7 +94,7 @@ class Target:
                 raise self.unreachable(line)
         return answer
 
-    def gives_up(self, connection: Connection, begun: float) -> bool:
+    def gives_up(self, connection: MonitorSocket, begun: float) -> bool:
         """Whether to stop waiting for a message over a connection.
 
         Args:
@@ -110,14 +110,14 @@ class Target:
         patience = min(self.timeout, _HOPELESS_SECONDS) if connection.hopeless else self.timeout
         return time.monotonic() >= begun + patience
 
-    def _connection(self, kind: int, endpoint: str) -> Connection:
-        return Connection(kind, endpoint, self._secure)
+    def _connection(self, kind: int, endpoint: str) -> MonitorSocket:
+        return MonitorSocket(kind, endpoint, self._secure)
 
     def _secure(self, made: zmq.Socket[bytes]) -> bytes | None:
         secured = secure(made, self.endpoint, self.keyring)
         return self.keyring.pair()[0] if secured else None
 
-    def trouble(self, connection: Connection) -> str | None:
+    def trouble(self, connection: MonitorSocket) -> str | None:
         """Why nothing comes over a connection and what to do; None: it is not known."""
         if self.dsp_path is not None and connection.refused:
             return (
@@ -128,7 +128,7 @@ class Target:
             return f"{connection.trouble}; a tunnel needs two: this is the port after the bridge's"
         return connection.trouble
 
-    def unreachable(self, connection: Connection) -> UnreachableError:
+    def unreachable(self, connection: MonitorSocket) -> UnreachableError:
         """The error for a connection over which nothing has come in time."""
         why = self.trouble(connection) or (
             f"{self.endpoint} accepts the connection but says nothing for {self.timeout:g} s: the "

@@ -23,7 +23,7 @@ from faustwire.graph import (
     channels,
 )
 from faustwire_bridge.analysis import decay_rate
-from faustwire_bridge.analysis.stability import MARGIN_SECONDS, Stability, Verdict, classify
+from faustwire_bridge.analysis.stability import MARGIN_SECONDS, Stability, StabilityClass, classify
 from graphs import fdn, gain
 from random_loops import KINDS, System, random_system, scaled_modes
 from state_space import spectral_radius
@@ -47,10 +47,10 @@ def near_the_circle(kind: str, seed: int) -> System:
     return random_system(kind, seed, target=float(np.exp(-rate)))
 
 
-def expected(rate: float) -> Verdict:
+def expected(rate: float) -> StabilityClass:
     if abs(rate) <= MARGIN:
-        return Verdict.MARGINAL
-    return Verdict.STABLE if rate > 0 else Verdict.UNSTABLE
+        return StabilityClass.MARGINAL
+    return StabilityClass.STABLE if rate > 0 else StabilityClass.UNSTABLE
 
 
 def disagreement(system: System, judged: Stability) -> str:
@@ -60,7 +60,7 @@ def disagreement(system: System, judged: Stability) -> str:
         return ""
     if judged.verdict is not expected(rate):
         return f"{judged.verdict} at |z| - 1 = {system.radius - 1:.3g}"
-    if judged.verdict is not Verdict.STABLE:
+    if judged.verdict is not StabilityClass.STABLE:
         return ""
     if judged.rt60_seconds is None:
         return "stable, without a decay time"
@@ -102,7 +102,7 @@ def test_an_exact_decay_is_that_of_the_slowest_mode(kind: str, systems: int) -> 
         system = near_the_circle(kind, seed)
         judged = classify(system.graph, fs=FS, exact_decay=True)
         assert disagreement(system, judged) == ""
-        inexact += judged.verdict is Verdict.STABLE and not judged.rt60_exact
+        inexact += judged.verdict is StabilityClass.STABLE and not judged.rt60_exact
     assert inexact <= 1
 
 
@@ -144,24 +144,24 @@ def comb(pole: float, *, delay_samples: int = 1, name: str = "comb") -> Recursio
 @pytest.mark.parametrize(
     ("rt60_seconds", "verdict"),
     [
-        (0.1, Verdict.STABLE),
-        (60.0, Verdict.STABLE),
-        (3500.0, Verdict.STABLE),
-        (3700.0, Verdict.MARGINAL),
-        (np.inf, Verdict.MARGINAL),
-        (-3700.0, Verdict.MARGINAL),
-        (-3500.0, Verdict.UNSTABLE),
-        (-1.0, Verdict.UNSTABLE),
+        (0.1, StabilityClass.STABLE),
+        (60.0, StabilityClass.STABLE),
+        (3500.0, StabilityClass.STABLE),
+        (3700.0, StabilityClass.MARGINAL),
+        (np.inf, StabilityClass.MARGINAL),
+        (-3700.0, StabilityClass.MARGINAL),
+        (-3500.0, StabilityClass.UNSTABLE),
+        (-1.0, StabilityClass.UNSTABLE),
     ],
 )
 @pytest.mark.parametrize("delay_samples", [1, 700, 100_000])
 def test_more_than_an_hour_to_decay_or_to_grow_is_marginal(
-    rt60_seconds: float, verdict: Verdict, delay_samples: int
+    rt60_seconds: float, verdict: StabilityClass, delay_samples: int
 ) -> None:
     pole = float(np.exp(-LN_60_DB / (rt60_seconds * FS)))
     judged = classify(comb(pole, delay_samples=delay_samples), fs=FS)
     assert judged.verdict is verdict
-    if verdict is Verdict.STABLE:
+    if verdict is StabilityClass.STABLE:
         assert judged.rt60_exact
         assert judged.rt60_seconds == pytest.approx(rt60_seconds, rel=0.01)
 
@@ -182,7 +182,7 @@ def network(lines: int, matrix: Array, *gains: float | Array) -> Recursion:
 def test_a_lossless_matrix_of_single_precision_is_marginal(lines: int) -> None:
     matrix = orthogonal(lines).astype(np.float32).astype(np.float64)
     judged = classify(network(lines, matrix), fs=FS)
-    assert judged.verdict is Verdict.MARGINAL
+    assert judged.verdict is StabilityClass.MARGINAL
     assert judged.detail == "loop neither decays nor grows: it rings for more than an hour"
 
 
@@ -207,15 +207,15 @@ def test_a_common_model_needs_no_walk(lines: int, monkeypatch: pytest.MonkeyPatc
         network(lines, np.tril(np.full((lines, lines), 0.9)), 0.7),
         network(lines, orthogonal(lines), 1.001),
     ):
-        assert classify(graph, fs=FS).verdict in {Verdict.STABLE, Verdict.UNSTABLE}
+        assert classify(graph, fs=FS).verdict in {StabilityClass.STABLE, StabilityClass.UNSTABLE}
 
 
 def test_an_outer_loop_may_catch_an_unstable_inner_one() -> None:
     """Pole 1.1 with a feedback of −0.5 a sample later: z² − 1.1z + 0.5, decaying."""
     caught = Recursion("outer", comb(1.1, name="inner"), Gain("back", array([[-0.5]])))
     assert spectral_radius(caught) == pytest.approx(0.6)
-    assert classify(comb(1.1), fs=FS).verdict is Verdict.UNSTABLE
-    assert classify(caught, fs=FS).verdict is Verdict.STABLE
+    assert classify(comb(1.1), fs=FS).verdict is StabilityClass.UNSTABLE
+    assert classify(caught, fs=FS).verdict is StabilityClass.STABLE
 
 
 def test_an_unstable_loop_beside_or_behind_stable_ones_is_named() -> None:
@@ -226,7 +226,7 @@ def test_an_unstable_loop_beside_or_behind_stable_ones_is_named() -> None:
         Parallel("chain", (Series("bad", (good, bad)), good), "concatenate"),
     ):
         judged = classify(graph, fs=FS)
-        assert judged.verdict is Verdict.UNSTABLE
+        assert judged.verdict is StabilityClass.UNSTABLE
         assert judged.path.startswith("chain.bad")
         assert judged.path in judged.detail
 
@@ -236,16 +236,22 @@ def test_growth_is_told_in_db_a_second() -> None:
     lowpass = SOS("lowpass", array([0.5, 0, 0, 1, -0.5, 0])[None, :, None])
     slowed = replace(growing, feedback=Series("feedback", (growing.feedback, lowpass)))
     judged = classify(slowed, fs=FS)
-    assert judged.verdict is Verdict.UNSTABLE
+    assert judged.verdict is StabilityClass.UNSTABLE
     rate = -FS * 20 * float(np.log10(spectral_radius(slowed)))
     assert judged.growth_db_per_second == pytest.approx(-rate, rel=0.01)
 
 
 @pytest.mark.parametrize(
     ("radius", "verdict"),
-    [(0.999, Verdict.STABLE), (1.0, Verdict.MARGINAL), (1.001, Verdict.UNSTABLE)],
+    [
+        (0.999, StabilityClass.STABLE),
+        (1.0, StabilityClass.MARGINAL),
+        (1.001, StabilityClass.UNSTABLE),
+    ],
 )
-def test_a_filter_outside_of_loops_is_judged_by_its_poles(radius: float, verdict: Verdict) -> None:
+def test_a_filter_outside_of_loops_is_judged_by_its_poles(
+    radius: float, verdict: StabilityClass
+) -> None:
     sections = np.array([1.0, 0.0, 0.0, 1.0, -2 * radius * np.cos(0.3), radius**2])
     judged = classify(Series("chain", (gain(1.0), SOS("filter", sections[None, :, None]))), fs=FS)
     assert judged.verdict is verdict
@@ -255,14 +261,18 @@ def test_a_filter_outside_of_loops_is_judged_by_its_poles(radius: float, verdict
 def test_a_graph_without_feedback_is_stable_and_rings_out() -> None:
     graph = Series("chain", (gain(100.0), Delay("d", array([1.5])), FIR("f", np.ones((5, 1)))))
     judged = classify(graph, fs=FS)
-    assert (judged.verdict, judged.rt60_seconds, judged.margin_db) == (Verdict.STABLE, None, None)
+    assert (judged.verdict, judged.rt60_seconds, judged.margin_db) == (
+        StabilityClass.STABLE,
+        None,
+        None,
+    )
 
 
 def test_a_loop_that_feeds_nothing_back_has_no_decay() -> None:
     judged = classify(
         Recursion("loop", Delay("d", array([3, 5])), Gain("g", array([[0, 1], [0, 0]]))), fs=FS
     )
-    assert (judged.verdict, judged.rt60_seconds) == (Verdict.STABLE, None)
+    assert (judged.verdict, judged.rt60_seconds) == (StabilityClass.STABLE, None)
 
 
 def test_the_margin_can_be_used_up_whatever_the_delays() -> None:
@@ -296,7 +306,11 @@ def outermost_loop(graph: Node) -> Recursion:
 def test_no_finite_gain_is_too_odd_to_judge(value: float) -> None:
     """Overflow ends in a verdict, and none that lets it through."""
     loop = Recursion("loop", Delay("d", array([100, 3])), Gain("g", np.full((2, 2), value)))
-    allowed = {Verdict.STABLE} if value < 1 else {Verdict.UNSTABLE, Verdict.UNDECIDED}
+    allowed = (
+        {StabilityClass.STABLE}
+        if value < 1
+        else {StabilityClass.UNSTABLE, StabilityClass.UNDECIDED}
+    )
     assert classify(loop, fs=FS).verdict in allowed
     half = DiagonalGain("half", np.full(2, 0.5))
     nested = Recursion("outer", loop, Series("feedback", (loop, half)))
@@ -305,9 +319,9 @@ def test_no_finite_gain_is_too_odd_to_judge(value: float) -> None:
 
 def test_too_large_to_count_is_undecided_not_guessed() -> None:
     graph = network(8, 1.2 * orthogonal(8), np.tile([0.5, 1.2], 4))
-    assert classify(graph, fs=FS).verdict is Verdict.UNSTABLE
+    assert classify(graph, fs=FS).verdict is StabilityClass.UNSTABLE
     judged = classify(graph, fs=FS, max_points=1000)
-    assert judged.verdict is Verdict.UNDECIDED
+    assert judged.verdict is StabilityClass.UNDECIDED
     assert "more than 1000 points" in judged.detail
 
 

@@ -27,7 +27,7 @@ class UnreachableError(FaustwireError, ConnectionError):
     """No bridge answers; the text says why and what to do."""
 
 
-class Connection:
+class MonitorSocket:
     """One socket to one endpoint of a bridge, opened again where libzmq gives up.
 
     Attributes:
