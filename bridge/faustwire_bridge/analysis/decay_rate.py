@@ -6,6 +6,7 @@ A mode's rate is −log|z|, per sample: positive where it decays.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -155,33 +156,72 @@ def slowest_rate(
     Raises:
         UndecidedError: a walk takes more points than allowed.
     """
-    crowded = False
+    search = _Search(known, candidate, margin)
     for _ in range(_MAX_WALKS):
-        if known >= margin and candidate <= known * EXACT_WITHIN:
-            return candidate, True
-        asked = max(_next_rate(known, candidate, margin, crowded=crowded), margin)
-        if asked > LN_60_DB:  # gone within a sample
+        if search.is_done():
+            return search.candidate, True
+        asked = search.next_rate()
+        try:
+            outside, found = modes_slower_than(loop, asked, max_points)
+        except UndecidedError as error:
+            if asked == margin or not error.on_circle:
+                raise
+            search.ceiling = asked
+            continue
+        if not outside and asked == LN_60_DB:  # gone within a sample
             return math.inf, True
-        outside, found = modes_slower_than(loop, asked, max_points)
-        # From the midst of many modes, the search does not see the outermost.
-        crowded = outside > _CROWD
-        if not outside:
-            known = asked
-            # One that would be slower than the slowest is none.
-            candidate = min(candidate, found if found >= known else math.inf)
-        elif asked == margin:
+        if outside and asked == margin:
             return 0.0, True
-        elif found < asked:
-            candidate = found
+        search.note(asked, outside, found)
+    return search.known, False
+
+
+@dataclass
+class _Search:
+    """Where the rate of the slowest mode can be.
+
+    Attributes:
+        known: no mode has a smaller rate.
+        candidate: the rate of a mode, perhaps the slowest; infinite: none was found yet.
+        margin: below this rate nothing is looked for.
+        ceiling: a rate that can't be asked for: so far within, powers of z overflow.
+        stride: the next step's factor where no mode was found yet.
+        crowded: from the midst of many modes, the search does not see the outermost.
+    """
+
+    known: float
+    candidate: float
+    margin: float
+    ceiling: float = math.inf
+    stride: float = 1.2
+    crowded: bool = False
+
+    def is_done(self) -> bool:
+        return self.known >= self.margin and self.candidate <= self.known * EXACT_WITHIN
+
+    def next_rate(self) -> float:
+        """The rate at which modes are counted next."""
+        least = max(self.known, self.margin)
+        if self.candidate == math.inf:
+            rate = self.stride * self.known
+        elif self.crowded:
+            rate = math.sqrt(least * self.candidate)
         else:
-            candidate = math.sqrt(max(known, margin) * asked)
-    return known, False
+            rate = self.candidate / EXACT_WITHIN
+        # A mode found far within says nothing of those between: they are counted, too.
+        rate = min(rate, LN_60_DB)
+        if rate >= self.ceiling:
+            rate = math.sqrt(least * self.ceiling)
+        return max(rate, self.margin)
 
-
-def _next_rate(known: float, candidate: float, margin: float, *, crowded: bool) -> float:
-    """The rate at which modes are counted next."""
-    if candidate == math.inf:
-        return 1.2 * known
-    if crowded:
-        return math.sqrt(max(known, margin) * candidate)
-    return candidate / EXACT_WITHIN
+    def note(self, asked: float, outside: int, found: float) -> None:
+        """Take in how many modes are slower than the rate asked for, and the slowest found."""
+        self.crowded = outside > _CROWD
+        if not outside:
+            self.known, self.stride = asked, min(self.stride**2, 1e6)
+            # One that would be slower than the slowest is none.
+            self.candidate = min(self.candidate, found if found >= asked else math.inf)
+        elif found < asked:
+            self.candidate = found
+        else:
+            self.candidate = math.sqrt(max(self.known, self.margin) * asked)
