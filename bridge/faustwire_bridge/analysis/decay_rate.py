@@ -159,7 +159,7 @@ def slowest_rate(
     search = _Search(known, candidate, margin)
     for _ in range(_MAX_WALKS):
         if search.is_done():
-            return search.candidate, True
+            return search.slowest, True
         asked = search.next_rate()
         try:
             outside, found = modes_slower_than(loop, asked, max_points)
@@ -182,8 +182,9 @@ class _Search:
 
     Attributes:
         known: no mode has a smaller rate.
-        candidate: the rate of a mode, perhaps the slowest; infinite: none was found yet.
+        candidate: the rate of a mode, perhaps the slowest; infinite: no such mode was found.
         margin: below this rate nothing is looked for.
+        above: some mode has a smaller rate.
         ceiling: a rate that can't be asked for: so far within, powers of z overflow.
         stride: the next step's factor where no mode was found yet.
         crowded: from the midst of many modes, the search does not see the outermost.
@@ -192,20 +193,26 @@ class _Search:
     known: float
     candidate: float
     margin: float
+    above: float = math.inf
     ceiling: float = math.inf
     stride: float = 1.2
     crowded: bool = False
 
+    @property
+    def slowest(self) -> float:
+        """A rate that the slowest mode does not exceed."""
+        return min(self.candidate, self.above)
+
     def is_done(self) -> bool:
-        return self.known >= self.margin and self.candidate <= self.known * EXACT_WITHIN
+        return self.known >= self.margin and self.slowest <= self.known * EXACT_WITHIN
 
     def next_rate(self) -> float:
         """The rate at which modes are counted next."""
         least = max(self.known, self.margin)
-        if self.candidate == math.inf:
+        if self.slowest == math.inf:
             rate = self.stride * self.known
-        elif self.crowded:
-            rate = math.sqrt(least * self.candidate)
+        elif self.crowded or self.candidate == math.inf:
+            rate = math.sqrt(least * self.slowest)
         else:
             rate = self.candidate / EXACT_WITHIN
         # A mode found far within says nothing of those between: they are counted, too.
@@ -220,8 +227,8 @@ class _Search:
         if not outside:
             self.known, self.stride = asked, min(self.stride**2, 1e6)
             # One that would be slower than the slowest is none.
-            self.candidate = min(self.candidate, found if found >= asked else math.inf)
-        elif found < asked:
-            self.candidate = found
+            is_new = asked <= found < self.above
+            self.candidate = min(self.candidate, found if is_new else math.inf)
         else:
-            self.candidate = math.sqrt(max(self.known, self.margin) * asked)
+            self.above = min(self.above, asked)
+            self.candidate = found if found < asked else math.inf
