@@ -88,8 +88,8 @@ class Fuzz:
             case instructions.Judge(data, playing, playing_db):
                 judged = judge(data, limits=Limits(), playing=playing, playing_db=playing_db)
                 return self._handle(judged, now)
-            case instructions.Compile(program, play):
-                return self._handle(self._compile(program, play=play), now)
+            case instructions.Compile(program, play, thorough):
+                return self._handle(self._compile(program, play=play, thorough=thorough), now)
             case instructions.Write(program):
                 check(program, self._rng)
                 return self._handle(events.Written(), now)
@@ -97,8 +97,8 @@ class Fuzz:
                 return reason
         raise AssertionError(f"unexpected: {instruction}")
 
-    def _compile(self, program: str, *, play: bool) -> events.CoreEvent:
-        self._compiler.ask(program, play=play)
+    def _compile(self, program: str, *, play: bool, thorough: bool) -> events.CoreEvent:
+        self._compiler.ask(program, play=play, thorough=thorough)
         while (answer := self._compiler.receive()) is None:
             descriptor = self._compiler.fileno()
             assert descriptor is not None

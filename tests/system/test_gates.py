@@ -38,6 +38,11 @@ HARMFUL = [
         "bargraph",
     ),
     ("process = (+~*(1.1)), _;", Reason.UNSTABLE, "overflow"),
+    (
+        'process = _/hslider("a", 1, 0, 2, 0.1), _;',
+        Reason.UNSTABLE,
+        "played at 48 kHz with /live/a at 0",
+    ),
     ("process = *(1e6), _;", Reason.TOO_LOUD, "120.0 dB"),
 ]
 

@@ -33,12 +33,13 @@ class Checker:
             except OSError as problem:
                 _log.warning("libfaust can't be started: %s", problem)
 
-    def compile(self, program: str, *, play: bool) -> _Outcome | None:
+    def compile(self, program: str, *, play: bool, thorough: bool = False) -> _Outcome | None:
         """Have a program compiled; the last one must be done.
 
         Args:
             program: Faust text.
             play: play a second of noise through it as well.
+            thorough: play it at three rates and with its knobs turned.
 
         Returns:
             The outcome, where there is one at once; None: ``outcome`` will tell.
@@ -46,7 +47,7 @@ class Checker:
         if self._why_not is not None or self._compiler is None:
             return events.Unchecked(self._why_not or "")
         try:
-            self._compiler.ask(program, play=play)
+            self._compiler.ask(program, play=play, thorough=thorough)
         except OSError as problem:
             return events.CompileFailed(f"libfaust can't be asked: {problem}")
         self._asked = True

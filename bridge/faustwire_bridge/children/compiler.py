@@ -6,6 +6,7 @@ import importlib.util
 import math
 import os
 import shutil
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,17 +88,19 @@ class Compiler:
         self.cancel = self._child.cancel
         self.close = self._child.close
 
-    def ask(self, program: str, *, play: bool) -> None:
+    def ask(self, program: str, *, play: bool, thorough: bool = False) -> None:
         """Have a program compiled; the last answer must have come.
 
         Args:
             program: Faust text.
             play: play a second of noise through it as well.
+            thorough: play it as ``player.play`` does, at three rates and with its knobs turned.
 
         Raises:
             OSError: no process can be started, or the text finds no room.
         """
-        self._child.ask({"name": self._name, "play": play}, program.encode())
+        wanted = {"name": self._name, "play": play, "thorough": thorough}
+        self._child.ask(wanted, program.encode())
 
     def receive(self) -> Answer | None:
         """The answer, if it has come or can no longer come."""
@@ -119,5 +122,10 @@ class Compiler:
             return (
                 f"libfaust needs more than its {self._memory_bytes / 2**20:.0f} MiB: make delays "
                 "and tables shorter, or the program smaller"
+            )
+        if ended.code == -signal.SIGFPE:
+            return (
+                f"a process {ended.how()}: the program divides a whole number by zero, as the DAW "
+                "would, too; keep the divisor of each % and / from zero"
             )
         return f"libfaust {ended.how()}: it can't take this program, so change it"

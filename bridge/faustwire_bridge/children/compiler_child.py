@@ -1,19 +1,20 @@
 """The process in which libfaust compiles: it may abort, hang or eat memory there.
 
 Started by ``compiler`` as a file, not as a module, so that it is ready at once: of ours it imports
-only ``cyfaust_wheel``, and not numpy. It ends when the bridge's end of its socket closes.
+only ``cyfaust_wheel`` and what plays, and not numpy. It ends when the bridge's end of its socket
+closes.
 
     python compiler_child.py CONTROL_FD TEXT_FD MEMORY_BYTES LIBRARIES(0|1) MAX_LOAD
 
 One JSON object a line: first ``{"ready": "cyfaust 2.83.1"}`` or ``{"missing": why}``; then for each
-request ``{"size": bytes of the text, "name": …, "play": bool, "seconds": deadline}`` the fields of
-``core.compile_report.Report``. What is heavier than MAX_LOAD is not played.
+request ``{"size": bytes of the text, "name": …, "play": bool, "thorough": bool, "seconds":
+deadline}`` the fields of ``core.compile_report.Report``. What is heavier than MAX_LOAD is not
+played; how the others are played is written in ``player``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import math
 import os
@@ -33,14 +34,12 @@ from typing import Any
 
 # The directory of this file holds modules of ours whose names must not hide others.
 del sys.path[0]
-from faustwire_bridge.children import cyfaust_wheel  # noqa: E402
+from faustwire_bridge.children import cyfaust_wheel, player  # noqa: E402
+from faustwire_bridge.children.play_plan import FS  # noqa: E402
+from faustwire_bridge.children.play_signal import buffers  # noqa: E402
 
 # What it says for people; libfaust quotes the offending expression, however long it is.
 _MAX_PROBLEM = 600
-_FS = 48_000
-# A second in blocks of the plugin's size would be slow; it makes no difference to the result.
-_BLOCK = 4800
-
 # The plugin's block, and of how many the cost of running is taken: 0.1 s, so that a program at the
 # limit takes less than a tenth of a second to measure.
 _PLUGIN_BLOCK = 128
@@ -48,8 +47,8 @@ _LOAD_BLOCKS = 38
 # Parts of it that are measured on their own: the least is nearest to what an idle machine takes.
 _LOAD_PARTS = 3
 
-# Takes the text, a name, and whether to play it.
-_Compile = Callable[[str, str, bool], dict[str, Any]]
+# Takes the text and the request.
+_Compile = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 def main() -> None:
@@ -72,7 +71,7 @@ def main() -> None:
             text = os.pread(text_fd, wanted["size"], 0).decode()
             # Should the bridge be killed meanwhile, nobody else ends a compile that hangs.
             signal.setitimer(signal.ITIMER_REAL, wanted["seconds"] + 1)
-            answer = compile_program(text, wanted["name"], wanted["play"])
+            answer = compile_program(text, wanted)
             signal.setitimer(signal.ITIMER_REAL, 0)
             _send(control, answer)
 
@@ -98,21 +97,24 @@ class _Library:
         self._cyfaust = cyfaust
         self._max_load = max_load
 
-    def compile(self, text: str, name: str, play: bool) -> dict[str, Any]:
+    def compile(self, text: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        deadline = time.monotonic() + wanted["seconds"]
         begun = time.process_time()
-        factory, said = cyfaust_wheel.create_factory(self._cyfaust, text, name)
+        factory, said = cyfaust_wheel.create_factory(self._cyfaust, text, wanted["name"])
         if factory is None:
             return _refusal(said)
         program = factory.create_dsp_instance()
-        program.init(_FS)
+        program.init(FS)
         seconds = time.process_time() - begun
         described = json.loads(factory.get_json())
         channels = described["inputs"], described["outputs"]
         load = _load(program, *channels)
         answer = _description(described, seconds) | {"load": load}
-        if play and load <= self._max_load:  # too heavy to run is too heavy to play
-            answer["peak"] = _peak(program, *channels)
-        return answer
+        if not wanted["play"] or load > self._max_load:  # too heavy to run is too heavy to play
+            return answer
+        if wanted["thorough"]:
+            return answer | player.play(program, channels, answer["controls"], deadline)
+        return answer | player.play_briefly(program, channels)
 
 
 class _Program:
@@ -121,9 +123,9 @@ class _Program:
     def __init__(self, *, libraries: bool) -> None:
         self._libraries = libraries
 
-    def compile(self, text: str, name: str, _play: bool) -> dict[str, Any]:
+    def compile(self, text: str, wanted: dict[str, Any]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder, f"{name}.dsp")
+            source = Path(folder, f"{wanted['name']}.dsp")
             source.write_text(text)
             begun = _children_seconds()
             command = ["faust", "-json", "-O", folder, "-o", "program.cpp", str(source)]
@@ -177,9 +179,11 @@ def _load(program: Any, n_in: int, n_out: int) -> float:
 
     Measured on noise, after a first block that touches all memory.
     """
-    source, result = _buffers(n_in, _PLUGIN_BLOCK), _buffers(n_out, _PLUGIN_BLOCK)
+    source, result = buffers(n_in, _PLUGIN_BLOCK), buffers(n_out, _PLUGIN_BLOCK)
     if n_in:
-        source.cast("B")[:] = _noise(n_in, 0, 1.0)[: 4 * n_in * _PLUGIN_BLOCK]
+        dice = random.Random(0)  # noqa: S311
+        noise = array("f", (dice.uniform(-1.0, 1.0) for _ in range(n_in * _PLUGIN_BLOCK)))
+        source.cast("B")[:] = noise.tobytes()
     program.compute(_PLUGIN_BLOCK, source, result)
     blocks = _LOAD_BLOCKS // _LOAD_PARTS
     least = math.inf
@@ -188,42 +192,7 @@ def _load(program: Any, n_in: int, n_out: int) -> float:
         for _ in range(blocks):
             program.compute(_PLUGIN_BLOCK, source, result)
         least = min(least, time.process_time() - begun)
-    return least / (blocks * _PLUGIN_BLOCK / _FS)
-
-
-def _peak(program: Any, n_in: int, n_out: int) -> float:
-    """The largest sample of what the program makes of a second of full-scale noise.
-
-    And of its negative: what has run away to −∞ may hide behind a function, exp for one.
-    """
-    return max(_played(program, n_in, n_out, sign) for sign in (1.0, -1.0))
-
-
-def _played(program: Any, n_in: int, n_out: int, sign: float) -> float:
-    program.init(_FS)
-    source, result = _buffers(n_in, _BLOCK), _buffers(n_out, _BLOCK)
-    heard = result.cast("B").cast("f")[: n_out * _BLOCK]
-    peak = 0.0
-    for block in range(_FS // _BLOCK):
-        if n_in:
-            source.cast("B")[: 4 * n_in * _BLOCK] = _noise(n_in, block, sign)
-        program.compute(_BLOCK, source, result)
-        if not math.isfinite(sum(heard)):  # what is not finite shows in the sum, in C and at once
-            return math.inf
-        peak = max(peak, max(heard, default=0.0), -min(heard, default=0.0))
-    return peak
-
-
-@functools.cache
-def _noise(channels: int, block: int, sign: float) -> bytes:
-    """The same block of full-scale noise each time: 48,000 draws take longer than most compiles."""
-    dice = random.Random(block)  # noqa: S311
-    return array("f", (sign * dice.uniform(-1.0, 1.0) for _ in range(channels * _BLOCK))).tobytes()
-
-
-def _buffers(channels: int, block: int) -> memoryview[Any]:
-    size = max(channels, 1)
-    return memoryview(bytearray(4 * size * block)).cast("B").cast("f", (size, block))
+    return least / (blocks * _PLUGIN_BLOCK / FS)
 
 
 if __name__ == "__main__":

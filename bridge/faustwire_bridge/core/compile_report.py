@@ -33,8 +33,11 @@ class Report:
         seconds: processor time of the compile: how long the plugin is silent at a reload.
         n_in, n_out: numbers of input and output channels.
         controls: in the order of its user interface.
-        peak: largest absolute sample of its response to a second of full-scale noise, linear;
+        peak: largest absolute sample of all that was heard of it when it was played, linear;
             None: it was not played.
+        peak_in: where that was: "at 48 kHz with /live/gain at 0".
+        level: the largest with its knobs at rest and no constant input; None: not known apart.
+        unplayed: what there was no time to play, for people; empty: nothing.
         load: processor time that a second of sound takes at 48 kHz in the interpreter of single
             precision, in blocks of the plugin's size; None: not measured.
     """
@@ -46,6 +49,9 @@ class Report:
     controls: tuple[Control, ...] = ()
     peak: float | None = None
     load: float | None = None
+    peak_in: str = ""
+    level: float | None = None
+    unplayed: str = ""
 
     def text_size(self) -> int:
         """Characters of all its texts: how much room it takes where it is remembered."""
@@ -63,3 +69,19 @@ def from_plain(answer: Mapping[str, Any]) -> Report:
     """
     controls = tuple(Control(**control) for control in answer.get("controls", ()))
     return Report(**{**answer, "controls": controls})
+
+
+def unplayed_warning(report: Report) -> list[str]:
+    """What people should know of a program that was not played as far as it should be.
+
+    Args:
+        report: of it.
+
+    Returns:
+        One line, or none.
+    """
+    if not report.unplayed:
+        return []
+    return [
+        f"there was no time to play all that should be, so this is not checked: {report.unplayed}"
+    ]

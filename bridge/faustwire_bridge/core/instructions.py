@@ -52,10 +52,12 @@ class Compile:
     Attributes:
         program: Faust text.
         play: play a second of noise through it as well.
+        thorough: play it longer, at three rates and with its knobs turned.
     """
 
     program: str
     play: bool
+    thorough: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from faustwire.fingerprint import fingerprint
 from faustwire.messages import NOT_CHECKED, Reason
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.compile_cache import CompileCache
-from faustwire_bridge.core.compile_report import Control, Report
+from faustwire_bridge.core.compile_report import Control, Report, unplayed_warning
 from faustwire_bridge.core.events import (
     Compiled,
     CompileFailed,
@@ -33,7 +33,7 @@ from faustwire_bridge.core.sound_limits import (
     Assessment,
     Limits,
     check_load,
-    check_noise_peak,
+    check_played,
 )
 from faustwire_bridge.core.throttle import LastReload
 
@@ -220,7 +220,8 @@ class Pipeline:
         if known is not None:
             return self._check_report(publication, known)
         self.current = publication
-        return Compile(publication.program, play=publication.needs_playing)
+        text = publication.call is None
+        return Compile(publication.program, play=publication.needs_playing, thorough=text)
 
     def _recall(self, publication: Publication, now: float) -> Report | str | None:
         """What libfaust has said before of this program or of its structure."""
@@ -254,7 +255,7 @@ class Pipeline:
         refusal = self._refusal(said)
         if refusal is not None:
             return _refused(publication, refusal)
-        told = control_warnings(said.controls, self.playing.controls)
+        told = [*control_warnings(said.controls, self.playing.controls), *unplayed_warning(said)]
         return self._write(replace(publication, warnings=(*publication.warnings, *told)))
 
     def _refusal(self, report: Report) -> Refusal | None:
@@ -263,9 +264,7 @@ class Pipeline:
         refusal = check_plugin_limits(report)
         if refusal is None and report.load is not None:
             refusal = check_load(report.load, self._limits)
-        if refusal is None and report.peak is not None:
-            refusal = check_noise_peak(report.peak, self._limits, self.playing.level_db)
-        return refusal
+        return refusal or check_played(report, self._limits, self.playing.level_db)
 
     # -- the files ---------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from faustwire.messages import Reason
+from faustwire_bridge.core.compile_report import Report
 from faustwire_bridge.core.refusal import Refusal
 
 # A loop that rings for a minute peaks 50 dB above its input, at frequencies a fraction of a hertz
@@ -61,24 +62,37 @@ class Assessment:
     level_db: float | None = None
 
 
-def check_noise_peak(peak: float, limits: Limits, playing_db: float | None) -> Refusal | None:
-    """Compare what a program made of full-scale noise with the limits.
+def check_played(report: Report, limits: Limits, playing_db: float | None) -> Refusal | None:
+    """Compare what was heard of a program that was played with the limits.
+
+    A jump is one with the knobs at rest: what happens when one is turned is the doing of whoever
+    turns it, below the largest gain.
 
     Args:
-        peak: its largest sample of either sign, linear; infinite if it overflowed.
+        report: of a program that may have been played.
         limits: how loud it may be.
         playing_db: level of what plays now, in dB; None: not known.
 
     Returns:
         Why it is not published; None: nothing is wrong with it.
     """
-    if not math.isfinite(peak):
+    if report.peak is None:
+        return None
+    where = f", played {report.peak_in}," if report.peak_in else ""
+    if not math.isfinite(report.peak):
         if limits.allow_unstable:
             return None
-        advice = "a second of noise made it overflow; lower a feedback, or say --allow-unstable"
-        return Refusal(Reason.UNSTABLE, advice)
-    peak_db = 20 * math.log10(peak) if peak else -math.inf
-    return check_gain(peak_db, peak_db, limits, playing_db)
+        return Refusal(
+            Reason.UNSTABLE,
+            f"it overflowed{where or ' when it was played'} or was no number: lower a feedback, "
+            "keep divisors from zero, or say --allow-unstable",
+        )
+    level = report.peak if report.level is None else report.level
+    return check_gain(_db(report.peak), _db(level), limits, playing_db, where)
+
+
+def _db(peak: float) -> float:
+    return 20 * math.log10(peak) if peak else -math.inf
 
 
 def check_load(load: float, limits: Limits) -> Refusal | None:
@@ -102,7 +116,7 @@ def check_load(load: float, limits: Limits) -> Refusal | None:
 
 
 def check_gain(
-    peak_db: float, level_db: float, limits: Limits, playing_db: float | None
+    peak_db: float, level_db: float, limits: Limits, playing_db: float | None, where: str = ""
 ) -> Refusal | None:
     """Compare how loud a program is with the limits.
 
@@ -111,6 +125,7 @@ def check_gain(
         level_db: its level, in dB; -inf for silence.
         limits: how loud it may be.
         playing_db: level of what plays now, in dB; None: not known, which counts as unity gain.
+        where: it peaks, for people, between commas.
 
     Returns:
         Why it is not published; None: nothing is wrong with it.
@@ -119,8 +134,8 @@ def check_gain(
     if loudest_db > limits.max_gain_db:
         return Refusal(
             Reason.TOO_LOUD,
-            f"it peaks at {loudest_db:.1f} dB and the limit is {limits.max_gain_db:g} dB: lower "
-            "its gain, or raise --max-gain-db",
+            f"it peaks at {loudest_db:.1f} dB{where} and the limit is {limits.max_gain_db:g} dB: "
+            "lower its gain, or raise --max-gain-db",
         )
     # It may come out of silence: only what is above unity gain counts.
     reference_db = max(playing_db or 0.0, 0.0)

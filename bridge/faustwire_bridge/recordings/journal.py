@@ -119,23 +119,26 @@ _CHECKS: dict[str, _Check] = {
     "detail": _text,
     "init": _number,
     "kind": _text,
+    "level": _maybe(_number),
     "load": _maybe(_number),
     "max": _number,
     "min": _number,
     "n_in": _whole,
     "n_out": _whole,
     "peak": _maybe(_number),
+    "peak_in": _text,
     "peer": _of_type(bytes),
     "problem": _text,
     "report": _part(Report),
     "seconds": _number,
     "seq": _maybe(_whole),
     "shows": _of_type(bool),
+    "unplayed": _text,
     "user": _text,
     "why": _text,
 }
 # Fields that the first recordings don't have; they have defaults.
-_LATER = {"load"}
+_LATER = {"level", "load", "peak_in", "unplayed"}
 _TYPES: dict[str, type[CoreEvent]] = {
     "lost": events.Lost,
     "revoked": events.Revoked,

@@ -202,8 +202,8 @@ class Loop:
                 self._tell(event, now_ns)
             case instructions.Judge():
                 return self._judge.begin(instruction)
-            case instructions.Compile(program, play):
-                return self._checker.compile(program, play=play)
+            case instructions.Compile(program, play, thorough):
+                return self._checker.compile(program, play=play, thorough=thorough)
             case instructions.Cancel():
                 self._judge.cancel()
                 self._checker.cancel()

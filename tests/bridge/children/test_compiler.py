@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -15,38 +14,13 @@ from typing import Any
 
 import pytest
 
-from bridges import DEADLINE, alive, eventually
+from bridges import alive, eventually
+from compilers import answer, compiled, failed
 from faustwire_bridge.children import compiler
 from faustwire_bridge.children.child_process import Ended
-from faustwire_bridge.children.compiler import Answer, Compiler, Failed, Missing
-from faustwire_bridge.core.compile_report import Control, Report
+from faustwire_bridge.children.compiler import Compiler, Failed, Missing
+from faustwire_bridge.core.compile_report import Control
 from hostile_programs import EATS, GOOD, GROWS, HANGS
-
-
-def answer(asked: Compiler) -> Answer:
-    """Wait as a poller does."""
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        descriptor = asked.fileno()
-        select.select([] if descriptor is None else [descriptor], [], [], 0.02)
-        said = asked.receive()
-        if said is not None:
-            return said
-    raise AssertionError(f"no answer within {DEADLINE} s")
-
-
-def compiled(asked: Compiler, program: str, *, play: bool = False) -> Report:
-    asked.ask(program, play=play)
-    report = answer(asked)
-    assert isinstance(report, Report), report
-    return report
-
-
-def failed(asked: Compiler, program: str) -> str:
-    asked.ask(program, play=False)
-    said = answer(asked)
-    assert isinstance(said, Failed), said
-    return said.problem
 
 
 @contextmanager

@@ -1,0 +1,156 @@
+"""Playing a compiled program: what it makes of noise, silence and a constant input.
+
+Text of a worker's own can't be analysed, so it is played: at three sampling rates, with its knobs
+at rest and each at both ends. What matters most comes first, because there is a limit to the time
+that playing may take; what was not played for want of it is told. What a program does only later,
+or only with two knobs turned, playing doesn't find.
+
+It imports nothing but the standard library, so that the compiling process is ready at once.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from faustwire_bridge.children.play_plan import FS, SHORT_SECONDS, Knob, Run, plan, unplayed
+from faustwire_bridge.children.play_signal import BLOCK_SECONDS, buffers, exceeds, signal
+
+# Processor time that playing a text may take; a reverberator from Faust's libraries needs 0.15 s
+# for a second of sound, two oscillators a hundredth of that.
+PLAY_SECONDS = 2.0
+# Part of the time until the deadline that is left alone: on a busy machine playing ends early
+# rather than have the program refused.
+_RESERVE = 0.25
+
+
+class _OutOfTimeError(Exception):
+    pass
+
+
+class _NotFiniteError(Exception):
+    pass
+
+
+def play(
+    program: Any, channels: tuple[int, int], controls: Iterable[Knob], deadline: float
+) -> dict[str, Any]:
+    """Play a text with all that there is time for.
+
+    Args:
+        program: an instance of cyfaust's, compiled for single precision.
+        channels: of its inputs and outputs.
+        controls: its user interface, as ``compiler_child`` describes it.
+        deadline: when it must be done, in monotonic seconds.
+
+    Returns:
+        The fields ``peak``, ``peak_in``, ``level`` and ``unplayed`` of a ``Report``.
+    """
+    runs = plan([one for one in controls if "shows" not in one])
+    on_clock = (1 - _RESERVE) * (deadline - time.monotonic())
+    return _Player(program, *channels, _Time(PLAY_SECONDS, on_clock)).play(runs)
+
+
+def play_briefly(program: Any, channels: tuple[int, int]) -> dict[str, Any]:
+    """Play a second of noise at 48 kHz, both ways round, whatever time it takes.
+
+    Args:
+        program: an instance of cyfaust's, compiled for single precision.
+        channels: of its inputs and outputs.
+
+    Returns:
+        The fields ``peak``, ``peak_in``, ``level`` and ``unplayed`` of a ``Report``.
+    """
+    runs = [Run("", FS, SHORT_SECONDS, sign) for sign in (1.0, -1.0)]
+    return _Player(program, *channels, _Time(math.inf, math.inf)).play(runs)
+
+
+class _Time:
+    """How much time there is for playing, of the processor and on the clock."""
+
+    def __init__(self, processor: float, clock: float) -> None:
+        self._processor_end = time.process_time() + processor
+        self._clock_end = time.monotonic() + clock
+
+    def left(self) -> float:
+        """Seconds; below 0: it is over."""
+        return min(self._processor_end - time.process_time(), self._clock_end - time.monotonic())
+
+
+class _Player:
+    """One program, its buffers, and what was found so far."""
+
+    def __init__(self, program: Any, n_in: int, n_out: int, clock: _Time) -> None:
+        self._program, self._time = program, clock
+        self._n_in, self._n_out = n_in, n_out
+        self._level = self._peak = 0.0
+        self._peak_in = ""
+        self._init_seconds = 0.0
+
+    def play(self, runs: Sequence[Run]) -> dict[str, Any]:
+        """Play them until time is up or something is not finite; tells what was found."""
+        done = 0
+        try:
+            for run in runs:
+                _say(f"playing it {run.told()}")
+                self._run(run, must=SHORT_SECONDS if run is runs[0] else 0.0)
+                done += 1
+        except _OutOfTimeError:
+            pass
+        except _NotFiniteError:
+            self._peak, self._peak_in, done = math.inf, run.told(), len(runs)
+        return {
+            "peak": self._peak,
+            "peak_in": self._peak_in,
+            "level": self._level,
+            "unplayed": unplayed(runs[done:], runs),
+        }
+
+    def _run(self, run: Run, *, must: float) -> None:
+        """Play a run, the first ``must`` seconds of its noise whatever time they take."""
+        # Tables are filled at each start; at twice the rate they may have twice the length.
+        if not must and self._time.left() < 2 * self._init_seconds:
+            raise _OutOfTimeError
+        begun = time.process_time()
+        self._program.init(run.fs)
+        self._init_seconds = max(self._init_seconds, time.process_time() - begun)
+        if run.knob is not None:
+            self._program.set_param(*run.knob)
+        block = round(BLOCK_SECONDS * run.fs)
+        source, result = buffers(self._n_in, block), buffers(self._n_out, block)
+        heard = result.cast("B")[: 4 * self._n_out * block]
+        for number, (data, constant) in enumerate(signal(run, self._n_in, block)):
+            if number * BLOCK_SECONDS > must and self._time.left() < 0:
+                raise _OutOfTimeError
+            if self._n_in:
+                source.cast("B")[:] = data
+            self._program.compute(block, source, result)
+            at_rest = run.knob is None and not constant
+            if exceeds(heard, self._level if at_rest else self._peak):
+                self._listen(heard, run, at_rest=at_rest)
+
+    def _listen(self, data: memoryview[Any], run: Run, *, at_rest: bool) -> None:
+        heard = data.cast("f")
+        # What is not finite shows in the sum, in C and at once.
+        if not math.isfinite(sum(heard)):
+            raise _NotFiniteError
+        peak = max(max(heard, default=0.0), -min(heard, default=0.0))
+        if peak > self._peak:
+            self._peak, self._peak_in = peak, run.told()
+        if at_rest:
+            self._level = max(self._level, peak)
+
+
+def _say(words: str) -> None:
+    """Should the process die of what it plays, its last words tell what that was.
+
+    They replace those of the run before: only the beginning of what was said is read.
+    """
+    with suppress(OSError):
+        os.ftruncate(sys.stderr.fileno(), 0)
+    print(words, file=sys.stderr, flush=True)
