@@ -17,6 +17,7 @@ from faustwire_bridge.commands import (
     follow,
     inspect,
     keys,
+    listen,
     replay,
     serve,
     status,
@@ -41,7 +42,7 @@ _EXIT_CODES: dict[type[Exception], int] = {
     follow.NotSteeredError: NOT_STEERED,
 }
 
-_COMMANDS = (serve, status, watch, follow, doctor, replay, inspect, export, keys, compile_)
+_COMMANDS = (serve, status, watch, follow, listen, doctor, replay, inspect, export, keys, compile_)
 
 
 def run(arguments: Sequence[str] | None) -> int:

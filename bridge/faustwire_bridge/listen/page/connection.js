@@ -14,9 +14,9 @@
  *   {type: "hello", version: 1, mode: "bridge" | "recording", title: str, may_steer: bool,
  *    command: str}                        what it shows; `command`: the server's own ssh line or ""
  *   {type: "state", follow: str, playing: {run, call} | null, workers: [{run, worker, host,
- *    standing: "plays" | "followed" | "not followed" | "gone", call: int | null, rate: float,
- *    metrics: {name: float}, reason: str, detail: str, published: int, calls: int,
- *    seen_seconds: float}]}               whole each time; a recording sends it once
+ *    standing: "plays" | "followed" | "not followed" | "gone" | "recorded", call: int | null,
+ *    rate: float, metrics: {name: float}, reason: str, detail: str, published: int, calls: int,
+ *    seen_seconds: float}]}               whole each time
  *   {type: "history", run, from: int, calls: [int], metrics: {name: [float | null]},
  *    snapshots: [int]}                    the run's curve from its row `from` on (0: anew): rows in
  *                                         the order of `calls`; `snapshots`: calls among them that
@@ -78,7 +78,7 @@ const LONGEST_WAIT = 8000;
  * @property {string} run
  * @property {string} worker
  * @property {string} host
- * @property {"plays" | "followed" | "not followed" | "gone"} standing
+ * @property {"plays" | "followed" | "not followed" | "gone" | "recorded"} standing
  * @property {number | null} call
  * @property {number} rate
  * @property {{[name: string]: number}} metrics

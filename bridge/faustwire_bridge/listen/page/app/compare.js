@@ -47,8 +47,8 @@ export class Compare {
   #options(letter, choice) {
     const select = /** @type {HTMLSelectElement} */ (element(`choice-${letter}`));
     /** @type {[string, Choice][]} */
-    const offered = this.workers.flatMap(({ run, worker }) => [
-      [`${worker}, live`, { kind: "live", run }],
+    const offered = this.workers.flatMap(({ run, worker, standing }) => [
+      [`${worker}, ${standing === "recorded" ? "at the end" : "live"}`, { kind: "live", run }],
       [`${worker} at the start`, { kind: "step", run, call: 0 }],
     ]);
     if (choice?.kind === "step" && choice.call !== 0) {

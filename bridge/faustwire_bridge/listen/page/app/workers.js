@@ -2,8 +2,9 @@ import { button, element, figure, make } from "./page.js";
 
 /** @import { Worker } from "../connection.js" */
 
-const MARKS = { plays: "▶", followed: "●", "not followed": "○", gone: "✕" };
+const MARKS = { recorded: "●", plays: "▶", followed: "●", "not followed": "○", gone: "✕" };
 const SAID = {
+  recorded: "recorded",
   plays: "the plugin plays it",
   followed: "followed",
   "not followed": "the plugin follows another",

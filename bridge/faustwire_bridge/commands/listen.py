@@ -1,0 +1,113 @@
+"""``faustwire listen``: a page in the browser that plays a model."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import webbrowser
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from faustwire.terminal import printable
+from faustwire_bridge.commands import Commands, open_recording
+from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
+
+if TYPE_CHECKING:
+    from faustwire_bridge.listen.view import Source
+
+# Easily told from the bridge's 5555, and forwarded by one ssh line that stays the same.
+_PORT = 8470
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser(
+        "listen",
+        formatter_class=Paragraphs,
+        help="hear a model in the browser",
+        description="Serve a page that plays a model in the browser, and print its link. Whoever "
+        "has the link can listen. Ctrl-C ends it.",
+        epilog=with_exit_codes(_0="ended by Ctrl-C", _130=""),
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, or folders of them")
+    _add_serving(parser)
+    parser.set_defaults(run=_listen)
+
+
+def _add_serving(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--bind",
+        default="127.0.0.1",
+        metavar="HOST",
+        help="where the page is served; browsers give a page sound only from https and from "
+        "localhost (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=None,
+        metavar="PORT",
+        help=f"of the page; 0: any (default: {_PORT}, or any if that is taken)",
+    )
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host name by which a proxy in front is reached; may be given several times",
+    )
+    parser.add_argument("--no-browser", action="store_true", help="only print the link")
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**16:
+        raise argparse.ArgumentTypeError(f"{text} is no port from 0 to 65535")
+    return value
+
+
+def _listen(options: argparse.Namespace) -> int:
+    # What serves pages takes a fifth of a second to import; no other command shall wait for it.
+    from faustwire_bridge.listen.recorded import RecordedSource  # noqa: PLC0415
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    open_recording(options.files)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(RecordedSource(options.files), options))
+    return 0
+
+
+async def _serve(source: Source, options: argparse.Namespace) -> None:
+    from faustwire_bridge.listen.access import Access, new_token, own_names  # noqa: PLC0415
+    from faustwire_bridge.listen.server import Serving, serving  # noqa: PLC0415
+
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    token = new_token()
+    names = frozenset(name.lower() for name in options.name)
+    access = Access(token, own_names(), names)
+    ports = (_PORT, 0) if options.port is None else (options.port,)
+    async with serving(source, Serving(options.bind, ports, access)) as bound:
+        _tell(_link(options.bind, bound, token), browses=not options.no_browser)
+        await source.run()
+
+
+def _link(host: str, port: int, token: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        host = socket.gethostname()
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}/?token={token}"
+
+
+def _tell(link: str, *, browses: bool) -> None:
+    sys.stdout.write(f"listen at {printable(link)}\n")
+    sys.stdout.flush()
+    # Without a screen there may be a text browser, which would take the terminal.
+    screens = ("DISPLAY", "WAYLAND_DISPLAY")
+    if browses and (sys.platform == "darwin" or any(map(os.environ.get, screens))):
+        with suppress(webbrowser.Error):
+            webbrowser.open(link)

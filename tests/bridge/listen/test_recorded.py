@@ -1,0 +1,100 @@
+"""A recording on the page: its curve, any step at once, and nothing that a gate refuses."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faustwire import codec, recording
+from faustwire.messages import Reason, Snapshot, Verdict
+from faustwire_bridge.listen.plan import make_plan
+from graphs import fdn, gain
+from page_client import listening, opened
+from recordings import record, worker
+
+Item = tuple[recording.Channel, bytes]
+RUN = "a-1"
+
+
+def _steps(calls: Iterable[int], lines: int = 4) -> Iterator[Item]:
+    """A training whose every step was published."""
+    for call in calls:
+        graph = fdn(lines, seed=call)
+        snapshot = Snapshot(call, call, 48_000.0, graph, metrics={"loss": 1 / call})
+        yield worker("a"), codec.encode(snapshot)
+        verdict = Verdict(call, True, Reason.PUBLISHED, margin_db=0.5, rt60_seconds=1.5)
+        yield worker("a", "out"), codec.encode(verdict)
+
+
+def _loud(seq: int, value: float, reason: Reason | None) -> Iterator[Item]:
+    yield worker("a"), codec.encode(Snapshot(seq, seq, 48_000.0, gain(value)))
+    if reason is not None:
+        verdict = Verdict(seq, False, reason, "60 dB too much")
+        yield worker("a", "out"), codec.encode(verdict)
+
+
+def test_a_recording_shows_its_curve_and_plays_its_last_step_and_its_first(tmp_path: Path) -> None:
+    record(tmp_path, _steps(range(1, 41)))
+    with listening(str(tmp_path)) as link, opened(link) as page:
+        hello = page.until_type("hello")
+        assert (hello["mode"], hello["may_steer"]) == ("recording", False)
+        state = page.until(lambda m: m["type"] == "state" and m["workers"][0]["call"] == 40)
+        assert state["workers"][0]["published"] == 40
+        page.say(type="watch", runs=[RUN])
+        newest = page.until(lambda m: m["type"] == "snapshot" and m["call"] == 40)
+        plan = make_plan(fdn(4, seed=40), 48_000.0)
+        np.testing.assert_array_equal(newest["values"], plan.values)
+        assert (newest["margin_db"], newest["rt60_seconds"]) == (0.5, 1.5)
+        structures = [m for m in page.heard if m["type"] == "structure"]
+        assert [m["structure"] for m in structures] == [plan.structure]
+        rows = [m for m in page.heard if m["type"] == "history"]
+        assert [call for m in rows for call in m["calls"]] == list(range(1, 41))
+        assert rows[-1]["metrics"]["loss"][-1] == 1 / 40
+        assert page.fetch(RUN, 0)["call"] == 1
+
+
+def test_what_the_gates_refused_is_not_played_and_its_reason_is_told(tmp_path: Path) -> None:
+    items = [*_loud(1, 0.5, None), *_loud(2, 1.0, Reason.TOO_LOUD), *_loud(3, 1e6, None)]
+    record(tmp_path, items)
+    with listening(str(tmp_path)) as link, opened(link) as page:
+        page.until(lambda m: m["type"] == "state" and m["workers"][0]["call"] == 3)
+        # By the recorded verdict, and by a judgement where there was none.
+        by_verdict, by_judgement = page.fetch(RUN, 2), page.fetch(RUN, 3)
+        assert (by_verdict["type"], by_verdict["detail"]) == ("refused", "60 dB too much")
+        assert (by_judgement["type"], by_judgement["reason"]) == ("refused", "too-loud")
+        assert page.fetch(RUN, 1)["values"].tolist() == [0.5]
+        assert page.fetch("nobody", 1)["reason"] == "not-recorded"
+
+
+def test_any_of_2000_steps_is_there_within_a_tenth_of_a_second(tmp_path: Path) -> None:
+    record(tmp_path, _steps(range(1, 2001), lines=8))
+    dice = np.random.default_rng(1)
+    taken = []
+    with listening(str(tmp_path)) as link, opened(link) as page:
+        page.until(lambda m: m["type"] == "state" and m["workers"][0]["call"] == 2000)
+        for request, call in enumerate(dice.integers(1, 2001, 15).tolist()):
+            begun = time.monotonic()
+            found = page.fetch(RUN, call, request)
+            taken.append(time.monotonic() - begun)
+            assert found["call"] == call
+    # Half of them: on a busy machine some of the others wait for a processor.
+    assert statistics.median(taken) < 0.1, taken
+
+
+@pytest.mark.slow
+def test_a_million_snapshots_take_no_more_memory_than_a_few(tmp_path: Path) -> None:
+    written = itertools.chain.from_iterable(
+        _loud(call, 0.5, Reason.UNCHANGED) for call in range(1, 1_000_001)
+    )
+    record(tmp_path, written, seconds=1e-4)
+    with listening(str(tmp_path)) as link, opened(link) as page:
+        page.until(lambda m: m["type"] == "state" and m["workers"][0]["call"] == 10**6, 900)
+        rows = [m for m in page.heard if m["type"] == "history" and m["from"] == 0]
+        assert len(rows[-1]["calls"]) <= 4000
+        assert page.fetch(RUN, 10**6)["call"] == 10**6

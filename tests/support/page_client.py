@@ -1,0 +1,85 @@
+"""A page without a browser: what a page says and hears, over a real WebSocket."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from websockets.sync.client import ClientConnection, connect
+
+from bridges import DEADLINE
+
+Message = dict[str, Any]
+
+
+class PageClient:
+    """Hears one server; ``heard`` are its messages, snapshots with their values among them."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.heard: list[Message] = []
+
+    def say(self, **message: Any) -> None:
+        self.socket.send(json.dumps(message))
+
+    def until(self, wanted: Callable[[Message], object], seconds: float = DEADLINE) -> Message:
+        """The next message that is wanted; those before it are kept in ``heard``."""
+        end = time.monotonic() + seconds
+        while True:
+            data = self.socket.recv(timeout=max(0.0, end - time.monotonic()))
+            message = _snapshot(data) if isinstance(data, bytes) else json.loads(data)
+            self.heard.append(message)
+            if wanted(message):
+                return message
+
+    def until_type(self, kind: str) -> Message:
+        return self.until(lambda message: message["type"] == kind)
+
+    def fetch(self, run: str, call: int, request: int = 1) -> Message:
+        """A step, or why there is none; a snapshot has been acknowledged to nobody."""
+        self.say(type="fetch", run=run, call=call, request=request)
+        return self.until(lambda message: message.get("request") == request)
+
+
+def _snapshot(data: bytes) -> Message:
+    (length,) = struct.unpack_from("<I", data)
+    assert (4 + length) % 8 == 0
+    header: Message = json.loads(data[4 : 4 + length])
+    values: NDArray[np.float64] = np.frombuffer(data[4 + length :], "<f8")
+    return {**header, "values": values}
+
+
+@contextmanager
+def listening(*arguments: str) -> Iterator[str]:
+    """Run ``faustwire listen``; yields its link."""
+    command = [sys.executable, "-m", "faustwire_bridge", "listen", "--no-browser", "--port", "0"]
+    process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        assert found, f"no link: {line!r}"
+        yield found.group()
+    finally:
+        process.terminate()
+        process.wait(DEADLINE)
+        process.stdout.close()
+
+
+@contextmanager
+def opened(link: str, **more: Any) -> Iterator[PageClient]:
+    """Open the page's WebSocket, as its own page would; ``more`` as ``connect`` takes it."""
+    origin = link.partition("/?")[0]
+    target = link.replace("http://", "ws://").replace("/?", "/ws?")
+    with connect(target, origin=more.pop("origin", origin), proxy=None, **more) as socket:
+        assert isinstance(socket, ClientConnection)
+        yield PageClient(socket)
