@@ -13,15 +13,16 @@ from typing import Any
 
 from faustwire import recording
 from faustwire.header import read_fields
+from faustwire.messages import Reason
 from faustwire.recording import RecordedWorker, Recording
 from faustwire.recording.publications import recorded_workers
 from faustwire_bridge.children.judge import JudgeProcess
+from faustwire_bridge.core.hearing import Hearing, by_judgement
 from faustwire_bridge.core.instructions import Judge
 from faustwire_bridge.core.sound_limits import Limits
-from faustwire_bridge.listen.heard_verdicts import by_judgement
 from faustwire_bridge.listen.history import History
-from faustwire_bridge.listen.recorded_steps import Account, Finding, Happening, Steps
-from faustwire_bridge.listen.sound import Figures, Refused, Sound, read_sound
+from faustwire_bridge.listen.recorded_steps import RunAccount, StepFact, Happening, Steps
+from faustwire_bridge.listen.sound import Refused, Sound, read_sound
 from faustwire_bridge.listen.view import MOST_RUNS, View
 
 # How often a page hears how far the reading is.
@@ -34,9 +35,9 @@ class _Run:
 
     worker: RecordedWorker
     history: History
-    account: Account = field(default_factory=Account)
+    account: RunAccount = field(default_factory=RunAccount)
     # By call, of the rows that are kept.
-    judged: dict[int, Figures | Refused] = field(default_factory=dict)
+    judged: dict[int, Hearing] = field(default_factory=dict)
     generation: int = 0
 
 
@@ -83,7 +84,7 @@ class RecordedSource:
         loop = asyncio.get_running_loop()
         stop = threading.Event()
 
-        def apply(batch: list[Finding | Happening]) -> None:
+        def apply(batch: list[StepFact | Happening]) -> None:
             asyncio.run_coroutine_threadsafe(self._apply(batch), loop).result()
 
         try:
@@ -150,7 +151,7 @@ class RecordedSource:
 
     # -- the curves --------------------------------------------------------------------------
 
-    async def _apply(self, batch: list[Finding | Happening]) -> None:
+    async def _apply(self, batch: list[StepFact | Happening]) -> None:
         for one in batch:
             if isinstance(one, Happening):
                 self.view.add_event(one.fields)
@@ -176,31 +177,28 @@ class RecordedSource:
     # -- one snapshot, in the reader's thread ------------------------------------------------
 
     def _read(
-        self, worker: RecordedWorker, call: int, judged: Figures | Refused | None
-    ) -> tuple[Sound | Refused, Figures | Refused | None]:
-        """A snapshot, and what was learned of it."""
+        self, worker: RecordedWorker, call: int, judged: Hearing | None
+    ) -> tuple[Sound | Refused, Hearing | None]:
+        """A snapshot, and what was decided about it."""
         run = worker.hello.incarnation
-        if isinstance(judged, Refused):
-            return judged, None
+        if judged is not None and not judged.audible:
+            return read_sound(b"", run, call, judged), judged
         item = self._found.find(call, worker)
         if item is None:
             return Refused(run, call, "not-recorded", "the recording holds no such step"), None
         number = read_fields(item.data, "call").get("call")
         call = number if isinstance(number, int) else call
-        learned = None
         if judged is None:
-            judged = learned = self._judged(run, call, item.data)
-        if isinstance(judged, Refused):
-            return judged, learned
-        return read_sound(item.data, run, judged), learned
+            judged = self._judged(item.data)
+        return read_sound(item.data, run, call, judged), judged
 
-    def _judged(self, run: str, call: int, data: bytes) -> Figures | Refused:
+    def _judged(self, data: bytes) -> Hearing:
         if self._judge is None:
             self._judge = JudgeProcess(Limits())
-        return by_judgement(run, call, self._judge.judge(Judge(data, None, None)))
+        return by_judgement(self._judge.judge(Judge(data, None, None)), Reason.NOT_FOLLOWED)
 
 
-def _take(run: _Run, found: Finding) -> None:
+def _take(run: _Run, found: StepFact) -> None:
     run.account.count(found)
     if found.metrics is not None:
         run.history.add(found.call, found.metrics)
@@ -232,11 +230,11 @@ def _row(run: str, known: _Run) -> dict[str, Any]:
 
 def _read_all(
     paths: list[str],
-    apply: Callable[[list[Finding | Happening]], None],
+    apply: Callable[[list[StepFact | Happening]], None],
     stop: threading.Event,
 ) -> None:
     """Read a recording from its beginning to its end, and tell of it piece by piece."""
-    batch: list[Finding | Happening] = []
+    batch: list[StepFact | Happening] = []
     told = time.monotonic()
     for one in _findings(paths):
         if stop.is_set():
@@ -251,7 +249,7 @@ def _read_all(
         apply(batch)
 
 
-def _findings(paths: list[str]) -> Iterator[Finding | Happening]:
+def _findings(paths: list[str]) -> Iterator[StepFact | Happening]:
     steps = Steps()
     for item in Recording(paths).items(topics={recording.IN, recording.OUT, recording.EVENT}):
         yield from steps.found(item)

@@ -10,19 +10,20 @@ from typing import Any, NamedTuple
 from faustwire import codec, recording
 from faustwire.errors import MessageError
 from faustwire.header import read_fields
-from faustwire.messages import Event, Verdict
+from faustwire.messages import Event, Reason, Verdict
 from faustwire.recording import Item
 from faustwire.recording.publications import PUBLISHED
-from faustwire_bridge.listen.heard_verdicts import by_verdict
-from faustwire_bridge.listen.sound import Figures, Refused
+from faustwire_bridge.core.hearing import Hearing, by_verdict
 
 # Calls of one worker without a verdict: a bridge has one in progress, and one that waits.
 _MOST_PENDING = 8
 _MOST_WORKERS = 2048
 _MOST_CHARACTERS = 200
+# It was judged when its time came; nobody was told the figures.
+_SETTLED = Hearing(audible=True, reason=Reason.PUBLISHED)
 
 
-class Finding(NamedTuple):
+class StepFact(NamedTuple):
     """A snapshot of a worker, or what became of it.
 
     Attributes:
@@ -38,7 +39,7 @@ class Finding(NamedTuple):
     call: int
     at: float
     metrics: Mapping[str, float] | None = None
-    judged: Figures | Refused | None = None
+    judged: Hearing | None = None
     verdict: Verdict | None = None
     published: bool = False
 
@@ -50,7 +51,7 @@ class Happening(NamedTuple):
 
 
 @dataclass
-class Account:
+class RunAccount:
     """What a worker has done so far, as the table shows it.
 
     Attributes:
@@ -75,7 +76,7 @@ class Account:
         """Snapshots a second."""
         return (self.snapshots - 1) / (self.last - self.first) if self.last > self.first else 0.0
 
-    def count(self, found: Finding) -> None:
+    def count(self, found: StepFact) -> None:
         """Take what was found next."""
         self.published += found.published
         if found.verdict is not None:
@@ -96,7 +97,7 @@ class Steps:
     def __init__(self) -> None:
         self._pending: OrderedDict[str, OrderedDict[int, int]] = OrderedDict()
 
-    def found(self, item: Item) -> Iterator[Finding | Happening]:
+    def found(self, item: Item) -> Iterator[StepFact | Happening]:
         """What an item says; nothing if it is no message, or not about a step.
 
         Args:
@@ -114,7 +115,7 @@ class Steps:
         except MessageError:
             return
 
-    def _sent(self, run: str, item: Item, at: float) -> Iterator[Finding]:
+    def _sent(self, run: str, item: Item, at: float) -> Iterator[StepFact]:
         seen = read_fields(item.data, "type", "seq", "call", "metrics")
         seq, call, metrics = seen.get("seq"), seen.get("call"), seen.get("metrics")
         if seen.get("type") != "snapshot" or type(call) is not int or type(seq) is not int:
@@ -128,20 +129,20 @@ class Steps:
         self._pending.move_to_end(run)
         if len(self._pending) > _MOST_WORKERS:
             self._pending.popitem(last=False)
-        yield Finding(run, call, at, _numbers(metrics))
+        yield StepFact(run, call, at, _numbers(metrics))
 
-    def _told(self, run: str, item: Item, at: float) -> Iterator[Finding]:
+    def _told(self, run: str, item: Item, at: float) -> Iterator[StepFact]:
         if read_fields(item.data, "type").get("type") != "verdict":
             return
         verdict = codec.decode(item.data)
         assert isinstance(verdict, Verdict), "its type says so"  # noqa: S101
         call = self._pending.get(run, OrderedDict()).pop(verdict.seq, None)
         if call is not None:
-            judged = by_verdict(run, call, verdict)
-            yield Finding(run, call, at, None, judged, verdict, verdict.published)
+            judged = by_verdict(verdict)
+            yield StepFact(run, call, at, None, judged, verdict, verdict.published)
 
 
-def _happened(item: Item, at: float) -> Iterator[Finding | Happening]:
+def _happened(item: Item, at: float) -> Iterator[StepFact | Happening]:
     event = codec.decode(item.data)
     if not isinstance(event, Event):
         return
@@ -156,7 +157,7 @@ def _happened(item: Item, at: float) -> Iterator[Finding | Happening]:
     )
     # The others have a verdict that says it, with figures.
     if event.kind in PUBLISHED and event.kind != "published" and event.call is not None:
-        yield Finding(event.incarnation, event.call, at, None, Figures(), published=True)
+        yield StepFact(event.incarnation, event.call, at, None, _SETTLED, published=True)
 
 
 def _numbers(metrics: Any) -> dict[str, float]:

@@ -11,18 +11,11 @@ from typing import Any
 from faustwire import codec
 from faustwire.controls import Slider
 from faustwire.errors import FaustwireError
-from faustwire.messages import Snapshot
+from faustwire.messages import Reason, Snapshot
+from faustwire_bridge.core.hearing import Hearing
 from faustwire_bridge.listen.plan import Plan, make_plan
 
 _LENGTH = struct.Struct("<I")
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What a verdict has said of a snapshot: see ``faustwire.messages.Verdict``."""
-
-    margin_db: float | None = None
-    rt60_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -33,14 +26,15 @@ class Sound:
         run: whose it is.
         call: number of its call.
         plan: what the page plays.
-        figures: what its verdict has said.
+        margin_db, rt60_seconds: as in ``faustwire.messages.Verdict``.
         controls: its knobs, by the control's name.
     """
 
     run: str
     call: int
     plan: Plan
-    figures: Figures = Figures()
+    margin_db: float | None = None
+    rt60_seconds: float | None = None
     controls: Mapping[str, Slider] = field(default_factory=dict)
 
     def structure_message(self) -> str:
@@ -62,7 +56,8 @@ class Sound:
             "call": self.call,
             "structure": self.plan.structure_id(),
             "request": request,
-            **asdict(self.figures),
+            "margin_db": self.margin_db,
+            "rt60_seconds": self.rt60_seconds,
             "controls": {name: asdict(slider) for name, slider in self.controls.items()},
         }
         text = json.dumps(header, allow_nan=False).encode()
@@ -90,25 +85,28 @@ class Refused:
         return json.dumps({"type": "refused", **asdict(self), "request": request})
 
 
-def read_sound(data: bytes, run: str, figures: Figures) -> Sound | Refused:
+def read_sound(data: bytes, run: str, call: int, heard: Hearing) -> Sound | Refused:
     """Make a judged snapshot what a page plays.
 
     Args:
         data: the encoded Snapshot, as its worker sent it.
         run: whose it is.
-        figures: what its verdict has said.
+        call: its number.
+        heard: what was decided about it.
 
     Returns:
-        The sound, or why it makes no sense after all.
+        The sound, or why there is none.
     """
+    if not heard.audible:
+        return Refused(run, call, str(heard.reason), heard.detail)
     try:
         message = codec.decode(data)
     except FaustwireError as problem:
-        return Refused(run, 0, "refused", str(problem))
+        return Refused(run, call, str(Reason.REFUSED), str(problem))
     if not isinstance(message, Snapshot):
-        return Refused(run, 0, "refused", "it is a program of the worker's own, not a model")
+        return Refused(run, call, str(Reason.REFUSED), "it is no model")
     plan = make_plan(message.graph, message.fs)
-    return Sound(run, message.call, plan, figures, message.controls)
+    return Sound(run, call, plan, heard.margin_db, heard.rt60_seconds, message.controls)
 
 
 def as_json(message: Mapping[str, Any]) -> str:
