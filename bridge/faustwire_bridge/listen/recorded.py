@@ -21,7 +21,7 @@ from faustwire_bridge.core.hearing import Hearing, by_judgement
 from faustwire_bridge.core.instructions import Judge
 from faustwire_bridge.core.sound_limits import Limits
 from faustwire_bridge.listen.history import History
-from faustwire_bridge.listen.recorded_steps import RunAccount, StepFact, Happening, Steps
+from faustwire_bridge.listen.recorded_steps import Happening, RunAccount, StepFact, Steps
 from faustwire_bridge.listen.sound import Refused, Sound, read_sound
 from faustwire_bridge.listen.view import MOST_RUNS, View
 
