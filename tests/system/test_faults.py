@@ -75,7 +75,7 @@ def test_a_bridge_that_is_restarted_is_found_again(plugin: Plugin) -> None:
     with HotReload(48000, endpoint=endpoint, timeout=TIMEOUT, min_interval=0) as live:
         training = Training(live)
         with served(plugin, bind=endpoint) as bridge:
-            assert training.step()
+            training.until_published("the first")
             bridge.process.kill()
             bridge.process.wait()
             good = plugin.program()
@@ -108,7 +108,7 @@ def test_a_stopped_bridge_stalls_one_call_and_resumes_by_itself(plugin: Plugin) 
         HotReload(48000, endpoint=bridge.endpoint, timeout=TIMEOUT, min_interval=0) as live,
     ):
         training = Training(live)
-        assert training.step()
+        training.until_published("the first")
         bridge.process.send_signal(signal.SIGSTOP)
         with recorded_warnings() as told:
             start = time.monotonic()
