@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from faustwire.controls import ControlError, Slider, sliders, to_overrides
+from faustwire.controls import ControlError, Slider, placed, sliders, to_overrides
 
 
 def test_true_means_the_references_defaults() -> None:
@@ -15,8 +15,9 @@ def test_true_means_the_references_defaults() -> None:
     assert chosen == {
         "dry_wet": Slider("dry/wet", "", 1.0, 0.0, 1.0, 0.01),
         "pre_delay": Slider("pre-delay", "ms", 0.0, 0.0, 250.0, 1.0),
-        "rt60": Slider("rt60", "s", 2.0, 0.1, 10.0, 0.01),
+        "rt60": Slider("rt60", "s", None, 0.1, 10.0, 0.01),
     }
+    assert placed(chosen, decays=False)["rt60"].init == 2.0
 
 
 def test_false_and_none_leave_a_control_out() -> None:
@@ -26,14 +27,29 @@ def test_false_and_none_leave_a_control_out() -> None:
 
 def test_a_dict_overrides_some_fields_and_an_empty_one_none() -> None:
     assert sliders({"rt60": {"max": 20.0, "label": "decay"}})["rt60"] == Slider(
-        "decay", "s", 2.0, 0.1, 20.0, 0.01
+        "decay", "s", None, 0.1, 20.0, 0.01
     )
     assert sliders({"rt60": {}}) == sliders({"rt60": True})
 
 
+@pytest.mark.parametrize(
+    ("overrides", "decaying", "lossless"),
+    [({}, 10, 2), ({"max": 30}, 30, 2), ({"max": 1.5}, 1.5, 1.5), ({"min": 3}, 10, 3)],
+)
+def test_rt60_stands_at_its_right_end_unless_the_model_is_lossless(
+    overrides: dict[str, float], decaying: float, lossless: float
+) -> None:
+    chosen = sliders({"rt60": overrides or True})
+    assert placed(chosen, decays=True)["rt60"].init == decaying
+    assert placed(chosen, decays=False)["rt60"].init == lossless
+    asked = sliders({"rt60": {"init": 1.2}})
+    assert placed(asked, decays=True) == asked
+
+
 def test_plain_sliders_read_back_the_same() -> None:
-    chosen = sliders({"rt60": {"init": 1.5}, "pre_delay": True})
-    assert sliders(to_overrides(chosen)) == chosen
+    for rt60 in ({"init": 1.5}, {"label": "decay"}, True):
+        chosen = sliders({"rt60": rt60, "pre_delay": True})
+        assert sliders(to_overrides(chosen)) == chosen
 
 
 @pytest.mark.parametrize(

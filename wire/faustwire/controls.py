@@ -25,14 +25,15 @@ class Slider:
     Attributes:
         label: part of its address in the plugin.
         unit: of its numbers: "s", "ms", or empty for a ratio.
-        init: where it stands at first.
+        init: where it stands at first. None, of ``rt60`` only: at rest where the model decays by
+            itself, at the reference's 2 s where it is lossless; see ``placed``.
         min, max: its range.
         step: the smallest change.
     """
 
     label: str
     unit: str
-    init: float
+    init: float | None
     min: float
     max: float
     step: float
@@ -41,8 +42,10 @@ class Slider:
 DEFAULTS: Mapping[str, Slider] = {
     "dry_wet": Slider("dry/wet", "", 1.0, 0.0, 1.0, 0.01),
     "pre_delay": Slider("pre-delay", "ms", 0.0, 0.0, 250.0, 1.0),
-    "rt60": Slider("rt60", "s", 2.0, 0.1, 10.0, 0.01),
+    "rt60": Slider("rt60", "s", None, 0.1, 10.0, 0.01),
 }
+# The reference's position of rt60, where nothing else lets a lossless model decay.
+_LOSSLESS_SECONDS = 2.0
 _FIELDS = [field.name for field in fields(Slider) if field.name != "unit"]
 
 
@@ -70,10 +73,46 @@ def sliders(controls: Mapping[str, Any] | None) -> dict[str, Slider]:
     return {name: _slider(name, asked[name]) for name in DEFAULTS if name in asked}
 
 
+def neutral_above(slider: Slider) -> float:
+    """The position above which an ``rt60`` knob does nothing: half a step below its right end.
+
+    Args:
+        slider: of the knob ``rt60``.
+
+    Returns:
+        Seconds. Half a step, since the plugin keeps positions in single precision.
+    """
+    return slider.max - min(slider.step, slider.max - slider.min) / 2
+
+
+def placed(chosen: Mapping[str, Slider], *, decays: bool) -> dict[str, Slider]:
+    """Give each slider a position at first, as the model asks for it.
+
+    Args:
+        chosen: the sliders, by the control's name.
+        decays: whether the model decays by itself, without any knob.
+
+    Returns:
+        The same sliders, each with an ``init``.
+    """
+    return {
+        name: slider if slider.init is not None else replace(slider, init=_rest(slider, decays))
+        for name, slider in chosen.items()
+    }
+
+
+def _rest(slider: Slider, decays: bool) -> float:
+    return slider.max if decays else min(max(_LOSSLESS_SECONDS, slider.min), slider.max)
+
+
 def to_overrides(chosen: Mapping[str, Slider]) -> dict[str, dict[str, Any]]:
     """The sliders as a ``controls`` argument that ``sliders`` reads."""
     return {
-        name: {key: value for key, value in asdict(slider).items() if key != "unit"}
+        name: {
+            key: value
+            for key, value in asdict(slider).items()
+            if key != "unit" and (key, value) != ("init", None)
+        }
         for name, slider in chosen.items()
     }
 
@@ -116,10 +155,11 @@ def _check_label(name: str, label: object) -> None:
 
 
 def _check_range(name: str, slider: Slider) -> None:
-    if not (slider.min <= slider.init <= slider.max and slider.min < slider.max):
+    init = slider.max if slider.init is None else slider.init
+    if not (slider.min <= init <= slider.max and slider.min < slider.max):
         raise ControlError(
             f"control {name!r}: init must lie between min and max, min below max; "
-            f"they are {slider.init:g}, {slider.min:g} and {slider.max:g}"
+            f"they are {init:g}, {slider.min:g} and {slider.max:g}"
         )
     if slider.step <= 0:
         raise ControlError(f"control {name!r}: step is above 0, not {slider.step:g}")

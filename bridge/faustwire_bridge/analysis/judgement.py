@@ -8,6 +8,7 @@ from faustwire.errors import FaustwireError
 from faustwire.fingerprint import fingerprint
 from faustwire.messages import Reason, Snapshot
 from faustwire_bridge.analysis.assessment import assess
+from faustwire_bridge.analysis.knob_positions import knobs_of_model
 from faustwire_bridge.codegen import generate
 from faustwire_bridge.core.events import Judged
 from faustwire_bridge.core.refusal import Refusal
@@ -30,9 +31,8 @@ def judge(data: bytes, *, limits: Limits, playing: str | None, playing_db: float
         snapshot = codec.decode(data)
         if not isinstance(snapshot, Snapshot):
             return _refused(f"a snapshot is wanted, not a {type(snapshot).__name__}")
-        program = generate(
-            snapshot.graph, fs=snapshot.fs, name=snapshot.name, controls=snapshot.controls
-        )
+        knobs = knobs_of_model(snapshot.graph, snapshot.controls, fs=snapshot.fs)
+        program = generate(snapshot.graph, fs=snapshot.fs, name=snapshot.name, controls=knobs)
     except FaustwireError as problem:
         return _refused(str(problem))
     if len(program.text) > MAX_PROGRAM:
@@ -49,7 +49,7 @@ def judge(data: bytes, *, limits: Limits, playing: str | None, playing_db: float
         limits=limits,
         playing_db=playing_db,
         program=program.text,
-        controls=snapshot.controls,
+        controls=knobs,
     )
     return Judged(program.text, warnings=program.warnings, assessment=assessment)
 

@@ -1,18 +1,44 @@
-"""A model as it plays with its rt60 knob at some position."""
+"""Where the rt60 knob of a model stands, and how the model plays there."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from faustwire.controls import Slider
+from faustwire.controls import Slider, neutral_above, placed
 from faustwire.graph import Delay, Node, Parallel, Recursion, Series
+from faustwire_bridge.analysis import stability
 
 # Between the ends, evenly on a logarithmic scale: where paths of a loop cancel, a loop may grow at
 # positions between two at which it decays.
 _BETWEEN = 3
+# Whether a model decays is decided for most by a bound; where its modes must be counted, so far.
+_MAX_POINTS = 2**15
+# They ring for ever or worse: there the knob stands where the reference puts it.
+_LOSSLESS = (stability.Verdict.MARGINAL, stability.Verdict.UNSTABLE)
+
+
+def knobs_of_model(
+    graph: Node, controls: Mapping[str, Slider] | None, *, fs: float
+) -> dict[str, Slider]:
+    """The knobs of a program, each with the position at which it stands at first.
+
+    Args:
+        graph: one that ``faustwire.validation.check`` accepts.
+        controls: the sliders asked for, by the control's name.
+        fs: sampling rate in Hz.
+
+    Returns:
+        The same sliders. One that leaves its position to the model is at rest where the model
+        decays by itself, so that the program sounds like the model until somebody turns the knob.
+    """
+    if all(slider.init is not None for slider in (controls or {}).values()):
+        return dict(controls or {})
+    found = stability.classify(graph, fs=fs, max_points=_MAX_POINTS)
+    return placed(controls or {}, decays=found.verdict not in _LOSSLESS)
 
 
 def rt60_positions(knob: Slider) -> list[float]:
@@ -22,10 +48,12 @@ def rt60_positions(knob: Slider) -> list[float]:
         knob: the slider, in seconds.
 
     Returns:
-        Its position at rest, both ends, and some between, in seconds.
+        Where it stands at first, unless it does nothing there, both ends, and some between, in
+        seconds.
     """
     scale = np.geomspace(knob.min, knob.max, _BETWEEN + 2).tolist()
-    return [knob.init, knob.min, knob.max, *scale[1:-1]]
+    acts = knob.init is not None and knob.init < neutral_above(knob)
+    return [*([knob.init] if acts else []), knob.min, knob.max, *scale[1:-1]]
 
 
 def attenuated(node: Node, *, fs: float, rt60_seconds: float, in_loop: bool = False) -> Node:

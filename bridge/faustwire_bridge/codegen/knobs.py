@@ -1,10 +1,10 @@
 """The macro controls in a program: slider declarations, and what they do to the signals.
 
 ``rt60`` attenuates every delay of m samples inside a recursion by 10^(-3m/(fs·RT60)) a pass, on
-top of what was trained. ``pre_delay`` delays the input of the wet path. ``dry_wet`` fades between
-the program's input and its output: output o gets input o; a program with one input sends it to all
-outputs, one with one output hears the mean of its inputs, and outputs beyond the inputs stay wet
-only.
+top of what was trained; at the right end of its range it does nothing. ``pre_delay`` delays the
+input of the wet path. ``dry_wet`` fades between the program's input and its output: output o gets
+input o; a program with one input sends it to all outputs, one with one output hears the mean of its
+inputs, and outputs beyond the inputs stay wet only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from faustwire.controls import ControlError, Slider
+from faustwire.controls import ControlError, Slider, neutral_above, placed
 from faustwire_bridge.codegen.builder import ZERO, ProgramBuilder, Value, term
 
 # libfaust makes an address of a label by replacing these with an underscore.
@@ -50,7 +50,8 @@ class Knobs:
     """
 
     def __init__(self, sliders: Mapping[str, Slider], fs: float) -> None:
-        self._sliders, self._fs = sliders, fs
+        # Whoever knows whether the model decays by itself has placed them already.
+        self._sliders, self._fs = placed(sliders, decays=False), fs
         self._attenuations: dict[float, str] = {}
         self._used: set[str] = set()
         self.warnings: list[str] = []
@@ -129,9 +130,13 @@ class Knobs:
             longest = min(self._sliders["pre_delay"].max * scale, _MAX_PRE_DELAY_SAMPLES)
             lines.append(f"pre_delay = int(min({longest!r}, {scale!r}*slider_pre_delay+0.5));")
         if self._attenuations:
-            lines.append("// rt60: 10^(-3m/(fs*rt60)) for each delay of m samples")
+            neutral = neutral_above(self._sliders["rt60"])
             lines += [
-                f"{name} = exp({-3 * math.log(10) * samples / self._fs!r}/slider_rt60);"
+                "// rt60: 10^(-3m/(fs*rt60)) for each delay of m samples; 1 at its right end",
+                f"rate_rt60 = (slider_rt60 < {neutral!r})/slider_rt60;",
+            ]
+            lines += [
+                f"{name} = exp({-3 * math.log(10) * samples / self._fs!r}*rate_rt60);"
                 for samples, name in self._attenuations.items()
             ]
         return lines
@@ -173,6 +178,8 @@ def _unit(slider: Slider) -> str:
 
 def _declaration(label: str, slider: Slider) -> str:
     numbers = ", ".join(
-        repr(float(value)) for value in (slider.init, slider.min, slider.max, slider.step)
+        repr(float(value))
+        for value in (slider.init, slider.min, slider.max, slider.step)
+        if value is not None
     )
     return f'hslider("{label}", {numbers})'

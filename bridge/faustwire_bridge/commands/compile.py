@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
 
 def _compile(options: argparse.Namespace) -> int:
     # Every command imports this module, and most need no numpy.
-    from faustwire_bridge.codegen.from_config import json_to_faust  # noqa: PLC0415
+    from faustwire_bridge.analysis.from_config import json_to_faust  # noqa: PLC0415
 
     source = sys.stdin.read() if options.file == "-" else Path(options.file).read_text("utf-8")
     try:

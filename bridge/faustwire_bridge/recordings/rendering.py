@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from faustwire.errors import FaustwireError
 from faustwire.messages import Snapshot
 from faustwire_bridge.analysis import stability
+from faustwire_bridge.analysis.knob_positions import knobs_of_model
 from faustwire_bridge.children.compiler import Compiler
 from faustwire_bridge.children.libfaust import CompiledProgram, CompileError, compile_program
 from faustwire_bridge.codegen import generate
@@ -44,9 +45,8 @@ def program_text(snapshot: Snapshot) -> str:
     Raises:
         FaustwireError: it can't be written as a program.
     """
-    return generate(
-        snapshot.graph, fs=snapshot.fs, name=snapshot.name, controls=snapshot.controls
-    ).text
+    knobs = knobs_of_model(snapshot.graph, snapshot.controls, fs=snapshot.fs)
+    return generate(snapshot.graph, fs=snapshot.fs, name=snapshot.name, controls=knobs).text
 
 
 def decay_seconds(snapshot: Snapshot) -> float:

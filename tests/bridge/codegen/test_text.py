@@ -15,6 +15,7 @@ from faustwire.controls import ControlError, sliders
 from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import Array, Delay, DiagonalGain, Gain, Householder, Node, Recursion, Series
 from faustwire_bridge import json_to_faust
+from faustwire_bridge.analysis.knob_positions import knobs_of_model
 from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import ChannelError, Channels, generate
 from graph_response import impulse_response, relative_db
@@ -232,7 +233,7 @@ def test_two_knobs_of_one_address_are_refused() -> None:
         generate(loop(), fs=FS, controls=same)
 
 
-@pytest.mark.parametrize("rt60", [0.1, 0.5, 10.0])
+@pytest.mark.parametrize("rt60", [0.1, 0.5, 9.99])
 def test_rt60_attenuates_every_delay_in_a_loop(rt60: float) -> None:
     graph = loop()
     program = compile_program(
@@ -249,6 +250,29 @@ def test_rt60_attenuates_every_delay_in_a_loop(rt60: float) -> None:
     )
     response = program.impulse_response(1500, FS, sliders={"rt60": rt60})
     assert relative_db(response, impulse_response(expected, 1500)) < -200
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_a_model_that_decays_sounds_like_itself_until_rt60_is_turned(double: bool) -> None:
+    graph = loop()
+    knobs = knobs_of_model(graph, sliders({"rt60": True}), fs=FS)
+    with_knob = compile_program(generate(graph, fs=FS, controls=knobs).text, double=double)
+    without = compile_program(generate(graph, fs=FS).text, double=double)
+    assert [slider.init for slider in with_knob.sliders] == [10.0]
+    trained = without.impulse_response(3000, FS)
+    assert np.array_equal(with_knob.impulse_response(3000, FS), trained)
+    turned = with_knob.impulse_response(3000, FS, sliders={"rt60": 0.1})
+    assert abs(turned[..., -500:]).max() < 0.5 * abs(trained[..., -500:]).max()
+
+
+def test_a_lossless_model_has_the_references_rt60_at_first() -> None:
+    lossless = loop(gain=1.0)
+    knobs = knobs_of_model(lossless, sliders({"rt60": True}), fs=FS)
+    assert knobs["rt60"].init == 2.0
+    # And as trained at the knob's right end, the value as the plugin keeps it.
+    program = compile_program(generate(lossless, fs=FS, controls=knobs).text)
+    response = program.impulse_response(1500, FS, sliders={"rt60": float(np.float32(10.0))})
+    assert relative_db(response, impulse_response(lossless, 1500)) < -100
 
 
 def test_knobs_at_rest_and_at_their_ends() -> None:
@@ -301,8 +325,8 @@ def test_a_graph_survives_json_and_becomes_the_same_program() -> None:
     graph = loop()
     config = json.loads(json.dumps(to_json(graph, FS, "Hall")))
     text = json_to_faust(config, controls=ALL)
-    expected = generate(graph, fs=FS, name="Hall", controls=sliders(ALL), channels=None).text
-    assert text == expected
+    knobs = knobs_of_model(graph, sliders(ALL), fs=FS)
+    assert text == generate(graph, fs=FS, name="Hall", controls=knobs, channels=None).text
 
 
 def test_a_config_carries_its_own_controls_and_arguments_override_them() -> None:

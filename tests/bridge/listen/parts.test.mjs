@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { OCTAVES, decayTime, energyDecay, magnitude, octaveDecays, spectrum } from "../../../bridge/faustwire_bridge/listen/page/analysis/measures.js";
 import { FFT } from "../../../bridge/faustwire_bridge/listen/page/engine/fft.js";
 import { fitInputs, fitOutputs } from "../../../bridge/faustwire_bridge/listen/page/engine/fitting.js";
+import { rt60At } from "../../../bridge/faustwire_bridge/listen/page/engine/knobs.js";
 import { ticks } from "../../../bridge/faustwire_bridge/listen/page/plots/canvas.js";
 import { extend, noHistory, snapshotAt } from "../../../bridge/faustwire_bridge/listen/page/plots/training.js";
 import { dice } from "./plans.mjs";
@@ -85,4 +86,10 @@ test("the snapshot at a call is the newest not after it", () => {
 test("ticks are round numbers within the axis", () => {
   assert.deepEqual(ticks({ low: 0, high: 10 }, 5), [0, 2, 4, 6, 8, 10]);
   assert.deepEqual(ticks({ low: 30, high: 24000, logarithmic: true }, 4), [100, 1000, 10000]);
+});
+
+test("an rt60 knob does nothing at its right end, and is as set below", () => {
+  const slider = { min: 0.1, max: 10, step: 0.01 };
+  assert.deepEqual([0.1, 2, 9.99, 9.996, 10].map((s) => rt60At(slider, s)), [0.1, 2, 9.99, null, null]);
+  assert.equal(rt60At({ min: 1, max: 2, step: 5 }, 1), 1);
 });

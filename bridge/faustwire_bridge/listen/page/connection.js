@@ -60,7 +60,7 @@ const LONGEST_WAIT = 8000;
  * @typedef {object} Slider
  * @property {string} label
  * @property {string} unit
- * @property {number} init
+ * @property {number | null} init null: at rest, the right end of an rt60 knob
  * @property {number} min
  * @property {number} max
  * @property {number} step

@@ -1,3 +1,4 @@
+import { rt60At } from "../engine/knobs.js";
 import { element, make } from "./page.js";
 import { say } from "./trouble.js";
 
@@ -6,7 +7,7 @@ import { say } from "./trouble.js";
 /** @import { Deck } from "./deck.js" */
 /** @import { Sound } from "./sound.js" */
 
-/** The knobs as they are when the program has none of its own: the right end of rt60 is "off". */
+/** The knobs as they are when the program has none of its own. */
 /** @type {{[name: string]: Slider}} */
 const PLAIN = {
   rt60: { label: "decay", unit: "s", init: 10.1, min: 0.1, max: 10.1, step: 0.1 },
@@ -144,7 +145,7 @@ export class Transport {
     const text = JSON.stringify(controls);
     if (text === this.controls) return;
     this.controls = text;
-    const inputs = Object.entries(PLAIN).map(([name, plain]) => knob(name, controls[name] ?? plain, controls[name] === undefined));
+    const inputs = Object.entries(PLAIN).map(([name, plain]) => knob(name, controls[name] ?? plain));
     const read = () => {
       const [rt60, wet, preDelay] = inputs.map(({ value }) => value());
       this.deck.turn({ rt60, dry_wet: wet, pre_delay: preDelay });
@@ -160,18 +161,17 @@ export class Transport {
 /**
  * @param {string} name
  * @param {Slider} slider
- * @param {boolean} plain not one of the program's
  */
-function knob(name, slider, plain) {
+function knob(name, slider) {
   const input = make("input");
   input.type = "range";
   for (const key of /** @type {const} */ (["min", "max", "step"])) input[key] = String(slider[key]);
-  input.value = String(slider.init);
-  const off = () => plain && name === "rt60" && input.valueAsNumber >= slider.max;
+  input.value = String(slider.init ?? slider.max);
+  const value = () => (name === "rt60" ? rt60At(slider, input.valueAsNumber) : input.valueAsNumber);
   const output = make("output", { className: "number" });
-  const show = () => (output.textContent = off() ? "as trained" : `${+input.valueAsNumber.toPrecision(3)} ${slider.unit}`);
+  const show = () => (output.textContent = value() === null ? "as trained" : `${+input.valueAsNumber.toPrecision(3)} ${slider.unit}`);
   input.addEventListener("input", show);
   show();
   const label = make("label", { text: `${slider.label} ` }, output, input);
-  return { input, label, value: () => (off() ? null : input.valueAsNumber) };
+  return { input, label, value };
 }

@@ -14,6 +14,17 @@ import { Ramp } from "./ramp.js";
 /** @type {Knobs} */
 export const NO_KNOBS = { rt60: null, dry_wet: null, pre_delay: null };
 
+/**
+ * What an rt60 knob asks for at a position: nothing at its right end, as in the program.
+ *
+ * @param {{min: number, max: number, step: number}} slider
+ * @param {number} position seconds
+ * @returns {number | null} seconds
+ */
+export function rt60At({ min, max, step }, position) {
+  return position < max - Math.min(step, max - min) / 2 ? position : null;
+}
+
 const FADE_SECONDS = 0.03;
 const MOST_SAMPLES = 2 ** 21;
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from faustwire.config_file import from_json
 from faustwire.controls import sliders
+from faustwire_bridge.analysis.knob_positions import knobs_of_model
 from faustwire_bridge.codegen import ChannelChoice, generate
 
 
@@ -38,4 +39,5 @@ def json_to_faust(
     graph, fs, name, embedded = from_json(config)
     chosen = {key: slider for key, slider in embedded.items() if key not in (controls or {})}
     chosen |= sliders(controls)
-    return generate(graph, fs=fs, name=name, controls=chosen, channels=channels).text
+    knobs = knobs_of_model(graph, chosen, fs=fs)
+    return generate(graph, fs=fs, name=name, controls=knobs, channels=channels).text
