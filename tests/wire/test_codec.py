@@ -33,7 +33,7 @@ EXAMPLES: dict[str, Message] = {
         fdn(2),
         name="Hall",
         force=True,
-        controls=sliders({"rt60": {"max": 5}, "dry_wet": True}),
+        controls=sliders({"rt60": {"init": 2, "max": 5}, "dry_wet": True}),
         metrics={"loss": 0.5},
     ),
     "source": OwnProgram(4, "process = _,_;"),

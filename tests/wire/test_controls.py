@@ -40,10 +40,17 @@ def test_rt60_stands_at_its_right_end_unless_the_model_is_lossless(
     overrides: dict[str, float], decaying: float, lossless: float
 ) -> None:
     chosen = sliders({"rt60": overrides or True})
-    assert placed(chosen, decays=True)["rt60"].init == decaying
+    placed_once = placed(chosen, decays=True)
+    assert placed_once["rt60"].init == decaying
+    assert placed(placed_once, decays=False) == placed_once
     assert placed(chosen, decays=False)["rt60"].init == lossless
-    asked = sliders({"rt60": {"init": 1.2}})
+
+
+def test_a_position_of_ones_own_stays_and_has_a_neutral_end_only_there() -> None:
+    asked = sliders({"rt60": {"init": 1.2}, "pre_delay": {"init": 250}})
     assert placed(asked, decays=True) == asked
+    at_end = placed(sliders({"rt60": {"init": 30, "max": 30}}), decays=False)["rt60"]
+    assert (at_end.init, at_end.neutral_end) == (30, True)
 
 
 def test_plain_sliders_read_back_the_same() -> None:

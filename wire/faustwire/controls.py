@@ -29,6 +29,7 @@ class Slider:
             itself, at the reference's 2 s where it is lossless; see ``placed``.
         min, max: its range.
         step: the smallest change.
+        neutral_end: whether it does nothing at the right end of its range; never on the wire.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Slider:
     min: float
     max: float
     step: float
+    neutral_end: bool = False
 
 
 DEFAULTS: Mapping[str, Slider] = {
@@ -46,7 +48,8 @@ DEFAULTS: Mapping[str, Slider] = {
 }
 # The reference's position of rt60, where nothing else lets a lossless model decay.
 _LOSSLESS_SECONDS = 2.0
-_FIELDS = [field.name for field in fields(Slider) if field.name != "unit"]
+_NOT_ASKED = ("unit", "neutral_end")
+_FIELDS = [field.name for field in fields(Slider) if field.name not in _NOT_ASKED]
 
 
 def sliders(controls: Mapping[str, Any] | None) -> dict[str, Slider]:
@@ -73,8 +76,30 @@ def sliders(controls: Mapping[str, Any] | None) -> dict[str, Slider]:
     return {name: _slider(name, asked[name]) for name in DEFAULTS if name in asked}
 
 
+def placed(chosen: Mapping[str, Slider], *, decays: bool) -> dict[str, Slider]:
+    """Give each slider a position at first, as the model asks for it.
+
+    Args:
+        chosen: the sliders, by the control's name.
+        decays: whether the model decays by itself, without any knob.
+
+    Returns:
+        The same sliders, each with an ``init``; ``rt60`` is neutral at its right end if it has no
+        position of the caller's own, or that very one.
+    """
+    return {name: _placed(slider, decays) for name, slider in chosen.items()}
+
+
+def _placed(slider: Slider, decays: bool) -> Slider:
+    if slider.init is None:
+        lossless = min(max(_LOSSLESS_SECONDS, slider.min), slider.max)
+        return replace(slider, init=slider.max if decays else lossless, neutral_end=True)
+    at_end = slider.unit == DEFAULTS["rt60"].unit and slider.init >= neutral_above(slider)
+    return replace(slider, neutral_end=slider.neutral_end or at_end)
+
+
 def neutral_above(slider: Slider) -> float:
-    """The position above which an ``rt60`` knob does nothing: half a step below its right end.
+    """The position above which a knob with a neutral end does nothing: half a step below its end.
 
     Args:
         slider: of the knob ``rt60``.
@@ -85,33 +110,13 @@ def neutral_above(slider: Slider) -> float:
     return slider.max - min(slider.step, slider.max - slider.min) / 2
 
 
-def placed(chosen: Mapping[str, Slider], *, decays: bool) -> dict[str, Slider]:
-    """Give each slider a position at first, as the model asks for it.
-
-    Args:
-        chosen: the sliders, by the control's name.
-        decays: whether the model decays by itself, without any knob.
-
-    Returns:
-        The same sliders, each with an ``init``.
-    """
-    return {
-        name: slider if slider.init is not None else replace(slider, init=_rest(slider, decays))
-        for name, slider in chosen.items()
-    }
-
-
-def _rest(slider: Slider, decays: bool) -> float:
-    return slider.max if decays else min(max(_LOSSLESS_SECONDS, slider.min), slider.max)
-
-
 def to_overrides(chosen: Mapping[str, Slider]) -> dict[str, dict[str, Any]]:
     """The sliders as a ``controls`` argument that ``sliders`` reads."""
     return {
         name: {
             key: value
             for key, value in asdict(slider).items()
-            if key != "unit" and (key, value) != ("init", None)
+            if key not in _NOT_ASKED and (key, value) != ("init", None)
         }
         for name, slider in chosen.items()
     }

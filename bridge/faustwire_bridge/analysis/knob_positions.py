@@ -35,10 +35,11 @@ def knobs_of_model(
         The same sliders. One that leaves its position to the model is at rest where the model
         decays by itself, so that the program sounds like the model until somebody turns the knob.
     """
-    if all(slider.init is not None for slider in (controls or {}).values()):
-        return dict(controls or {})
+    asked = controls or {}
+    if all(slider.init is not None for slider in asked.values()):
+        return placed(asked, decays=True)
     found = stability.classify(graph, fs=fs, max_points=_MAX_POINTS)
-    return placed(controls or {}, decays=found.verdict not in _LOSSLESS)
+    return placed(asked, decays=found.verdict not in _LOSSLESS)
 
 
 def rt60_positions(knob: Slider) -> list[float]:
@@ -52,7 +53,7 @@ def rt60_positions(knob: Slider) -> list[float]:
         seconds.
     """
     scale = np.geomspace(knob.min, knob.max, _BETWEEN + 2).tolist()
-    acts = knob.init is not None and knob.init < neutral_above(knob)
+    acts = knob.init is not None and not (knob.neutral_end and knob.init >= neutral_above(knob))
     return [*([knob.init] if acts else []), knob.min, knob.max, *scale[1:-1]]
 
 

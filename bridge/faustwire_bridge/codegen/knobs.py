@@ -1,7 +1,7 @@
 """The macro controls in a program: slider declarations, and what they do to the signals.
 
 ``rt60`` attenuates every delay of m samples inside a recursion by 10^(-3m/(fs·RT60)) a pass, on
-top of what was trained; at the right end of its range it does nothing. ``pre_delay`` delays the
+top of what was trained; where it has a neutral end it does nothing there. ``pre_delay`` delays the
 input of the wet path. ``dry_wet`` fades between the program's input and its output: output o gets
 input o; a program with one input sends it to all outputs, one with one output hears the mean of its
 inputs, and outputs beyond the inputs stay wet only.
@@ -130,16 +130,20 @@ class Knobs:
             longest = min(self._sliders["pre_delay"].max * scale, _MAX_PRE_DELAY_SAMPLES)
             lines.append(f"pre_delay = int(min({longest!r}, {scale!r}*slider_pre_delay+0.5));")
         if self._attenuations:
-            neutral = neutral_above(self._sliders["rt60"])
-            lines += [
-                "// rt60: 10^(-3m/(fs*rt60)) for each delay of m samples; 1 at its right end",
-                f"rate_rt60 = (slider_rt60 < {neutral!r})/slider_rt60;",
-            ]
-            lines += [
-                f"{name} = exp({-3 * math.log(10) * samples / self._fs!r}*rate_rt60);"
-                for samples, name in self._attenuations.items()
-            ]
+            lines += self._attenuation_lines(self._sliders["rt60"])
         return lines
+
+    def _attenuation_lines(self, slider: Slider) -> list[str]:
+        lines = ["// rt60: 10^(-3m/(fs*rt60)) for each delay of m samples"]
+        by_rate = "/slider_rt60"
+        if slider.neutral_end:
+            lines[0] += ", 1 at the knob's right end"
+            lines.append(f"rate_rt60 = (slider_rt60 < {neutral_above(slider)!r})/slider_rt60;")
+            by_rate = "*rate_rt60"
+        return lines + [
+            f"{name} = exp({-3 * math.log(10) * samples / self._fs!r}{by_rate});"
+            for samples, name in self._attenuations.items()
+        ]
 
     def finish(self) -> None:
         """Note the controls that found nothing to act on."""

@@ -233,12 +233,13 @@ def test_two_knobs_of_one_address_are_refused() -> None:
         generate(loop(), fs=FS, controls=same)
 
 
-@pytest.mark.parametrize("rt60", [0.1, 0.5, 9.99])
-def test_rt60_attenuates_every_delay_in_a_loop(rt60: float) -> None:
+@pytest.mark.parametrize(
+    ("knob", "rt60"), [({"init": 2}, 0.1), ({"init": 2}, 10.0), (True, 0.5), (True, 9.99)]
+)
+def test_rt60_attenuates_every_delay_in_a_loop(knob: Any, rt60: float) -> None:
     graph = loop()
-    program = compile_program(
-        generate(graph, fs=FS, controls=sliders({"rt60": True})).text, double=True
-    )
+    text = generate(graph, fs=FS, controls=sliders({"rt60": knob})).text
+    program = compile_program(text, double=True)
     assert isinstance(graph, Series)
     recursion = graph.nodes[1]
     assert isinstance(recursion, Recursion)

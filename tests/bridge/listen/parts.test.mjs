@@ -88,8 +88,9 @@ test("ticks are round numbers within the axis", () => {
   assert.deepEqual(ticks({ low: 30, high: 24000, logarithmic: true }, 4), [100, 1000, 10000]);
 });
 
-test("an rt60 knob does nothing at its right end, and is as set below", () => {
-  const slider = { min: 0.1, max: 10, step: 0.01 };
+test("an rt60 knob with a neutral end does nothing there, and is as set below", () => {
+  const slider = { min: 0.1, max: 10, step: 0.01, neutral_end: true };
   assert.deepEqual([0.1, 2, 9.99, 9.996, 10].map((s) => rt60At(slider, s)), [0.1, 2, 9.99, null, null]);
-  assert.equal(rt60At({ min: 1, max: 2, step: 5 }, 1), 1);
+  assert.equal(rt60At({ ...slider, neutral_end: false }, 10), 10);
+  assert.equal(rt60At({ min: 1, max: 2, step: 5, neutral_end: true }, 1), 1);
 });

@@ -60,10 +60,11 @@ const LONGEST_WAIT = 8000;
  * @typedef {object} Slider
  * @property {string} label
  * @property {string} unit
- * @property {number | null} init null: at rest, the right end of an rt60 knob
+ * @property {number} init
  * @property {number} min
  * @property {number} max
  * @property {number} step
+ * @property {boolean} [neutral_end] an rt60 knob that does nothing at its right end
  *
  * @typedef {object} Snapshot
  * @property {string} run

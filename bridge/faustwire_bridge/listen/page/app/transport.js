@@ -10,7 +10,7 @@ import { say } from "./trouble.js";
 /** The knobs as they are when the program has none of its own. */
 /** @type {{[name: string]: Slider}} */
 const PLAIN = {
-  rt60: { label: "decay", unit: "s", init: 10.1, min: 0.1, max: 10.1, step: 0.1 },
+  rt60: { label: "decay", unit: "s", init: 10.1, min: 0.1, max: 10.1, step: 0.1, neutral_end: true },
   dry_wet: { label: "dry/wet", unit: "", init: 1, min: 0, max: 1, step: 0.01 },
   pre_delay: { label: "pre-delay", unit: "ms", init: 0, min: 0, max: 250, step: 1 },
 };
@@ -166,7 +166,7 @@ function knob(name, slider) {
   const input = make("input");
   input.type = "range";
   for (const key of /** @type {const} */ (["min", "max", "step"])) input[key] = String(slider[key]);
-  input.value = String(slider.init ?? slider.max);
+  input.value = String(slider.init);
   const value = () => (name === "rt60" ? rt60At(slider, input.valueAsNumber) : input.valueAsNumber);
   const output = make("output", { className: "number" });
   const show = () => (output.textContent = value() === null ? "as trained" : `${+input.valueAsNumber.toPrecision(3)} ${slider.unit}`);

@@ -15,14 +15,14 @@ import { Ramp } from "./ramp.js";
 export const NO_KNOBS = { rt60: null, dry_wet: null, pre_delay: null };
 
 /**
- * What an rt60 knob asks for at a position: nothing at its right end, as in the program.
+ * What an rt60 knob asks for at a position: nothing at its right end, where that is neutral.
  *
- * @param {{min: number, max: number, step: number}} slider
+ * @param {{min: number, max: number, step: number, neutral_end?: boolean}} slider
  * @param {number} position seconds
  * @returns {number | null} seconds
  */
-export function rt60At({ min, max, step }, position) {
-  return position < max - Math.min(step, max - min) / 2 ? position : null;
+export function rt60At({ min, max, step, neutral_end }, position) {
+  return !neutral_end || position < max - Math.min(step, max - min) / 2 ? position : null;
 }
 
 const FADE_SECONDS = 0.03;
