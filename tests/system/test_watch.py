@@ -208,7 +208,7 @@ def test_each_right_is_needed(
         assert main(["status", *at]) == codes["status"]
         assert main(["follow", "latest", *at]) == codes["follow"]
     told = capsys.readouterr().err
-    assert ("not enrolled to steer" in told) is (codes["follow"] == 77)
+    assert ("keys enrol me --rights watch,steer" in told) is (codes["follow"] == 77)
     assert ("does not let this machine's key in" in told) is (69 in codes.values())
 
 

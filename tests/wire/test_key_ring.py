@@ -157,8 +157,7 @@ def test_enrolling_again_replaces_and_revoking_removes_but_comments_stay(keyring
 
 def test_a_key_has_one_name_and_a_name_is_one_word(keyring: KeyRing) -> None:
     keyring.enrol("box", BOX, PUBLISH)
-    with pytest.raises(KeyFileError, match="enrolled as 'box' already"):
-        keyring.enrol("other", BOX, PUBLISH)
+    assert keyring.enrol("other", BOX, PUBLISH).name == "box"
     for name in ("", "a b", "a/b", "-x", "#x", "ü", "x" * 65):
         with pytest.raises(KeyFileError, match="can't be a name"):
             keyring.enrol(name, STUDIO, PUBLISH)
@@ -299,3 +298,39 @@ def test_without_a_home_directory_a_training_goes_on_and_keys_say_what_to_do() -
     done = without_home("keys")
     assert done.returncode == 64
     assert "name a folder with --keys or FAUSTWIRE_KEYS" in done.stderr
+
+
+def test_a_bridge_that_is_forgotten_is_connected_to_without_keys(keyring: KeyRing) -> None:
+    keyring.trust("tcp://127.0.0.1:5555", STUDIO)
+    keyring.trust("tcp://studio:5555", BOX)
+    keyring.forget("tcp://127.0.0.1:5555")
+    assert list(keyring.bridges()) == ["tcp://studio:5555"]
+    with pytest.raises(KeyFileError, match=r"no bridge is known at .*; known are: tcp://studio"):
+        keyring.forget("tcp://127.0.0.1:5555")
+
+
+def test_the_lines_that_are_printed_say_what_they_leave_out_and_work_under_any_name(
+    tmp_path: Path,
+) -> None:
+    shown = faustwire("keys", keys=tmp_path / "box").stdout
+    assert "for `faustwire status`, `watch` and `follow`" in shown
+    faustwire("keys", "enrol", "upstairs", BOX.hex(), keys=tmp_path / "keys")
+    # As printed on the other machine, which does not know how it is called here.
+    done = faustwire(
+        "keys", "enrol", "gpu-box", BOX.hex(), "--rights", "publish,watch", keys=tmp_path / "keys"
+    )
+    assert "enrolled as upstairs already, and stays so" in done.stdout
+    [person] = KeyRing(tmp_path / "keys").enrolled()
+    assert (person.name, set(person.rights)) == ("upstairs", {"publish", "watch"})
+    # As the bridge suggests, which knows the name.
+    faustwire("keys", "enrol", "upstairs", "--rights", "publish,steer", keys=tmp_path / "keys")
+    assert KeyRing(tmp_path / "keys").enrolled()[0].rights == {"publish", "steer"}
+    nobody = faustwire("keys", "enrol", "downstairs", keys=tmp_path / "keys")
+    assert (nobody.returncode, "give the public key too" in nobody.stderr) == (64, True)
+
+
+def test_the_command_forgets_a_bridge(tmp_path: Path) -> None:
+    KeyRing(tmp_path).trust("tcp://127.0.0.1:5555", STUDIO)
+    done = faustwire("keys", "forget", "tcp://127.0.0.1:5555", keys=tmp_path)
+    assert (done.returncode, KeyRing(tmp_path).bridges()) == (0, {}), done.stderr
+    assert faustwire("keys", "forget", "tcp://127.0.0.1:5555", keys=tmp_path).returncode == 64

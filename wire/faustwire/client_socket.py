@@ -64,7 +64,8 @@ _OTHER_KEY = (
 )
 _NO_KEYS_THERE = (
     "{endpoint} serves without --keys, though this machine trusts a key for it: nothing is sent in "
-    "the clear; is it the right bridge?"
+    "the clear. If it is another bridge, behind a tunnel for instance: `faustwire keys forget "
+    "{endpoint}`"
 )
 _NOT_ENROLLED = (
     "{endpoint} does not let this machine's key in: it is not enrolled there, or has no right to "

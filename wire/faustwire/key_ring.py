@@ -16,8 +16,7 @@ the whole.
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -41,11 +40,10 @@ from faustwire.key_lines import (
     read_bridge,
     read_enrolled,
 )
+from faustwire.private_file import read_private
 
 __all__ = ["RIGHTS", "Enrolled", "KeyFileError", "KeyRing", "own_name", "public_key"]
 
-# Far more than anybody enrols; a file is read whole.
-_MAX_FILE_BYTES = 2**20
 _PATIENCE_SECONDS = 2.0
 
 
@@ -148,6 +146,23 @@ class KeyRing:
             kept = [line for line in lines if normal(first_field(line)) != place]
             lines[:] = [*kept, f"{place} {public.hex()}"]
 
+    def forget(self, endpoint: str) -> None:
+        """Trust no key for an endpoint any more: it is connected to without keys again.
+
+        Args:
+            endpoint: where the bridge was connected to.
+
+        Raises:
+            KeyFileError: no bridge is known there, or the file can't be used.
+        """
+        place = normal(endpoint)
+        with self._edited("bridges") as lines:
+            kept = [line for line in lines if normal(first_field(line)) != place]
+            if kept == lines:
+                known = ", ".join(self.bridges()) or "none"
+                raise KeyFileError(f"no bridge is known at {endpoint}; known are: {known}")
+            lines[:] = kept
+
     # -- who may connect here --------------------------------------------------------------------
 
     def enrolled(self) -> list[Enrolled]:
@@ -179,27 +194,36 @@ class KeyRing:
                 problems.append(f"{where}: this key stands above already: remove one of the lines")
         return list(people.values()), problems
 
-    def enrol(self, name: str, public: bytes, rights: frozenset[str]) -> None:
-        """Let a key in; a key that the name had before is replaced.
+    def enrol(self, name: str, public: bytes | None, rights: frozenset[str]) -> Enrolled:
+        """Let a key in, or change its rights; a key that the name had before is replaced.
 
         Args:
-            name: whose key it is; one word.
-            public: the key, 32 bytes.
+            name: whose key it is; one word. A key that is enrolled already keeps its name: whoever
+                suggested the line could not know it.
+            public: the key, 32 bytes; None: the one that the name has.
             rights: some of ``RIGHTS``.
 
+        Returns:
+            Who is enrolled now.
+
         Raises:
-            KeyFileError: the name or the rights make no sense, or the key has another name.
+            KeyFileError: the name or the rights make no sense, or nobody has the name and no key is
+                given.
         """
         check_name(name, "not enrolled")
-        new = str(Enrolled(public, name, rights))
         with self._edited("enrolled") as lines:
-            for old in self.enrolled():
-                if old.public == public and old.name != name:
-                    raise KeyFileError(
-                        f"this key is enrolled as {old.name!r} already: revoke that first "
-                        f"(faustwire keys revoke {old.name})"
-                    )
-            lines[:] = [*(old for old in lines if last_field(old) != name), new]
+            people = self.enrolled()
+            if public is None:
+                public = next((person.public for person in people if person.name == name), None)
+            if public is None:
+                raise KeyFileError(
+                    f"nobody is enrolled as {name!r}: give the public key too, which `faustwire "
+                    "keys` prints on that machine"
+                )
+            name = next((person.name for person in people if person.public == public), name)
+            new = Enrolled(public, name, rights)
+            lines[:] = [*(old for old in lines if last_field(old) != name), str(new)]
+            return new
 
     def revoke(self, name: str) -> None:
         """Stop letting a name's key in; a running bridge closes its connections.
@@ -232,23 +256,7 @@ class KeyRing:
         """
         if self._folder is None:
             return ""
-        path = self.folder / name
-        try:
-            _check_private(self.folder, self.folder.stat(), stat.S_ISDIR, "700")
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        except FileNotFoundError:
-            return ""
-        with os.fdopen(descriptor, "rb") as file:
-            _check_private(path, os.fstat(descriptor), stat.S_ISREG, "600")
-            content = file.read(_MAX_FILE_BYTES + 1)
-        if len(content) > _MAX_FILE_BYTES:
-            raise KeyFileError(
-                f"{path} is longer than {_MAX_FILE_BYTES} bytes: is it another file?"
-            )
-        try:
-            return content.decode()
-        except UnicodeDecodeError as problem:
-            raise KeyFileError(f"{path} is no text: restore it, or remove it") from problem
+        return read_private(self.folder / name)
 
     def _lines(self, name: str) -> Iterator[tuple[str, str]]:
         """The lines that say something, each with where it stands."""
@@ -280,14 +288,3 @@ class KeyRing:
             except BaseException:
                 new.unlink()
                 raise
-
-
-def _check_private(
-    path: Path, status: os.stat_result, kind: Callable[[int], bool], mode: str
-) -> None:
-    if not kind(status.st_mode):
-        raise KeyFileError(f"{path} is not what it should be: move it away")
-    if status.st_uid != os.getuid():
-        raise KeyFileError(f"{path} belongs to somebody else, so it proves nothing: move it away")
-    if status.st_mode & 0o077:
-        raise KeyFileError(f"others can get at {path}: chmod {mode} {path}")

@@ -18,7 +18,7 @@ _BETWEEN = 3
 # Whether a model decays is decided for most by a bound; where its modes must be counted, so far.
 _MAX_POINTS = 2**15
 # They ring for ever or worse: there the knob stands where the reference puts it.
-_LOSSLESS = (stability.Verdict.MARGINAL, stability.Verdict.UNSTABLE)
+_LOSSLESS = (stability.StabilityClass.MARGINAL, stability.StabilityClass.UNSTABLE)
 
 
 def knobs_of_model(

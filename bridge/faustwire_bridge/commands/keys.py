@@ -13,6 +13,12 @@ from faustwire.key_ring import RIGHTS, KeyRing, own_name, public_key
 from faustwire_bridge.commands import Commands
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 
+# Printed below each line that enrols a key with the default rights.
+_ALL_RIGHTS = (
+    "That lets it publish, and nothing else: for `faustwire status`, `watch` and `follow` from "
+    f"here, add --rights {','.join(RIGHTS)}."
+)
+
 
 def add(commands: Commands) -> None:
     """Add the command to the program's."""
@@ -33,13 +39,19 @@ def add(commands: Commands) -> None:
 
     enrol = _add(actions, "enrol", _enrol, "let a key connect to the bridge on this machine")
     enrol.add_argument("name", metavar="NAME", help="whose key it is; replaces one of that name")
-    enrol.add_argument("public", metavar="PUBLIC", help="as `faustwire keys` prints it there")
+    enrol.add_argument(
+        "public",
+        nargs="?",
+        metavar="PUBLIC",
+        help="as `faustwire keys` prints it there; without it the rights of NAME are changed",
+    )
     enrol.add_argument(
         "--rights",
         type=_rights,
         default=frozenset({"publish"}),
         metavar="RIGHT[,…]",
-        help=f"some of {', '.join(RIGHTS)} (default: publish)",
+        help=f"some of {', '.join(RIGHTS)} (default: publish, which is not enough for `status`, "
+        "`watch` and `follow`)",
     )
 
     revoke = _add(actions, "revoke", _revoke, "let a key connect no more, and cut it off")
@@ -48,6 +60,9 @@ def add(commands: Commands) -> None:
     trust = _add(actions, "trust", _trust, "know the bridge at an endpoint by its key")
     trust.add_argument("endpoint", metavar="ENDPOINT", help="for instance tcp://studio:5555")
     trust.add_argument("public", metavar="PUBLIC", help="as `faustwire keys` prints it there")
+
+    forget = _add(actions, "forget", _forget, "know the bridge at an endpoint no more")
+    forget.add_argument("endpoint", metavar="ENDPOINT", help="for instance tcp://127.0.0.1:5555")
 
     _add(actions, "list", _list, "print who is enrolled here and which bridges are known")
 
@@ -86,6 +101,7 @@ def _show(options: argparse.Namespace) -> int:
         f"The public key of this machine:\n\n    {own}\n\n"
         "To publish from here, paste this on the machine where the bridge and the plugin run:\n\n"
         f"    faustwire keys enrol {own_name()} {own}\n\n"
+        f"{_ALL_RIGHTS}\n\n"
         "If the bridge runs here, paste this where the training runs:\n\n"
         f"    faustwire keys trust tcp://{host}:5555 {own}\n"
     )
@@ -94,15 +110,21 @@ def _show(options: argparse.Namespace) -> int:
 
 def _enrol(options: argparse.Namespace) -> int:
     keyring = KeyRing(options.keys)
-    keyring.enrol(options.name, public_key(options.public), options.rights)
+    public = None if options.public is None else public_key(options.public)
+    person = keyring.enrol(options.name, public, options.rights)
+    if person.name != options.name:
+        _print(
+            f"This key is enrolled as {person.name} already, and stays so; for another name, "
+            f"`faustwire keys revoke {person.name}` first.\n"
+        )
     where = f" {shlex.quote(options.keys)}" if options.keys else ""
     missing = [right for right in RIGHTS if right not in options.rights]
     more = f" (not {' or '.join(missing)}: --rights {','.join(RIGHTS)})" if missing else ""
     _print(
-        f"{options.name} may now {_spoken(options.rights)}{more}. A bridge that runs with keys "
+        f"{person.name} may now {_spoken(options.rights)}{more}. A bridge that runs with keys "
         "knows at once; if none does:\n\n"
         f"    faustwire serve --keys{where} --bind 'tcp://*:5555'\n\n"
-        f"For {options.name} to know this bridge, paste this there:\n\n"
+        f"For {person.name} to know this bridge, paste this there:\n\n"
         f"    faustwire keys trust tcp://{socket.gethostname()}:5555 {keyring.pair()[0].hex()}\n"
     )
     return 0
@@ -121,8 +143,18 @@ def _trust(options: argparse.Namespace) -> int:
         f"The bridge at {options.endpoint} is known. If it does not know this machine yet, paste "
         "this there:\n\n"
         f"    faustwire keys enrol {own_name()} {keyring.pair()[0].hex()}\n\n"
+        f"{_ALL_RIGHTS}\n\n"
         f"Then train with HotReload(…, endpoint={options.endpoint!r}), or with\n\n"
         f"    FAUSTWIRE_ENDPOINT={options.endpoint} python train.py\n"
+    )
+    return 0
+
+
+def _forget(options: argparse.Namespace) -> int:
+    KeyRing(options.keys).forget(options.endpoint)
+    _print(
+        f"No key is known for {options.endpoint} any more: a bridge there is connected to without "
+        "keys, unless it wants them."
     )
     return 0
 

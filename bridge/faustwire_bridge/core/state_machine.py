@@ -223,8 +223,12 @@ class Core:
         peer, message = event.peer, event.message
         right = "steer" if isinstance(message, Follow) else "publish"
         if event.user is not None and right not in event.user.rights:
-            problem = f"the key of {event.user.name!r} is not enrolled to {right}"
-            return [Send(peer, Rejection(f"{problem}: faustwire keys enrol --rights … there"))]
+            rights = ",".join((*sorted(event.user.rights), right))
+            problem = (
+                f"the key of {event.user.name!r} is not enrolled to {right}; to let it, run there: "
+                f"faustwire keys enrol {event.user.name} --rights {rights}"
+            )
+            return [Send(peer, Rejection(problem))]
         if isinstance(message, Hello):
             before = self.sessions.at(peer)
             if before is not None and before.hello.incarnation != message.incarnation:

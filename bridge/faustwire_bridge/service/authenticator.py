@@ -146,7 +146,10 @@ class Authenticator:
                 "an unknown key; if you know whose: faustwire keys enrol NAME %s", key.hex()
             )
         else:
-            _log.warning("%s has no right to watch: enrol it with --rights", user.name)
+            _log.warning(
+                "%s has no right to watch; to give it: faustwire keys enrol %s --rights %s",
+                *(user.name, user.name, ",".join((*sorted(user.rights), "watch"))),
+            )
 
     def user(self, frame: zmq.Frame) -> User | None:
         """Look up whose key a message came with.
