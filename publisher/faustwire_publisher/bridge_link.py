@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from faustwire.file_path import file_path
 from faustwire.key_ring import KeyRing
 from faustwire.limits import MAX_NAME
 from faustwire.messages import Hello, Welcome
-from faustwire.rendezvous import CONFIG_PATH, rendezvous
+from faustwire.rendezvous import CONFIG_PATH, Keeper, rendezvous
 from faustwire_publisher.arguments import knows, record_target, remote_endpoint
 from faustwire_publisher.bridge_process import EmbeddedBridge
 from faustwire_publisher.client import Client
@@ -123,17 +123,18 @@ class BridgeLink:
             does = f"records to {bridge.recording}" if bridge.recording else "records nothing"
             lines.append(f"not recorded to {self.record}: it {does}")
         keeper = self._place.keeper()
-        if keeper is None or keeper.pid != bridge.pid:
-            return lines
+        if keeper is not None and keeper.pid == bridge.pid:
+            lines += self._unused(keeper)
+        return lines
+
+    def _unused(self, keeper: Keeper) -> Iterator[str]:
+        """What was asked for and the keeper of the files does not do, a line for each."""
         kept = keeper.config_path
         if self._config_path != CONFIG_PATH and kept not in (None, self._config_path):
-            lines.append(f"config_path={self._config_path} is not used: it keeps {kept}")
-        lines += [
-            f"gates: {name}={value} is not used: it has {keeper.gates[name]}"
-            for name, value in self._gates.items()
-            if keeper.gates.get(name, value) != value
-        ]
-        return lines
+            yield f"config_path={self._config_path} is not used: it keeps {kept}"
+        for name, value in self._gates.items():
+            if keeper.gates.get(name, value) != value:
+                yield f"gates: {name}={value} is not used: it has {keeper.gates[name]}"
 
     def _running(self) -> int | None:
         """The process of the bridge of this machine that has signed the lock, if it lives."""

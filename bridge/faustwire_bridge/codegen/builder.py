@@ -133,14 +133,13 @@ class ProgramBuilder:
             The sum in that form; ZERO where all values are zero.
         """
         terms = [value for value in values if value[0] != 0.0]
-        if len(terms) < 2:
-            if not terms:
-                return ZERO
+        if not terms:
+            return ZERO
+        if len(terms) == 1:
             factor, operand = terms[0]
             return (factor, operand if form == "%s" else self.define(prefix, form % operand))
         magnitude = abs(terms[0][0])
-        # The second factor tells most sums apart.
-        if abs(terms[1][0]) == magnitude and all(abs(factor) == magnitude for factor, _ in terms):
+        if all(abs(factor) == magnitude for factor, _ in terms[1:]):
             negative, text = _signed([(factor < 0, operand) for factor, operand in terms])
             return (-magnitude if negative else magnitude, self.define(prefix, form % text))
         return (1.0, self.define(prefix, form % balanced([term(value) for value in terms])))

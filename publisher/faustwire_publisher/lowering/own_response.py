@@ -56,10 +56,7 @@ class OwnResponse:
         """
         kind = _computes_as(module)
         if kind in (system.Series, nn.Sequential) and isinstance(node, graph.Series):
-            parts = {part.name: part for part in node.nodes}
-            for key, child in module.named_children():
-                signal = self.of(child, parts.get(key), signal)
-            return signal
+            return self._in_row(module, node, signal)
         if kind is system.Parallel and isinstance(node, graph.Parallel):
             branches = zip((module.branchA, module.branchB), node.nodes, strict=True)
             outputs = [self.of(branch, below, signal) for branch, below in branches]
@@ -67,6 +64,13 @@ class OwnResponse:
         if kind is system.Recursion and isinstance(node, graph.Recursion):
             return self._around(module, node, signal)
         return self._through(module, signal)
+
+    def _in_row(self, module: Any, node: graph.Series, signal: Response) -> Response:
+        """What comes out of modules one after the other."""
+        parts = {part.name: part for part in node.nodes}
+        for key, child in module.named_children():
+            signal = self.of(child, parts.get(key), signal)
+        return signal
 
     def _around(self, module: Any, node: graph.Recursion, signal: Response) -> Response:
         """What comes out of a loop.
