@@ -47,9 +47,9 @@ def answers(name: str, seq: int, reason: Reason) -> Said:
     return channel(name, recording.OUT), codec.encode(verdict)
 
 
-def tells(number: int, kind: str, name: str, call: int | None, code: str = "") -> Said:
+def tells(number: int, kind: str, name: str, call: int | None, code: str = "", **more: Any) -> Said:
     """The bridge's event about a call, or about text of a worker's own."""
     whom = name, f"{name}-1", call
     program = hashlib.sha256(code.encode()).hexdigest() if code else ""
-    event = Event(number, float(number), kind, "", *whom, program=program)
+    event = Event(number, float(number), kind, "", *whom, program=program, **more)
     return recording.of_bridge(recording.EVENT), codec.encode(event)

@@ -14,7 +14,7 @@ import pytest
 
 from bridges import DEADLINE, Plugin, eventually, served
 from recordings import record
-from runs import sends
+from runs import sends, tells
 from terminals import terminal
 
 
@@ -52,6 +52,35 @@ def test_it_needs_no_torch_and_says_what_became_of_it(
         "damage": [],
     }
     assert "20 states sent: 19 min-interval, 1 published" in ended.stderr
+
+
+def test_what_was_published_is_heard_again_faster_with_one_option(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    said = [
+        one
+        for n in range(1, 5)
+        for one in (
+            sends("a", n, n / 100, min_interval=60.0),
+            *([tells(n, "published", "a", n, compile_seconds=5.0)] if n % 2 else []),
+        )
+    ]
+    run = record(tmp_path / "run", said, seconds=2.0).folder
+    with served(plugin) as bridge:
+        where = ["--endpoint", bridge.endpoint, "--json"]
+        ended = [
+            subprocess.run(
+                command(run, option, "100", *where),
+                capture_output=True,
+                text=True,
+                timeout=DEADLINE,
+                check=True,
+            )
+            for option in ("--published", "--speed")
+        ]
+    assert json.loads(ended[0].stdout)["reasons"] == {"published": 2}
+    assert "would be heard" not in ended[0].stderr
+    assert ended[1].stderr.startswith("about 1 of 2 published would be heard at ×100")
 
 
 def test_without_an_endpoint_a_bridge_is_started_and_left(plugin: Plugin, run: Path) -> None:
@@ -93,11 +122,7 @@ def test_a_recording_that_was_killed_is_played_and_what_is_missing_told(
         (["RUN", "--step", "99"], 64, "call 99 of any worker is not recorded"),
         (["RUN", "--speed", "0"], 2, "no number above 0"),
         (["RUN", "--endpoint", "tcp://127.0.0.1:9", "--timeout", "0.5"], 69, "no bridge answers"),
-        (
-            ["RUN", "--speed", "20", "--endpoint", "tcp://127.0.0.1:9", "--timeout", "0.5"],
-            69,
-            "--follow-verdicts plays all that were published",
-        ),
+        (["RUN", "--speed", "2", "--published", "2"], 2, "not allowed with argument --speed"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(

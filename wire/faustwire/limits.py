@@ -1,4 +1,4 @@
-"""How large a message and its parts may be; a peer that goes beyond is refused."""
+"""Limits that both sides know: how large a message may be, how often a plugin reloads."""
 
 from __future__ import annotations
 
@@ -13,3 +13,6 @@ MAX_METRICS = 64
 # Lists and maps in one message, their elements counted: a few bytes can each stand for an object
 # of 64 bytes, so this bounds what a hostile message can make us allocate.
 MAX_ELEMENTS = 2**17
+# Least time between two reloads of the plugin, in compile times of the program that plays. It
+# compiles inside its audio callback: at a tenth, nine tenths of the time are sound.
+COST_MULTIPLE = 10.0

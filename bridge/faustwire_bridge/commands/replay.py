@@ -88,6 +88,13 @@ def _add_pace(parser: argparse.ArgumentParser) -> None:
         const=None,
         help="send each state as soon as the last has its verdict",
     )
+    pace.add_argument(
+        "--published",
+        type=above_zero,
+        metavar="X",
+        help="hear all that was published then, and only that, X times as fast: --follow-verdicts "
+        "at --speed X",
+    )
     parser.add_argument("--loop", action="store_true", help="start again at the end")
     parser.add_argument("--start-paused", action="store_true", help="begin standing still")
 
@@ -130,12 +137,12 @@ def _push(options: argparse.Namespace) -> NoReturn:
         "endpoint": options.endpoint,
         "dsp_path": options.dsp_path,
         "config_path": options.config_path,
-        "speed": options.speed,
+        "speed": options.published or options.speed,
         "start": options.start,
         "end": options.end,
         "workers": options.worker,
         "loop": options.loop,
-        "follow_verdicts": options.follow_verdicts,
+        "follow_verdicts": options.follow_verdicts or options.published is not None,
         "paused": options.start_paused,
         "step": options.step,
         "step_worker": options.worker[0] if len(options.worker) == 1 else None,

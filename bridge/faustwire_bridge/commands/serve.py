@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from faustwire.key_ring import KeyRing
+from faustwire.limits import COST_MULTIPLE
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, rendezvous
 from faustwire_bridge.children.compiler import TIMEOUT_SECONDS
 from faustwire_bridge.commands import Commands, above_zero
@@ -15,7 +16,6 @@ from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 from faustwire_bridge.core.choices import WORDS, choice
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sound_limits import MAX_GAIN_DB, MAX_JUMP_DB, MAX_LOAD, Limits
-from faustwire_bridge.core.throttle import COST_MULTIPLE
 from faustwire_bridge.service.server import serve
 from faustwire_bridge.service.settings import RecordingSettings, Settings
 from faustwire_bridge.service.supervisor import Ready

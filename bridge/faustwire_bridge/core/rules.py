@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
+from faustwire.limits import COST_MULTIPLE
 from faustwire.messages import Choice
 from faustwire_bridge.core.sound_limits import Limits
-from faustwire_bridge.core.throttle import COST_MULTIPLE
 
 
 @dataclass(frozen=True)

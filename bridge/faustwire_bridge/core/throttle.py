@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from faustwire.messages import Due, Reason
 
-# The plugin compiles inside its audio callback: at a tenth, nine tenths of the time are sound.
-COST_MULTIPLE = 10.0
-
 
 @dataclass(frozen=True)
 class LastReload:

@@ -10,6 +10,7 @@ from typing import Any
 
 from faustwire.errors import FaustwireError
 from faustwire.terminal import printable
+from faustwire_publisher.replay.forecast import forecast
 from faustwire_publisher.replay.keyboard import keyboard
 from faustwire_publisher.replay.played import ReplayError
 from faustwire_publisher.replay.player import Replay
@@ -20,10 +21,6 @@ _EXIT_USAGE = 64
 _EXIT_UNAVAILABLE = 69
 _EXIT_INTERRUPTED = 130
 _MOST_DAMAGES = 20
-_FASTER = (
-    "a reload of the plugin takes as long as in the run, so at this speed fewer states are heard "
-    "than were then; --follow-verdicts plays all that were published"
-)
 
 
 def run() -> int:
@@ -40,14 +37,20 @@ def run() -> int:
         with Replay(**told, speed=math.inf if speed is None else speed) as replay:
             for line in replay.states.recording.unfinished:
                 print(printable(line), file=sys.stderr, flush=True)
-            if speed is not None and speed > 1 and not told["follow_verdicts"]:
-                print(_FASTER, file=sys.stderr, flush=True)
+            if speed is not None and step is None and not told["follow_verdicts"]:
+                _foretell(replay, speed)
             return _play(replay, step, worker, as_json=as_json)
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
     except (FaustwireError, OSError) as problem:
         print(f"faustwire replay: {printable(problem)}", file=sys.stderr)
         return _EXIT_UNAVAILABLE if isinstance(problem, ReplayError) else _EXIT_USAGE
+
+
+def _foretell(replay: Replay, speed: float) -> None:
+    line = forecast(replay.states, speed) if speed > 1 else None
+    if line is not None:
+        print(line, file=sys.stderr, flush=True)
 
 
 def _play(replay: Replay, step: int | str | None, worker: str | None, *, as_json: bool) -> int:

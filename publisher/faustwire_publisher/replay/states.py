@@ -13,7 +13,7 @@ from faustwire import codec, recording
 from faustwire.errors import MessageError
 from faustwire.header import read_fields
 from faustwire.messages import Hello
-from faustwire.recording import Item, Recording
+from faustwire.recording import Item, RecordedWorker, Recording
 from faustwire.recording.publications import Publications, recorded_workers
 from faustwire_publisher.errors import ArgumentError
 
@@ -122,18 +122,22 @@ class States:
         return (at_ns - self._begun_ns) * 1e-9
 
     @cached_property
+    def meant(self) -> list[RecordedWorker]:
+        """The workers whose states are wanted."""
+        return [
+            worker
+            for worker in recorded_workers(self.recording)
+            if not self._workers or any(map(worker.is_called, self._workers))
+        ]
+
+    @cached_property
     def first_ns(self) -> int:
         """Start of the selection, ns on the recording's clock."""
         first_ns = self._begun_ns + round((self._start.seconds or 0.0) * 1e9)
         if self._start.call is None:
             return first_ns
         # Found without reading what lies before.
-        meant = [
-            worker
-            for worker in recorded_workers(self.recording)
-            if not self._workers or any(map(worker.is_called, self._workers))
-        ]
-        found = (self.recording.find(self._start.call, worker) for worker in meant)
+        found = (self.recording.find(self._start.call, worker) for worker in self.meant)
         return min((item.at_ns for item in found if item is not None), default=self.last_ns)
 
     @property

@@ -21,6 +21,7 @@ from faustwire.recording import Recording
 from faustwire.recording.calls import find_call
 from faustwire_publisher import ArgumentError, Replay
 from faustwire_publisher.replay import Position, ReplayError, State
+from faustwire_publisher.replay.forecast import forecast
 from faustwire_publisher.replay.pace import Pace
 from faustwire_publisher.replay.states import States, position
 from recordings import record
@@ -380,3 +381,27 @@ def test_a_relative_config_path_is_this_process_own(
     assert first_line == str(plugin.dsp_path.resolve())
     with pytest.raises(ValueError, match="config_path='/' is a directory"):
         Replay(run, config_path="/")
+
+
+# -- what will be heard -----------------------------------------------------------------------
+
+
+def test_how_many_of_the_published_will_be_heard_is_said_before(tmp_path: Path) -> None:
+    """Published every second; a reload of 20 ms asks for 0.2 s until the next."""
+    said = [
+        one
+        for n in range(1, 11)
+        for one in (
+            sends("a", n, n / 100, min_interval=0.0),
+            tells(n, "published", "a", n, compile_seconds=0.02),
+        )
+    ]
+    found = Recording(made(tmp_path, said, seconds=0.5))
+    assert forecast(States(found), speed=4) is None
+    line = forecast(States(found), speed=20)
+    assert line is not None
+    assert line.startswith("about 3 of 10 published would be heard at ×20")
+    assert line.endswith("--published 20 plays all of them")
+    part = forecast(States(found, start=position("call:5")), speed=20)
+    assert part is not None
+    assert part.startswith("about 2 of 6")
