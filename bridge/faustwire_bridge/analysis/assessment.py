@@ -12,7 +12,11 @@ from faustwire.controls import Slider
 from faustwire.graph import Node
 from faustwire.messages import Reason
 from faustwire_bridge.analysis import stability
-from faustwire_bridge.analysis.knob_positions import attenuated, rt60_positions
+from faustwire_bridge.analysis.knob_positions import (
+    attenuated,
+    attenuates_evenly,
+    rt60_positions,
+)
 from faustwire_bridge.analysis.peak_gain import level_db, measure
 from faustwire_bridge.analysis.single_precision import cancelling_loop, overflow
 from faustwire_bridge.core.refusal import Refusal
@@ -52,8 +56,10 @@ def assess(
         if assessment.refusal is not None or limits.allow_unstable:
             return assessment
         refusal = _single_precision(graph, fs, program, assessment.rt60_seconds)
-        refusal = refusal or _knob(graph, fs, (controls or {}).get("rt60"))
-        return replace(assessment, refusal=refusal)
+        said = refusal or _knob(graph, fs, (controls or {}).get("rt60"))
+        if isinstance(said, str):
+            return replace(assessment, warnings=(*assessment.warnings, said))
+        return replace(assessment, refusal=said)
     except (ArithmeticError, np.linalg.LinAlgError) as problem:
         # A frequency that hits a mode to the last digit; what it does, a second of noise tells.
         return Assessment(None, (f"its sound could not be computed: {problem}",), certain=False)
@@ -99,10 +105,19 @@ def _single_precision(
     return None
 
 
-def _knob(graph: Node, fs: float, knob: Slider | None) -> Refusal | None:
-    """Whether a model that decays as it is grows at some position of its rt60 knob."""
-    for position in rt60_positions(knob) if knob is not None else ():
+def _knob(graph: Node, fs: float, knob: Slider | None) -> Refusal | str | None:
+    """Whether a model that decays as it is grows at some position of its rt60 knob.
+
+    Returns:
+        Why it is refused; a warning where that could not be told; None: it does not.
+    """
+    if knob is None or attenuates_evenly(graph):
+        return None
+    undecided = []
+    for position in rt60_positions(knob):
         turned = attenuated(graph, fs=fs, rt60_seconds=position)
+        if stability.contracts(turned):
+            break  # at shorter times each delay only has less gain
         found = stability.classify(turned, fs=fs, max_points=_MAX_KNOB_POINTS)
         if found.verdict is stability.StabilityClass.UNSTABLE:
             advice = (
@@ -111,4 +126,9 @@ def _knob(graph: Node, fs: float, knob: Slider | None) -> Refusal | None:
                 "--allow-unstable"
             )
             return Refusal(Reason.UNSTABLE, advice)
-    return None
+        if found.verdict is stability.StabilityClass.UNDECIDED:
+            undecided.append(position)
+    if not undecided:
+        return None
+    ends = " to ".join(f"{position:.3g}" for position in sorted({undecided[-1], undecided[0]}))
+    return f"whether it grows with its rt60 knob at {ends} s could not be told in time"

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from faustwire.controls import Slider, neutral_above, placed
-from faustwire.graph import Delay, Node, Parallel, Recursion, Series
+from faustwire.graph import FIR, SOS, Delay, Node, Parallel, Recursion, Series, whole_samples
 from faustwire_bridge.analysis import stability
 
-# Between the ends, evenly on a logarithmic scale: where paths of a loop cancel, a loop may grow at
-# positions between two at which it decays.
-_BETWEEN = 3
+# Over the whole range of the knob, evenly on a logarithmic scale: a third apart where the range is
+# the usual one. Where paths of a loop cancel, it may grow between two positions at which it decays.
+_STEPS = 16
 # Whether a model decays is decided for most by a bound; where its modes must be counted, so far.
 _MAX_POINTS = 2**15
 # They ring for ever or worse: there the knob stands where the reference puts it.
@@ -50,11 +50,39 @@ def rt60_positions(knob: Slider) -> list[float]:
 
     Returns:
         Where it stands at first, unless it does nothing there, both ends, and some between, in
-        seconds.
+        seconds, from the longest to the shortest.
     """
-    scale = np.geomspace(knob.min, knob.max, _BETWEEN + 2).tolist()
-    acts = knob.init is not None and not (knob.neutral_end and knob.init >= neutral_above(knob))
-    return [*([knob.init] if acts else []), knob.min, knob.max, *scale[1:-1]]
+    scale = np.geomspace(knob.min, knob.max, _STEPS + 1).tolist()
+    acts = not knob.neutral_end or (knob.init or 0.0) < neutral_above(knob)
+    own = {knob.init} if knob.init is not None and acts else set()
+    return sorted({knob.min, knob.max, *scale[1:-1]} | own, reverse=True)
+
+
+def attenuates_evenly(node: Node, *, in_loop: bool = False) -> bool:
+    """Tell whether an rt60 knob moves each mode towards the middle, whatever its position.
+
+    So it does where a loop's only memory is delays of whole samples, which it attenuates by
+    10^(-3m/(fs·RT60)): as if z were multiplied by the same factor everywhere.
+
+    Args:
+        node: of a valid graph.
+        in_loop: whether the node stands inside a recursion.
+
+    Returns:
+        Whether no loop holds a filter or a fractional delay.
+    """
+    match node:
+        case Series() | Parallel():
+            return all(attenuates_evenly(child, in_loop=in_loop) for child in node.nodes)
+        case Recursion():
+            parts = (node.forward, node.feedback)
+            return all(attenuates_evenly(part, in_loop=True) for part in parts)
+        case FIR() | SOS():
+            return not in_loop
+        case Delay():
+            return not (in_loop and whole_samples(node.samples)[1].any())
+        case _:
+            return True
 
 
 def attenuated(node: Node, *, fs: float, rt60_seconds: float, in_loop: bool = False) -> Node:

@@ -117,6 +117,22 @@ def classify(
     return _summary(parts, fs)
 
 
+def contracts(graph: Node) -> bool:
+    """Tell whether each recursion's gain is bounded so that no mode grows, whatever its phases.
+
+    The bound rises with the gain of each delay: of a graph whose delays have less gain it then
+    holds, too.
+
+    Args:
+        graph: one that ``faustwire.validation.check`` accepts.
+
+    Returns:
+        Whether that is known; False: it takes more than a bound to decide.
+    """
+    loops = [node for node, _ in _ringing(graph, "") if isinstance(node, Recursion)]
+    return all(_coarsest_edges(loop, _MARGIN)[1] for loop in loops)
+
+
 def _ringing(node: Node, path: str) -> Iterator[tuple[Recursion | SOS, str]]:
     """The outermost recursions, and the filters outside of them."""
     if isinstance(node, (Recursion, SOS)):
