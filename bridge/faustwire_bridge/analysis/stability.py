@@ -117,6 +117,7 @@ def classify(
     return _summary(parts, fs)
 
 
+@np.errstate(all="ignore")  # values that are not finite bound nothing
 def contracts(graph: Node) -> bool:
     """Tell whether each recursion's gain is bounded so that no mode grows, whatever its phases.
 

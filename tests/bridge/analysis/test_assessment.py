@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from faustwire.controls import Slider, sliders
-from faustwire.graph import FIR, Delay, Gain, Node, Parallel, Recursion, Series
+from faustwire.graph import FIR, SOS, Delay, Gain, Node, Parallel, Recursion, Series
 from faustwire.messages import Reason
 from faustwire_bridge.analysis.assessment import assess
-from faustwire_bridge.analysis.knob_positions import attenuated
+from faustwire_bridge.analysis.knob_positions import attenuated, attenuates_evenly
+from faustwire_bridge.analysis.stability import StabilityClass, classify, contracts
 from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import generate
 from faustwire_bridge.core.sound_limits import Assessment, Limits
 from graphs import gain
+from random_loops import random_system
+from state_space import spectral_radius
 
 FS = 48_000
 KNOB = sliders({"rt60": True})
@@ -117,3 +122,61 @@ def test_a_knob_leaves_a_loop_without_cancellation_alone(seconds: float) -> None
     knob = {"rt60": Slider("rt60", "s", seconds, 0.1, 10.0, 0.01)}
     graph = Recursion("loop", Delay("d", np.array([500.0])), gain(0.9))
     assert assessed(graph, knob).refusal is None
+
+
+def growing_between(second: float) -> Node:
+    """A slow loop of three paths that grows where two have almost gone and the third has not yet.
+
+    Found by search: at DC its gain is 0.14 + 2.98·a − 5.26·b, with a and b what the knob leaves of
+    delays of 922 and 3129 samples: above one around 0.18 s only.
+    """
+    delayed = Parallel(
+        "paths",
+        (
+            gain(0.14),
+            Delay("adds", np.array([922.0]), np.array([second])),
+            Delay("takes away", np.array([3129.0]), np.array([-5.26])),
+        ),
+    )
+    slow = SOS("slow", np.array([[3e-5, 0.0, 0.0, 1.0, -0.99997, 0.0]]).T[None])
+    back = Series("back", (slow, delayed))
+    return Series("all", (Recursion("loop", Delay("d", np.ones(1)), back), gain(0.01)))
+
+
+def test_a_loop_that_grows_only_between_a_few_positions_of_its_knob_is_refused() -> None:
+    """At a tenth of a second, a third, one, three and ten it decays."""
+    graph = growing_between(2.98)
+    for seconds in (0.1, 10**-0.5, 1.0, 2.0, 10**0.5, 10.0):
+        turned = attenuated(graph, fs=FS, rt60_seconds=seconds)
+        assert classify(turned, fs=FS).verdict is StabilityClass.STABLE
+    assert "with the rt60 knob at 0.237 s" in refused(graph, KNOB)
+    assert assessed(growing_between(2.0), KNOB).refusal is None
+
+
+def test_what_a_bound_proves_at_one_position_holds_below_it() -> None:
+    """Of random loops with filters: none grows at a position below one at which it contracts."""
+    proven = 0
+    for seed in range(12):
+        graph = random_system("filtered", seed, target=0.99).graph
+        for seconds in (10.0, 1.0):
+            if not contracts(attenuated(graph, fs=1000.0, rt60_seconds=seconds)):
+                continue
+            proven += 1
+            for part in (0.7, 0.3, 0.1):
+                turned = attenuated(graph, fs=1000.0, rt60_seconds=part * seconds)
+                assert spectral_radius(turned) <= 1
+                assert contracts(turned)
+    assert proven
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_loop_of_whole_delays_is_moved_evenly_by_its_knob(seed: int) -> None:
+    """So it needs no assessment at any position; with a filter inside it does."""
+    graph = random_system("fdn", seed, target=0.999).graph
+    assert attenuates_evenly(graph)
+    for seconds in (10.0, 0.5, 0.1):
+        assert spectral_radius(attenuated(graph, fs=FS, rt60_seconds=seconds)) < 0.999
+    loop = Recursion("loop", Delay("d", np.array([20.0])), TAPS)
+    assert not attenuates_evenly(loop)
+    assert attenuates_evenly(TAPS)
+    assert not attenuates_evenly(replace(loop, forward=Delay("d", np.array([20.5]))))
