@@ -29,8 +29,7 @@ from rich.table import Table  # noqa: E402
 
 from bridges import Plugin, served  # noqa: E402
 from faustwire import codec  # noqa: E402
-from faustwire.endpoint import events_endpoint  # noqa: E402
-from faustwire.messages import Choice, Follow, Snapshot, Steered  # noqa: E402
+from faustwire.messages import Choice, Follow, Snapshot, State, Steered, Watch  # noqa: E402
 from faustwire_publisher.lowering import lower  # noqa: E402
 from load import Plan, Tally, begin, processes, spread, tallies  # noqa: E402
 from models import fdn  # noqa: E402
@@ -58,10 +57,10 @@ def look_on(endpoint: str, seconds: float) -> Seen:
     seen = Seen()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     context.setsockopt(zmq.LINGER, 0)
-    with context.socket(zmq.DEALER) as steering, context.socket(zmq.SUB) as watching:
+    with context.socket(zmq.DEALER) as steering, context.socket(zmq.DEALER) as watching:
         steering.connect(endpoint)
-        watching.subscribe(b"")
-        watching.connect(events_endpoint(endpoint))
+        watching.connect(endpoint)
+        watching.send(codec.encode(Watch()))
         poller = zmq.Poller()
         for one in (steering, watching):
             poller.register(one, zmq.POLLIN)
@@ -78,8 +77,11 @@ def look_on(endpoint: str, seconds: float) -> Seen:
                 seen.follow.append(time.monotonic() - asked)
                 asked = 0.0
             if watching in ready:
-                watching.recv()
+                state = codec.decode(watching.recv())
+                if not isinstance(state, State):
+                    sys.exit(f"watching is refused: {state}")
                 seen.states.append(time.monotonic())
+                watching.send(codec.encode(Watch(state.number)))
     context.term()
     return seen
 

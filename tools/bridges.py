@@ -85,9 +85,7 @@ class Plugin:
                 os.kill(pid, signal.SIGCONT)
                 os.kill(pid, signal.SIGKILL)
             eventually(lambda: not alive(pid), f"bridge {pid} ends")
-        listener = self.place.socket_path
-        events = listener.with_name(f"{listener.name}.events")
-        for path in (self.place.lock_path, listener, events, self.place.log_path):
+        for path in (self.place.lock_path, self.place.socket_path, self.place.log_path):
             path.unlink(missing_ok=True)
 
 

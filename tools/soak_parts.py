@@ -11,13 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
-import zmq
-
 import soak_workers
 from bridges import Plugin, ServedBridge, alive, eventually, free_port, served
-from faustwire import codec
-from faustwire.endpoint import events_endpoint
 from faustwire.messages import Event, State
+from faustwire_bridge.monitor import watcher
 from processes import children, send_signal
 from soak_counts import Counts
 from soak_workers import Account, Role
@@ -77,28 +74,22 @@ class Watcher:
     def __init__(self, endpoint: str, counts: Counts) -> None:
         self.present = 0
         self._counts = counts
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = self._context.socket(zmq.SUB)
-        self._socket.subscribe(b"")
-        self._socket.connect(events_endpoint(endpoint))
+        self._connection = watcher.Watcher(endpoint, lambda _: None)
         # By the bridge's process.
         self._last: Counter[int] = Counter()
         self._written: dict[tuple[int, str, int | None], str] = {}
 
     def close(self) -> None:
         """Stop watching."""
-        self._context.destroy(linger=0)
+        self._connection.close()
 
     def look(self) -> None:
         """Read all waiting messages."""
-        with suppress(zmq.Again):
-            while True:
-                state = codec.decode(self._socket.recv(zmq.DONTWAIT))
-                assert isinstance(state, State)
-                self._counts.states += 1
-                self.present = sum(worker.connected for worker in state.workers)
-                for event in state.events:
-                    self._take(state.pid, event)
+        while isinstance(state := self._connection.receive(0.001), State):
+            self._counts.states += 1
+            self.present = sum(worker.connected for worker in state.workers)
+            for event in state.events:
+                self._take(state.pid, event)
 
     def _take(self, pid: int, event: Event) -> None:
         if event.number <= self._last[pid]:

@@ -69,7 +69,7 @@ class Connection:
         """
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._pauses = _PAUSES[parse(endpoint).transport]
-        self.dealer = client_socket(self._context, zmq.DEALER, endpoint, self._pauses)
+        self.dealer = client_socket(self._context, endpoint, self._pauses)
         self.monitor = self.dealer.get_monitor_socket(EVENTS)
         self.up = False
         self.problem: str | None = None

@@ -237,7 +237,7 @@ def test_keys_are_followed_from_one_end_to_the_other(
         theirs.enrol("me", doctor.keys.pair()[0], frozenset({"publish"}))
         doctor.examine(*at)
         doctor.told("endpoint", "ok", "a bridge answers, encrypted")
-        doctor.told("endpoint", "warning", "right to watch")
+        doctor.told("endpoint", "warning", "not enrolled to watch")
         theirs.enrol("me", doctor.keys.pair()[0], frozenset({"publish", "watch"}))
         doctor.examine(*at)
         doctor.told("endpoint", "ok", "0 workers")

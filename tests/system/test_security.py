@@ -21,7 +21,6 @@ import zmq
 from bridges import DEADLINE, Plugin, ServedBridge, eventually, served
 from faustwire import codec
 from faustwire.curve import secure
-from faustwire.endpoint import events_endpoint
 from faustwire.errors import MessageError
 from faustwire.key_ring import RIGHTS, KeyRing
 from faustwire.messages import (
@@ -36,6 +35,7 @@ from faustwire.messages import (
     Steered,
     ToBridge,
     Verdict,
+    Watch,
     Welcome,
 )
 from faustwire_bridge.cli import main
@@ -113,18 +113,14 @@ def alone(plugin: Plugin, tmp_path: Path) -> Iterator[Two]:
 
 
 @contextmanager
-def peer(
-    endpoint: str, keyring: KeyRing | None = None, kind: int = zmq.DEALER, at: str | None = None
-) -> Iterator[zmq.Socket[bytes]]:
+def peer(endpoint: str, keyring: KeyRing | None = None) -> Iterator[zmq.Socket[bytes]]:
     """A client's socket, with or without keys."""
-    with zmq.Context() as context, closing(context.socket(kind)) as client:
+    with zmq.Context() as context, closing(context.socket(zmq.DEALER)) as client:
         client.setsockopt(zmq.LINGER, 0)
         client.setsockopt(zmq.RCVTIMEO, int(1000 * BACK_SECONDS))
         if keyring is not None:
             assert secure(client, endpoint, keyring)
-        if kind == zmq.SUB:
-            client.setsockopt(zmq.SUBSCRIBE, b"")
-        client.connect(at or (events_endpoint(endpoint) if kind == zmq.SUB else endpoint))
+        client.connect(endpoint)
         yield client
 
 
@@ -301,8 +297,8 @@ def test_cutting_everybody_off_again_and_again_loses_and_doubles_nothing(
     finally:
         going.set()
         revoker.join()
-    with peer(alone.bridge.endpoint, alone.box, zmq.SUB) as watcher:
-        state = codec.decode(watcher.recv())
+    with peer(alone.bridge.endpoint, alone.box) as watcher:
+        state = ask(watcher, Watch())
     assert isinstance(state, State)
     assert state.reloads == updates
 
@@ -310,31 +306,33 @@ def test_cutting_everybody_off_again_and_again_loses_and_doubles_nothing(
 def test_revoking_the_one_right_ends_what_it_was_for(two: Two) -> None:
     two.enrol("watch", "publish")
     two.trust()
-    with peer(two.bridge.endpoint, two.box, zmq.SUB) as watcher:
-        assert isinstance(codec.decode(watcher.recv()), State)
+    with peer(two.bridge.endpoint, two.box) as watcher:
+        assert isinstance(ask(watcher, Watch()), State)
         two.enrol("publish")
-        # States come once a second at least.
-        eventually(lambda: watcher.poll(1500) == 0 or not watcher.recv(), "silence", BACK_SECONDS)
+
+        def declined() -> bool:
+            # What is on its way when the connection is cut is lost.
+            return not silent(watcher, Watch()) and isinstance(
+                codec.decode(watcher.recv()), Rejection
+            )
+
+        eventually(declined, "it may no longer watch", BACK_SECONDS)
 
 
 def test_a_plain_client_gets_nothing_from_a_bridge_with_keys_and_all_from_one_without(
     two: Two, tmp_path: Path
 ) -> None:
     hello = Hello("eve", "e" * 8)
-    with peer(two.bridge.endpoint) as talker, peer(two.bridge.endpoint, kind=zmq.SUB) as watcher:
+    with peer(two.bridge.endpoint) as talker:
         assert silent(talker, hello)
         assert silent(talker, Follow(Choice("latest")))
-        assert silent(watcher)
+        assert silent(talker, Watch())
     (tmp_path / "open").mkdir()
     control = Plugin(tmp_path / "open")
-    with (
-        served(control) as bridge,
-        peer(bridge.endpoint) as talker,
-        peer(bridge.endpoint, kind=zmq.SUB) as watcher,
-    ):
+    with served(control) as bridge, peer(bridge.endpoint) as talker:
         assert isinstance(ask(talker, hello), Welcome)
         assert isinstance(ask(talker, Follow(Choice("latest"))), Steered)
-        assert isinstance(codec.decode(watcher.recv()), State)
+        assert isinstance(ask(talker, Watch()), State)
     control.end_bridge()
 
 
@@ -367,7 +365,7 @@ def test_a_right_is_good_for_what_it_says_and_for_nothing_else(
     alone.enrol(*rights)
     alone.trust()
     endpoint = alone.bridge.endpoint
-    with peer(endpoint, alone.box) as talker, peer(endpoint, alone.box, zmq.SUB) as watcher:
+    with peer(endpoint, alone.box) as talker:
         answers = [
             ask(talker, Hello("anna", "a" * 8)),
             ask(talker, Snapshot(1, 1, 48000.0, gain(0.5))),
@@ -380,10 +378,7 @@ def test_a_right_is_good_for_what_it_says_and_for_nothing_else(
         for answer in answers:
             if isinstance(answer, Rejection):
                 assert "'box' is not enrolled to" in answer.detail
-        if "watch" in rights:
-            assert isinstance(codec.decode(watcher.recv()), State)
-        else:
-            assert silent(watcher)
+        assert isinstance(ask(talker, Watch()), State) is ("watch" in rights)
     assert alone.plugin.dsp_path.exists() is ("publish" in rights)
 
 
@@ -397,7 +392,7 @@ def test_nobody_takes_over_anothers_session_or_name(two: Two, tmp_path: Path) ->
     with (
         peer(endpoint, two.box) as ours,
         peer(endpoint, eve) as theirs,
-        peer(endpoint, two.box, zmq.SUB) as watcher,
+        peer(endpoint, two.box) as watcher,
     ):
         assert isinstance(ask(ours, Hello("anna", "a" * 8)), Welcome)
         answer = ask(theirs, Hello("anna", "a" * 8))
@@ -408,7 +403,7 @@ def test_nobody_takes_over_anothers_session_or_name(two: Two, tmp_path: Path) ->
         assert isinstance(ask(ours, Snapshot(1, 1, 48000.0, gain(0.5))), Verdict)
 
         def names() -> set[tuple[str, str]]:
-            state = codec.decode(watcher.recv())
+            state = ask(watcher, Watch())
             assert isinstance(state, State)
             return {(worker.user, worker.worker) for worker in state.workers}
 

@@ -19,11 +19,10 @@ import pytest
 import zmq
 
 from bridges import Plugin, ServedBridge, eventually, served
-from faustwire.endpoint import events_endpoint
 from faustwire.key_ring import RIGHTS, KeyRing
 from faustwire.messages import Reason, State
 from faustwire_bridge.cli import main
-from faustwire_bridge.monitor.monitor_socket import MonitorSocket
+from faustwire_bridge.monitor.watcher import Watcher
 from peers import Peer, peer
 from terminals import terminal
 
@@ -159,17 +158,18 @@ def test_a_stopped_bridge_is_told_apart_from_none(
 def test_a_bridge_of_another_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """None is installed here, so its first message is written by hand."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    bridge = context.socket(zmq.XPUB)
+    bridge = context.socket(zmq.ROUTER)
     port = bridge.bind_to_random_port("tcp://127.0.0.1")
 
     def tell() -> None:
         assert bridge.poll(5000)
-        bridge.send(msgpack.packb({"faustwire": "2\x1b[2J", "type": "state"}))
+        who, _ = bridge.recv_multipart()
+        bridge.send_multipart([who, msgpack.packb({"faustwire": "2\x1b[2J", "type": "state"})])
 
     telling = threading.Thread(target=tell)
     telling.start()
     try:
-        at = f"tcp://127.0.0.1:{port - 1}"
+        at = f"tcp://127.0.0.1:{port}"
         assert main(["status", "--timeout", "2", "--endpoint", at]) == 69
     finally:
         telling.join()
@@ -209,7 +209,8 @@ def test_each_right_is_needed(
         assert main(["follow", "latest", *at]) == codes["follow"]
     told = capsys.readouterr().err
     assert ("keys enrol me --rights watch,steer" in told) is (codes["follow"] == 77)
-    assert ("does not let this machine's key in" in told) is (69 in codes.values())
+    assert ("keys enrol me --rights steer,watch" in told) is (rights == {"steer"})
+    assert ("does not let this machine's key in" in told) is (rights is None)
 
 
 # -- watch -----------------------------------------------------------------------------------------
@@ -303,11 +304,10 @@ def test_a_pipe_that_is_closed_ends_watch_without_a_word(bridge: ServedBridge, a
 def test_any_number_of_watchers_see_the_same(bridge: ServedBridge, anna: Peer) -> None:
     """Thirty of them, some late; none of them holds anybody up."""
     anna.update(0.5)
-    at = events_endpoint(bridge.endpoint)
     with ExitStack() as stack:
         watchers = []
         for late in range(30):
-            watchers.append(MonitorSocket(zmq.SUB, at, lambda _: None))
+            watchers.append(Watcher(bridge.endpoint, lambda _: None))
             stack.enter_context(closing(watchers[-1]))
             if late == 15:
                 anna.update(0.25)
@@ -318,7 +318,7 @@ def test_any_number_of_watchers_see_the_same(bridge: ServedBridge, anna: Peer) -
             )
 
 
-def _calls(watcher: MonitorSocket) -> dict[str, int | None]:
+def _calls(watcher: Watcher) -> dict[str, int | None]:
     message = watcher.receive(1.0)
     assert isinstance(message, State)
     return {worker.worker: worker.newest_call for worker in message.workers}

@@ -145,7 +145,7 @@ def test_something_else_there_is_told(machine: Machine, answer: bytes | None, wo
         until(link, monitor, words)
 
 
-def test_another_port_of_a_bridge_is_told(machine: Machine) -> None:
+def test_a_socket_of_another_kind_is_told(machine: Machine) -> None:
     with connected(machine, machine.router(), zmq.SUB) as (link, monitor):
         until(link, monitor, "check the port")
         assert link.ended

@@ -55,6 +55,7 @@ EXAMPLES: dict[str, Message] = {
     "rejection": messages.Rejection("say hello"),
     "follow": messages.Follow(messages.Choice("best", "snr", larger=True)),
     "steered": messages.Steered("the plugin follows best snr larger"),
+    "watch": messages.Watch(7),
     "event": EVENT,
     "state": messages.State(
         7,

@@ -10,7 +10,6 @@ from faustwire.endpoint import (
     MAX_PORT,
     Endpoint,
     EndpointError,
-    events_endpoint,
     normal,
     of_socket,
     parse,
@@ -36,7 +35,6 @@ NONE = (
     "tcp://studio:5555 ",
     "tcp://stu dio:5555",
     "ipc://",
-    f"tcp://studio:{MAX_PORT + 1}",
     "tcp://studio:65536",
     "tcp://studio:70000",
 )
@@ -50,10 +48,8 @@ def test_an_endpoint_is_taken_apart() -> None:
     assert parse(of_socket(Path("/tmp/x"))).path == "/tmp/x"
 
 
-def test_the_events_are_one_port_on_or_beside_the_socket() -> None:
-    assert events_endpoint(f"tcp://studio:{MAX_PORT}") == "tcp://studio:65535"
-    assert events_endpoint("tcp://[::1]:5555") == "tcp://[::1]:5556"
-    assert events_endpoint("ipc:///tmp/x") == "ipc:///tmp/x.events"
+def test_a_bridge_needs_one_port_so_the_last_one_will_do() -> None:
+    assert parse("tcp://studio:65535").port == MAX_PORT
 
 
 def test_hosts_are_compared_without_case_and_paths_with_it() -> None:
@@ -75,7 +71,6 @@ def test_what_is_no_endpoint_is_refused_alike_by_all_who_ask(text: str, tmp_path
     for ask, error in (
         (parse, EndpointError),
         (to_connect, EndpointError),
-        (events_endpoint, EndpointError),
         (remote_endpoint, ArgumentError),
         (lambda text: check_endpoint(text, safe=True), BindError),
         (lambda text: keyring.trust(text, bytes(32)), KeyFileError),

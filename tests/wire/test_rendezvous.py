@@ -40,26 +40,16 @@ def place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 
 @contextmanager
-def impostor(place: Rendezvous) -> Iterator[list[zmq.Socket[bytes]]]:
-    """Sockets where those of a bridge would be."""
+def impostor(place: Rendezvous) -> Iterator[zmq.Socket[bytes]]:
+    """A socket where that of a bridge would be."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    sockets = [context.socket(zmq.ROUTER), context.socket(zmq.XPUB)]
+    socket = context.socket(zmq.ROUTER)
     try:
-        for socket, name in zip(sockets, ("socket", "socket.events"), strict=True):
-            socket.bind(f"ipc://{place.directory}/{place.key}.{name}")
-        yield sockets
+        socket.bind(f"ipc://{place.directory}/{place.key}.socket")
+        yield socket
     finally:
-        for socket in sockets:
-            socket.close(linger=0)
+        socket.close(linger=0)
         context.term()
-
-
-def heard(sockets: list[zmq.Socket[bytes]], milliseconds: int) -> bool:
-    """Whether anything, be it a subscription, has come to one of them."""
-    poller = zmq.Poller()
-    for socket in sockets:
-        poller.register(socket, zmq.POLLIN)
-    return bool(poller.poll(milliseconds))
 
 
 def options(place: Rendezvous) -> list[str]:
@@ -96,17 +86,17 @@ def test_no_command_connects_to_what_another_user_made(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["faustwire"])
     place.prepare()
-    with impostor(place) as sockets:
+    with impostor(place) as socket:
         cli.main([*command, *options(place)])
-        assert heard(sockets, 5000), "the control: in our own directory it is connected to"
+        assert socket.poll(5000), "the control: in our own directory it is connected to"
     give_away(monkeypatch, place.directory)
     place = rendezvous(place.dsp_path)
     if not place.directory.exists():
         pytest.skip("only root can give a directory away")
     capsys.readouterr()
-    with impostor(place) as sockets:
+    with impostor(place) as socket:
         assert cli.main([*command, *options(place)]) != 0
-        assert not heard(sockets, 200)
+        assert not socket.poll(200)
     told = capsys.readouterr()
     assert "belongs to user 61234" in told.out + told.err
 
@@ -127,7 +117,7 @@ def test_neither_hot_reload_nor_replay_does(
         "config_path": tmp_path / "config.txt",
     }
     made_by_a_stranger(place, monkeypatch)
-    with impostor(place) as sockets:
+    with impostor(place) as socket:
         recorded = record(tmp_path / "r", [snapshot(1)]).folder
         makers: dict[str, Callable[..., object]] = {
             "HotReload": partial(HotReload, 48_000),
@@ -135,7 +125,7 @@ def test_neither_hot_reload_nor_replay_does(
         }
         with pytest.raises(PathError, match="belongs to user 61234"):
             makers[kind](**paths)
-        assert not heard(sockets, 200)
+        assert not socket.poll(200)
 
 
 def test_a_worker_that_connects_again_looks_again(
@@ -143,17 +133,17 @@ def test_a_worker_that_connects_again_looks_again(
 ) -> None:
     hello = Hello("anna", "1")
     place.prepare()
-    with impostor(place) as sockets:
+    with impostor(place) as socket:
         client = Client(place.endpoint, hello)
         try:
-            assert heard(sockets, 10_000), "the control"
+            assert socket.poll(10_000), "the control"
         finally:
             client.close()
     made_by_a_stranger(place, monkeypatch)
-    with impostor(place) as sockets:
+    with impostor(place) as socket:
         client = Client(place.endpoint, hello)
         try:
-            assert not heard(sockets, 500)
+            assert not socket.poll(500)
             assert "belongs to user 61234" in (client.trouble or "")
         finally:
             client.close()

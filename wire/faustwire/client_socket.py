@@ -40,8 +40,8 @@ _SILENT = (
     "machine overloaded, or it is no faustwire bridge"
 )
 _OTHER_SOCKET = (
-    "{endpoint} speaks ZeroMQ, but is not what was expected there: check the port (a bridge's "
-    "events are one port after its own)"
+    "{endpoint} speaks ZeroMQ, but is no faustwire bridge, or not the port it was bound to: check "
+    "the port"
 )
 _LOST = "the connection to {endpoint} is lost"
 _CLOSED = {
@@ -68,8 +68,7 @@ _NO_KEYS_THERE = (
     "{endpoint}`"
 )
 _NOT_ENROLLED = (
-    "{endpoint} does not let this machine's key in: it is not enrolled there, or has no right to "
-    "{right}; run there {enrol}"
+    "{endpoint} does not let this machine's key in: it is not enrolled there; run there {enrol}"
 )
 _NO_AUTHENTICATOR = "{endpoint} can't check keys at the moment (status {value}): restart the bridge"
 
@@ -83,7 +82,6 @@ class Pauses(NamedTuple):
 
 def client_socket(
     context: zmq.Context[zmq.Socket[bytes]],
-    kind: int,
     endpoint: str,
     pauses: Pauses,
     *,
@@ -93,13 +91,12 @@ def client_socket(
 
     Args:
         context: where it belongs.
-        kind: ``zmq.DEALER``, or ``zmq.SUB`` for all events.
         endpoint: where it is going to connect.
         pauses: between two tries.
         heartbeat_ms: how often ZeroMQ asks the other side for a sign of life; 0: never, for
             sockets that have pings of their own.
     """
-    made = context.socket(kind)
+    made = context.socket(zmq.DEALER)
     made.setsockopt(zmq.LINGER, 0)
     # Without it messages would queue for a bridge that isn't there, and arrive before Hello.
     made.setsockopt(zmq.IMMEDIATE, 1)
@@ -115,8 +112,6 @@ def client_socket(
         # With a mark and heartbeats a process that was suspended aborts when it goes on (libzmq's
         # issue 3937); the bridge keeps but a few messages for one that does not read.
         made.setsockopt(zmq.RCVHWM, 0)
-    if kind == zmq.SUB:
-        made.setsockopt(zmq.SUBSCRIBE, b"")
     return made
 
 
@@ -134,6 +129,7 @@ class Link:
         secured: whether it uses keys.
         refused: whether nobody listens there.
         ended: whether libzmq has given up; only a new socket can try again.
+        handshakes: how often a connection has come to stand.
     """
 
     def __init__(self, endpoint: str, *, secured: bool = False, right: str = "publish") -> None:
@@ -145,6 +141,7 @@ class Link:
             right: the right that the connection needs, one of ``RIGHTS``.
         """
         self.ended = False
+        self.handshakes = 0
         self.refused = False
         self._endpoint = endpoint
         self.secured = secured
@@ -200,6 +197,7 @@ class Link:
         match event:
             case zmq.Event.HANDSHAKE_SUCCEEDED:
                 self._stage, self._why = _Stage.UP, None
+                self.handshakes += 1
             case zmq.Event.CONNECT_DELAYED:
                 self._stage = _Stage.TRYING
             case zmq.Event.CONNECTED:
@@ -244,6 +242,4 @@ class Link:
         self._why, self._handshake_failed = self._say(why, value), False
 
     def _say(self, sentence: str, value: int = 0) -> str:
-        return sentence.format(
-            endpoint=self._endpoint, value=value, right=self._right, enrol=self._enrol
-        )
+        return sentence.format(endpoint=self._endpoint, value=value, enrol=self._enrol)

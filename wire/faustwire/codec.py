@@ -186,6 +186,7 @@ _TYPES: dict[str, type[Message]] = {
     "rejection": messages.Rejection,
     "follow": messages.Follow,
     "steered": messages.Steered,
+    "watch": messages.Watch,
     "event": messages.Event,
     "state": messages.State,
 }

@@ -13,8 +13,8 @@ def secure(client: zmq.Socket[Any], endpoint: str, keyring: KeyRing) -> bool:
     """Have a client's socket encrypt and prove who it is, where the bridge's key is known.
 
     Args:
-        client: a DEALER or SUB socket that is not connected yet.
-        endpoint: the bridge's, as it was trusted; the same for the socket of its events.
+        client: a socket that is not connected yet.
+        endpoint: the bridge's, as it was trusted.
         keyring: this machine's keys.
 
     Returns:
@@ -44,16 +44,15 @@ def use_as_client(client: zmq.Socket[Any], pair: tuple[bytes, bytes], bridge: by
     client.setsockopt(zmq.CURVE_SERVERKEY, bridge)
 
 
-def use_as_server(server: zmq.Socket[Any], secret: bytes, domain: bytes) -> None:
+def use_as_server(server: zmq.Socket[Any], secret: bytes) -> None:
     """Have a socket accept connections only with keys that an authenticator allows.
 
     Args:
         server: a socket that is not bound yet.
         secret: the bridge's secret key, 32 bytes.
-        domain: tells the authenticator which of the bridge's sockets is asked for.
     """
     server.setsockopt(zmq.CURVE_SECRETKEY, secret)
     server.setsockopt(zmq.CURVE_SERVER, 1)
-    server.setsockopt(zmq.ZAP_DOMAIN, domain)
+    server.setsockopt(zmq.ZAP_DOMAIN, b"faustwire")
     # Without it libzmq lets every key in when no authenticator answers.
     server.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)

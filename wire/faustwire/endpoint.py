@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from faustwire.errors import FaustwireError
 
-# libzmq takes a port modulo 65536 without a word, and 65535 has no next port for the events.
-MAX_PORT = 65534
-_EVENTS_SUFFIX = ".events"
+# libzmq takes a port modulo 65536 without a word.
+MAX_PORT = 65535
 _TCP = re.compile(r"tcp://(?P<host>\[\S+\]|[^\s\[\]]+):(?P<port>[0-9]{1,5})")
 _IPC = re.compile(r"ipc://(?P<path>.*\S.*)")
 
@@ -57,9 +56,7 @@ def parse(endpoint: str) -> Endpoint:
         )
     port = int(found["port"])
     if port > MAX_PORT:
-        raise EndpointError(
-            f"{endpoint!r}: a port is at most {MAX_PORT}, because the bridge's events use the next"
-        )
+        raise EndpointError(f"{endpoint!r}: a port is at most {MAX_PORT}")
     return Endpoint("tcp", found["host"].strip("[]"), port)
 
 
@@ -82,22 +79,6 @@ def to_connect(endpoint: str) -> str:
             "as in tcp://studio:5555"
         )
     return endpoint
-
-
-def events_endpoint(endpoint: str) -> str:
-    """Where watchers of a bridge connect: the next port, or a second Unix socket beside it.
-
-    Args:
-        endpoint: the bridge's own.
-
-    Raises:
-        EndpointError: it is no endpoint.
-    """
-    found = parse(endpoint)
-    if found.transport == "ipc":
-        return f"{endpoint}{_EVENTS_SUFFIX}"
-    beginning = endpoint.removesuffix(f":{endpoint.rpartition(':')[2]}")
-    return f"{beginning}:{found.port + 1}"
 
 
 def normal(endpoint: str) -> str:

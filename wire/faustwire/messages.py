@@ -3,7 +3,7 @@
 A worker says Hello, then sends Snapshots, OwnPrograms and Pings, one at a time, and Bye. The bridge
 answers Hello with Welcome, Snapshot and OwnProgram with a Verdict, and Ping with Pong. Rejection is
 the answer to what it can't make sense of and to what its sender has no right to. Whoever steers
-sends Follow and gets Steered. Watchers get a State each time something has changed.
+sends Follow and gets Steered. Who watches sends Watch and gets the next State, again and again.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ __all__ = [
     "ToBridge",
     "ToPeer",
     "Verdict",
+    "Watch",
     "Welcome",
     "WorkerState",
 ]
@@ -217,6 +218,17 @@ class Steered:
     detail: str
 
 
-ToBridge: TypeAlias = Hello | Snapshot | OwnProgram | Ping | Bye | Follow
+@dataclass(frozen=True)
+class Watch:
+    """Asks for the next State; needs the right to watch, and no Hello.
+
+    Attributes:
+        number: of the last State that came; 0: none yet, or over another connection.
+    """
+
+    number: int = 0
+
+
+ToBridge: TypeAlias = Hello | Snapshot | OwnProgram | Ping | Bye | Follow | Watch
 ToPeer: TypeAlias = Welcome | Verdict | Pong | Rejection | Steered
 Message: TypeAlias = ToBridge | ToPeer | Event | State

@@ -82,7 +82,7 @@ def _check_present(bridge: Target, wanted: Choice) -> None:
     try:
         state = bridge.state()
     except UnreachableError as problem:
-        # A key may be enrolled to steer and not to watch; a tunnel may carry one port of two.
+        # A key may be enrolled to steer and not to watch.
         sys.stderr.write(f"who is there can't be seen, so the name is not checked: {problem}\n")
         return
     nobody = _why_nobody(state, wanted)

@@ -58,7 +58,7 @@ def _watch(options: argparse.Namespace) -> int:
     # A terminal that is left on the other screen, without a cursor, is no use to anybody.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     bridge = target(options)
-    with suppress(KeyboardInterrupt), closing(bridge.events()) as connection:
+    with suppress(KeyboardInterrupt), closing(bridge.watcher()) as connection:
         watched = _seen(connection, bridge, wait=options.wait)
         if console.is_terminal and not console.is_dumb_terminal and not options.no_alternate_screen:
             _draw(console, watched)

@@ -22,7 +22,7 @@ from faustwire.messages import (
     Welcome,
 )
 from faustwire.packed_snapshot import PackedSnapshot
-from faustwire_bridge.core import overview
+from faustwire_bridge.core import overview, rights
 from faustwire_bridge.core.event_log import EventLog
 from faustwire_bridge.core.events import (
     Arrived,
@@ -221,14 +221,9 @@ class Core:
 
     def _arrived(self, event: Arrived, now: float) -> list[Instruction]:
         peer, message = event.peer, event.message
-        right = "steer" if isinstance(message, Follow) else "publish"
-        if event.user is not None and right not in event.user.rights:
-            rights = ",".join((*sorted(event.user.rights), right))
-            problem = (
-                f"the key of {event.user.name!r} is not enrolled to {right}; to let it, run there: "
-                f"faustwire keys enrol {event.user.name} --rights {rights}"
-            )
-            return [Send(peer, Rejection(problem))]
+        refusal = rights.refusal(message, event.user)
+        if refusal is not None:
+            return [Send(peer, refusal)]
         if isinstance(message, Hello):
             before = self.sessions.at(peer)
             if before is not None and before.hello.incarnation != message.incarnation:

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from statistics import median
 
-from faustwire.endpoint import events_endpoint, parse, to_connect
+from faustwire.endpoint import parse, to_connect
 from faustwire.errors import FaustwireError
 from faustwire.file_path import file_path
 from faustwire.messages import Ping, Pong, Rejection, State
@@ -50,13 +50,13 @@ def local(subject: Subject) -> Iterator[Finding]:
 
 
 def remote(subject: Subject) -> Iterator[Finding]:
-    """The bridge at an endpoint: name, connection, handshake, answer, events; up to what fails."""
+    """The bridge at an endpoint: name, connection, handshake, answer, state; up to what fails."""
     try:
         endpoint = to_connect(subject.endpoint)
     except FaustwireError as problem:
         yield Finding(PROBLEM, str(problem))
         return
-    for check in (_address, _connection, _answer, _events):
+    for check in (_address, _connection, _answer, _state):
         for finding in check(replace(subject, endpoint=endpoint)):
             yield finding
             if finding.level == PROBLEM:
@@ -146,19 +146,8 @@ def _answer(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _events(subject: Subject) -> Iterator[Finding]:
-    """The port beside it, for `status` and `watch`."""
-    if parse(subject.endpoint).transport == "tcp":
-        reached = _connect(
-            events_endpoint(subject.endpoint), subject.timeout, "it or the tunnel for this port too"
-        )
-        if reached.level == PROBLEM:
-            yield replace(
-                reached,
-                level=WARNING,
-                what=f"{reached.what}: training works, `faustwire watch` does not",
-            )
-            return
+def _state(subject: Subject) -> Iterator[Finding]:
+    """What `status` and `watch` see."""
     target = Target(subject.endpoint, None, subject.timeout, subject.keyring)
     try:
         yield Finding(OK, _described(target.state()))

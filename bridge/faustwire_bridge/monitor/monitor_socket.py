@@ -1,4 +1,4 @@
-"""A watcher's or steerer's socket, and why it hears nothing."""
+"""The socket of somebody who watches or steers, and why nothing comes over it."""
 
 from __future__ import annotations
 
@@ -28,29 +28,28 @@ class UnreachableError(FaustwireError, ConnectionError):
 
 
 class MonitorSocket:
-    """One socket to one endpoint of a bridge, opened again where libzmq gives up.
-
-    Attributes:
-        watches: whether it is one for events.
-    """
+    """One socket to one endpoint of a bridge, opened again where libzmq gives up."""
 
     def __init__(
-        self, kind: int, endpoint: str, secure: Callable[[zmq.Socket[bytes]], bytes | None]
+        self,
+        endpoint: str,
+        secure: Callable[[zmq.Socket[bytes]], bytes | None],
+        *,
+        right: str = "steer",
     ) -> None:
         """Connect; nobody has to be there.
 
         Args:
-            kind: zmq.SUB, for all that is told, or zmq.DEALER.
-            endpoint: of the bridge's events or of the bridge itself.
+            endpoint: of the bridge.
             secure: has a socket use keys, where there are any, and returns this machine's own.
+            right: that it is for, one of ``RIGHTS``.
 
         Raises:
             KeyFileError: a file of keys can't be used.
             PathError: the directory of the bridge's socket belongs to somebody else.
         """
         self._secure = secure
-        self.watches = kind == zmq.SUB
-        self._kind = kind
+        self._right = right
         self._endpoint = endpoint
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._misunderstood: str | None = None
@@ -74,6 +73,11 @@ class MonitorSocket:
     def up(self) -> bool:
         """Whether the connection stands."""
         return self._link.up
+
+    @property
+    def standing(self) -> tuple[float, int]:
+        """Which connection stands, or stood last: it differs after every reconnect."""
+        return self._opened, self._link.handshakes
 
     @property
     def hopeless(self) -> bool:
@@ -142,10 +146,8 @@ class MonitorSocket:
 
     def _open(self) -> None:
         pauses = _PAUSES[parse(self._endpoint).transport]
-        made = client_socket(
-            self._context, self._kind, self._endpoint, pauses, heartbeat_ms=_HEARTBEAT_MS
-        )
-        self._link = Link(self._endpoint, right="watch" if self.watches else "steer")
+        made = client_socket(self._context, self._endpoint, pauses, heartbeat_ms=_HEARTBEAT_MS)
+        self._link = Link(self._endpoint, right=self._right)
         try:
             prepare_endpoint(self._endpoint)
             self._link.dial(self._secure(made))

@@ -13,11 +13,12 @@ from pathlib import Path
 import zmq
 
 from faustwire.curve import secure
-from faustwire.endpoint import events_endpoint, to_connect
+from faustwire.endpoint import to_connect
 from faustwire.key_ring import KeyRing
 from faustwire.messages import Message, State, ToBridge
 from faustwire.rendezvous import DSP_PATH, rendezvous
 from faustwire_bridge.monitor.monitor_socket import MonitorSocket, UnreachableError
+from faustwire_bridge.monitor.watcher import Watcher
 
 _SLICE_SECONDS = 0.1
 # Somebody may just be starting.
@@ -40,9 +41,9 @@ class Target:
     timeout: float
     keyring: KeyRing
 
-    def events(self) -> MonitorSocket:
+    def watcher(self) -> Watcher:
         """A connection over which its states come."""
-        return self._connection(zmq.SUB, events_endpoint(self.endpoint))
+        return Watcher(self.endpoint, self._secure)
 
     def state(self) -> State:
         """Its state now.
@@ -51,7 +52,7 @@ class Target:
             UnreachableError: none came in time.
         """
         begun = time.monotonic()
-        with closing(self.events()) as connection:
+        with closing(self.watcher()) as connection:
             while not isinstance(message := connection.receive(_SLICE_SECONDS), State):
                 if self.gives_up(connection, begun):
                     raise self.unreachable(connection)
@@ -59,7 +60,7 @@ class Target:
 
     def line(self) -> MonitorSocket:
         """A connection to the bridge itself."""
-        return self._connection(zmq.DEALER, self.endpoint)
+        return MonitorSocket(self.endpoint, self._secure)
 
     def ask(self, question: ToBridge) -> Message:
         """Its answer.
@@ -110,9 +111,6 @@ class Target:
         patience = min(self.timeout, _HOPELESS_SECONDS) if connection.hopeless else self.timeout
         return time.monotonic() >= begun + patience
 
-    def _connection(self, kind: int, endpoint: str) -> MonitorSocket:
-        return MonitorSocket(kind, endpoint, self._secure)
-
     def _secure(self, made: zmq.Socket[bytes]) -> bytes | None:
         secured = secure(made, self.endpoint, self.keyring)
         return self.keyring.pair()[0] if secured else None
@@ -124,8 +122,6 @@ class Target:
                 f"no bridge keeps {self.dsp_path} on this machine: start a training or `faustwire "
                 "serve`, or name another one with --dsp-path or --endpoint"
             )
-        if connection.refused and connection.watches:
-            return f"{connection.trouble}; a tunnel needs two: this is the port after the bridge's"
         return connection.trouble
 
     def unreachable(self, connection: MonitorSocket) -> UnreachableError:
@@ -153,8 +149,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--endpoint",
         metavar="ENDPOINT",
-        help="a bridge elsewhere, for instance tcp://studio:5555; its events come from the next "
-        "port (default: the environment's FAUSTWIRE_ENDPOINT, if there is one)",
+        help="a bridge elsewhere, for instance tcp://studio:5555 (default: the environment's "
+        "FAUSTWIRE_ENDPOINT, if there is one)",
     )
     add_keys_and_timeout(parser)
 

@@ -24,9 +24,6 @@ from faustwire_bridge.core.events import User
 
 _log = logging.getLogger("faustwire.bridge")
 
-# What a socket is for, as its "domain" in libzmq's questions.
-TALK = b"faustwire"
-WATCH = b"faustwire-events"
 # Version and codes of ZAP, https://rfc.zeromq.org/spec/27.
 _VERSION, _YES, _NO = b"1.0", b"200", b"400"
 _ENDPOINT = "inproc://zeromq.zap.01"
@@ -108,14 +105,13 @@ class Authenticator:
             )
         return {person.public: User(person.name, person.rights) for person in people}
 
-    def protect(self, socket: zmq.Socket[bytes], domain: bytes) -> None:
+    def protect(self, socket: zmq.Socket[bytes]) -> None:
         """Make a socket a CURVE server that asks this authenticator.
 
         Args:
             socket: bound nowhere yet.
-            domain: ``TALK`` or ``WATCH``: what a key must have the right to.
         """
-        use_as_server(socket, self._secret, domain)
+        use_as_server(socket, self._secret)
 
     def answer(self) -> None:
         """Answer the requests of libzmq, at most a batch of them in one go."""
@@ -128,28 +124,19 @@ class Authenticator:
             self.socket.send_multipart([_VERSION, request, code, b"", key, b""])
 
     def _allowed(self, question: list[bytes]) -> User | None:
-        domain, _address, _identity, mechanism, *credentials = question
+        _domain, _address, _identity, mechanism, *credentials = question
         if mechanism != b"CURVE" or len(credentials) != 1:
             return None
         user = self._users.get(credentials[0])
-        if user is None or (domain == WATCH and "watch" not in user.rights):
-            self._log_refusal(credentials[0], user)
-            return None
+        if user is None:
+            self._log_refusal(credentials[0])
         return user
 
-    def _log_refusal(self, key: bytes, user: User | None) -> None:
+    def _log_refusal(self, key: bytes) -> None:
         if key in self._logged or len(self._logged) >= _MOST_LOGGED:
             return
         self._logged.add(key)
-        if user is None:
-            _log.warning(
-                "an unknown key; if you know whose: faustwire keys enrol NAME %s", key.hex()
-            )
-        else:
-            _log.warning(
-                "%s has no right to watch; to give it: faustwire keys enrol %s --rights %s",
-                *(user.name, user.name, ",".join((*sorted(user.rights), "watch"))),
-            )
+        _log.warning("an unknown key; if you know whose: faustwire keys enrol NAME %s", key.hex())
 
     def user(self, frame: zmq.Frame) -> User | None:
         """Look up whose key a message came with.
@@ -165,12 +152,11 @@ class Authenticator:
         except ValueError:
             return None
 
-    def test(self, endpoint: str, kind: int) -> None:
+    def test(self, endpoint: str) -> None:
         """Make sure that unknown keys can't connect to a socket that was bound for this test.
 
         Args:
             endpoint: where it is bound.
-            kind: of the sockets that connect to it.
 
         Raises:
             AuthenticatorError: one could connect, or there was no answer.
@@ -178,7 +164,7 @@ class Authenticator:
         public, secret = zmq.curve_keypair()
         self._logged.add(z85.decode(public))
         for with_key in (True, False):
-            with closing(self.socket.context.socket(kind)) as client:
+            with closing(self.socket.context.socket(zmq.DEALER)) as client:
                 client.setsockopt(zmq.LINGER, 0)
                 if with_key:
                     use_as_client(client, (public, secret), self._public)

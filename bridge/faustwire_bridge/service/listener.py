@@ -1,4 +1,4 @@
-"""One listener of a bridge: a socket for those who publish and steer, and one for watchers."""
+"""One listener of a bridge: the socket for those who publish, watch and steer."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from pathlib import Path
 import zmq
 
 from faustwire import codec
-from faustwire.endpoint import EndpointError, events_endpoint, of_socket, parse
+from faustwire.endpoint import EndpointError, of_socket, parse
 from faustwire.errors import FaustwireError
 from faustwire_bridge.core.events import User
-from faustwire_bridge.service.authenticator import TALK, WATCH, Authenticator
+from faustwire_bridge.service.authenticator import Authenticator
 
 # Messages of a peer that may wait to be read; 0: any number, and Listeners bounds the memory. With
 # a mark libzmq 4.3.5 aborts the process (`!_io_error` in stream_engine_base.cpp; its issue 3937 is
 # similar) when a peer that has reached it sends ZMTP heartbeats and disconnects.
 _NO_RECEIVE_MARK = 0
-# A worker that never reads its verdicts is not worth more memory than this many.
+# A peer that never reads its verdicts or states is not worth more memory than this many.
 _SEND_HIGH_WATER_MARK = 64
-# A watcher that is slow misses states; each is whole, so the next one makes good.
-_STATES_HIGH_WATER_MARK = 16
 # Five times here and back, with keys, over a line that may be full of data.
 _HANDSHAKE_MS = 10_000
 # No heartbeats of ZeroMQ's: workers ping, and the core knows who is silent. The system frees a dead
@@ -33,10 +31,6 @@ _KEEPALIVE = {
 }
 # Messages of revoked keys that are skipped in one go.
 _REFUSED = 64
-# Subscriptions that are read in one go; a watcher has one.
-_SUBSCRIPTIONS = 64
-# A port whose successor is free as well is found soon, unless something is wrong.
-_PORT_TRIES = 50
 
 
 class BindError(FaustwireError, RuntimeError):
@@ -63,10 +57,10 @@ class Received:
 
 
 class Listener:
-    """A ROUTER for those who publish and steer and, beside it, an XPUB for those who watch.
+    """A ROUTER, at one or more endpoints.
 
     Attributes:
-        router, events: the two sockets.
+        router: the socket.
         bound: its endpoints, with the ports that were taken.
         authenticator: decides who may connect; None: whoever reaches it.
     """
@@ -78,7 +72,7 @@ class Listener:
         ipv6: bool,
         authenticator: Authenticator | None = None,
     ) -> None:
-        """Make the sockets; they are bound nowhere yet.
+        """Make the socket; it is bound nowhere yet.
 
         Args:
             context: of ZeroMQ.
@@ -86,31 +80,19 @@ class Listener:
             authenticator: decides who may connect; None: whoever reaches it.
         """
         self.router = context.socket(zmq.ROUTER)
-        try:
-            self.events = context.socket(zmq.XPUB)
-        except zmq.ZMQError:
-            self.router.close()
-            raise
         self.router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.router.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
+        self.router.setsockopt(zmq.LINGER, 0)
         self.router.setsockopt(zmq.SNDHWM, _SEND_HIGH_WATER_MARK)
-        # Every new subscriber is told the state at once, the second one of a topic, too.
-        self.events.setsockopt(zmq.XPUB_VERBOSE, 1)
-        self.events.setsockopt(zmq.SNDHWM, _STATES_HIGH_WATER_MARK)
-        # Subscriptions are a byte long, what CURVE needs some three hundred.
-        self.events.setsockopt(zmq.MAXMSGSIZE, 1024)
-        for made in (self.router, self.events):
-            made.setsockopt(zmq.LINGER, 0)
-            made.setsockopt(zmq.RCVHWM, _NO_RECEIVE_MARK)
-            made.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
-            for option, value in _KEEPALIVE.items():
-                made.setsockopt(option, value)
-            made.setsockopt(zmq.IPV6, int(ipv6))
+        self.router.setsockopt(zmq.RCVHWM, _NO_RECEIVE_MARK)
+        self.router.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
+        for option, value in _KEEPALIVE.items():
+            self.router.setsockopt(option, value)
+        self.router.setsockopt(zmq.IPV6, int(ipv6))
         self.bound: list[str] = []
         self.authenticator = authenticator
         if authenticator is not None:
-            authenticator.protect(self.router, TALK)
-            authenticator.protect(self.events, WATCH)
+            authenticator.protect(self.router)
 
     def test(self, path: Path) -> None:
         """Make sure, before it is bound anywhere else, that unknown keys can't connect.
@@ -123,36 +105,29 @@ class Listener:
         """
         if self.authenticator is None:
             return
-        for made, client_kind in ((self.router, zmq.DEALER), (self.events, zmq.SUB)):
-            made.bind(of_socket(path))
-            try:
-                self.authenticator.test(of_socket(path), client_kind)
-            finally:
-                made.unbind(of_socket(path))
-                path.unlink(missing_ok=True)
+        self.router.bind(of_socket(path))
+        try:
+            self.authenticator.test(of_socket(path))
+        finally:
+            self.router.unbind(of_socket(path))
+            path.unlink(missing_ok=True)
 
     def bind(self, endpoint: str) -> None:
-        """Bind both sockets.
+        """Bind the socket, to one endpoint more.
 
         Args:
-            endpoint: for the ROUTER; watchers have the next port, or a second Unix socket.
+            endpoint: where peers connect.
 
         Raises:
-            BindError: one of the two can't be bound.
+            BindError: it can't be bound.
         """
-        found = parse(endpoint)
-        tries = _PORT_TRIES if found.transport == "tcp" and found.port == 0 else 1
-        for left in reversed(range(tries)):
-            bound = _bind(self.router, endpoint)
-            try:
-                _bind(self.events, events_endpoint(bound))
-            except BindError:
-                self.router.unbind(bound)
-                if not left:
-                    raise
-            else:
-                self.bound.append(bound)
-                return
+        try:
+            self.router.bind(endpoint)
+        except zmq.ZMQError as problem:
+            raise BindError(
+                f"can't listen on {endpoint}: {problem.strerror}; choose another --bind"
+            ) from problem
+        self.bound.append(self.router.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0"))
 
     def receive(self) -> Received | None:
         """The next message; None: nothing has come."""
@@ -169,23 +144,13 @@ class Listener:
             return Received(peer.bytes, [frame.bytes for frame in frames], user)
         return None
 
-    def watched(self) -> bool:
-        """Whether a watcher has subscribed since this was last asked."""
-        new = False
-        for _ in range(_SUBSCRIPTIONS):
-            if not self.events.poll(0):
-                break
-            new |= self.events.recv(zmq.DONTWAIT)[:1] == b"\1"
-        return new
-
     def close(self, *, linger_ms: int = 200) -> None:
-        """Close both sockets.
+        """Close the socket.
 
         Args:
             linger_ms: how long verdicts on their way may take, in milliseconds.
         """
         self.router.close(linger=linger_ms)
-        self.events.close()
 
 
 def check_endpoint(endpoint: str, *, safe: bool) -> None:
@@ -209,13 +174,3 @@ def check_endpoint(endpoint: str, *, safe: bool) -> None:
             "runs, here the `faustwire keys enrol …` that it prints, and `faustwire serve --keys "
             f"--bind '{endpoint}'`. Or say --insecure on a network that you trust"
         )
-
-
-def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
-    try:
-        socket.bind(endpoint)
-    except zmq.ZMQError as problem:
-        raise BindError(
-            f"can't listen on {endpoint}: {problem.strerror}; choose another --bind"
-        ) from problem
-    return socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")

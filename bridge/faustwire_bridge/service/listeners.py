@@ -11,7 +11,7 @@ from pathlib import Path
 
 import zmq
 
-from faustwire.endpoint import events_endpoint, parse
+from faustwire.endpoint import parse
 from faustwire.key_ring import KeyRing
 from faustwire.rendezvous import Rendezvous
 from faustwire_bridge.service.authenticator import Authenticator, AuthenticatorError
@@ -117,11 +117,7 @@ class Listeners:
     @property
     def sockets(self) -> list[zmq.Socket[bytes]]:
         """The sockets to poll."""
-        sockets = [
-            made
-            for listener in self._listeners.values()
-            for made in (listener.router, listener.events)
-        ]
+        sockets = [listener.router for listener in self._listeners.values()]
         return sockets if self._authenticator is None else [*sockets, self._authenticator.socket]
 
     def deadline(self) -> float:
@@ -230,15 +226,6 @@ class Listeners:
             raise GoneError(f"no connection to {peer.hex()}") from problem
         return True
 
-    def publish(self, data: bytes) -> None:
-        """Send a message to all watchers; one that is too slow misses it."""
-        for listener in self._listeners.values():
-            listener.events.send(data, zmq.DONTWAIT)
-
-    def watched(self) -> bool:
-        """Whether a watcher has subscribed since this was last asked."""
-        return True in [listener.watched() for listener in self._listeners.values()]
-
     def close(self) -> None:
         """Close all listeners and remove the files of Unix sockets."""
         self._close(lambda _: True)
@@ -246,9 +233,8 @@ class Listeners:
             self._authenticator.socket.close()
         self._context.term()
         for endpoint in [endpoint for listener in self._closed for endpoint in listener.bound]:
-            for address in (endpoint, events_endpoint(endpoint)):
-                if path := parse(address).path:
-                    Path(path).unlink(missing_ok=True)
+            if path := parse(endpoint).path:
+                Path(path).unlink(missing_ok=True)
 
 
 @contextmanager

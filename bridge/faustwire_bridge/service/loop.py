@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import zmq
 
 from faustwire import codec
-from faustwire.messages import Bye, Event, ToPeer, Verdict, Welcome
+from faustwire.messages import Bye, Event, ToPeer, Verdict, Watch, Welcome
 from faustwire_bridge.children.compile_gate import Checker
 from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.core import events, instructions
-from faustwire_bridge.core.broadcast import Broadcast
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.state_machine import Core
 from faustwire_bridge.service.core_events import explain, failure, to_event
 from faustwire_bridge.service.listener import GoneError, Received
 from faustwire_bridge.service.listeners import Listeners
+from faustwire_bridge.service.observers import Observers
 from faustwire_bridge.service.plugin_files import PluginFiles
 from faustwire_bridge.service.verdict_log import VerdictLog
 
@@ -86,7 +86,7 @@ class Loop:
             os.getpid(), socket.gethostname(), sendable(str(files.dsp_path)), sendable(recording)
         )
         self._core = Core(welcome, now, rules)
-        self._broadcast = Broadcast(now)
+        self._observers = Observers(listeners, self._core.state)
         self._verdict_log = VerdictLog()
         self._stopping: str | None = None
 
@@ -102,7 +102,7 @@ class Loop:
             deadline = self._core.deadline()
             if deadline is not None and time.monotonic() >= deadline:
                 self._handle_safely(events.Tick())
-            self._tell_watchers()
+            self._observers.tell()
             self._keep_recording()
         _log.info("stopped", extra={"why": self._stopping})
 
@@ -124,7 +124,7 @@ class Loop:
         known = [deadline for deadline in deadlines if deadline is not None]
         if self._recorder is not None:
             known.append(time.monotonic() + _RECORDER_SECONDS)
-        soonest = min([self._broadcast.deadline(), self._listeners.deadline(), *known])
+        soonest = min([self._observers.deadline(), self._listeners.deadline(), *known])
         return max(0, int((soonest - time.monotonic()) * 1000) + 1)
 
     def _receive(self) -> None:
@@ -134,7 +134,11 @@ class Loop:
                 self._handle_safely(events.Revoked(user))
             if received is None:
                 return
-            self._handle_safely(to_event(received), received)
+            event = to_event(received)
+            if isinstance(event, events.Arrived) and isinstance(event.message, Watch):
+                self._observers.hear(event.peer, event.message, event.user)
+            else:
+                self._handle_safely(event, received)
 
     def _take_outcomes(self) -> None:
         """Take what the child processes have answered."""
@@ -167,7 +171,7 @@ class Loop:
                 self._recorder.arrived(now_ns, received.peer, received.frames[0], received.user)
             else:
                 self._recorder.took(now_ns, event)
-        self._broadcast.changed()
+        self._observers.changed()
         for instruction in self._core.handle(event, now_ns * 1e-9):
             outcome = self._follow(instruction, now_ns)
             if outcome is not None:
@@ -226,15 +230,6 @@ class Loop:
         if event.kind not in _TOLD_BY_VERDICT:
             worker = {"worker": event.worker} if event.worker else {}
             _log.info("%s", event.kind, extra={**worker, "what": event.detail})
-
-    def _tell_watchers(self) -> None:
-        if self._listeners.watched():
-            self._broadcast.joined()
-        now = time.monotonic()
-        if now >= self._broadcast.deadline():
-            self._listeners.publish(codec.encode(self._core.state(now)))
-            done = time.monotonic()
-            self._broadcast.sent(done, done - now)
 
     def _write(self, write: instructions.Write) -> events.CoreEvent:
         try:

@@ -1,0 +1,32 @@
+"""Which right each message needs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from faustwire.messages import Follow, Rejection, Watch
+from faustwire.packed_snapshot import Incoming
+from faustwire_bridge.core.events import User
+
+# All other messages are a worker's.
+_RIGHTS: Mapping[type[Incoming], str] = {Follow: "steer", Watch: "watch"}
+
+
+def refusal(message: Incoming, user: User | None) -> Rejection | None:
+    """Check whether somebody may send a message.
+
+    Args:
+        message: what came.
+        user: whose key it came with; None: it needed none, and every right is granted.
+
+    Returns:
+        The answer to somebody who may not; None: it is allowed.
+    """
+    right = _RIGHTS.get(type(message), "publish")
+    if user is None or right in user.rights:
+        return None
+    rights = ",".join((*sorted(user.rights), right))
+    return Rejection(
+        f"the key of {user.name!r} is not enrolled to {right}; to let it, run there: "
+        f"faustwire keys enrol {user.name} --rights {rights}"
+    )
