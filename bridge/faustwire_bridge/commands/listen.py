@@ -13,6 +13,7 @@ import webbrowser
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from faustwire.endpoint import MAX_PORT
 from faustwire.terminal import printable
 from faustwire_bridge.commands import Commands, open_recording
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
@@ -66,8 +67,8 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
 
 def _port(text: str) -> int:
     value = int(text)
-    if not 0 <= value < 2**16:
-        raise argparse.ArgumentTypeError(f"{text} is no port from 0 to 65535")
+    if not 0 <= value <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is no port from 0 to {MAX_PORT}")
     return value
 
 
