@@ -45,6 +45,9 @@ class Bridge:
         self.disk_problem: str | None = None
         self.stopped = False
         self.cancelled = 0
+        # What goes on in the background.
+        self.aside: instructions.Judge | None = None
+        self.set_aside = 0
         self.errors: list[Exception] = []
 
     def take(self, event: events.CoreEvent) -> list[instructions.Send]:
@@ -68,6 +71,11 @@ class Bridge:
             case instructions.Judge():
                 self.judging.append(instruction)
                 return self.take(self.judged()) if self.judges else []
+            case instructions.SetAside():
+                self.aside = self.judging.pop() if self.judging else None
+                self.set_aside += 1
+            case instructions.Cancel(aside=True):
+                self.aside = None
             case instructions.Cancel():
                 self.judging.clear()
                 self.cancelled += 1
@@ -80,8 +88,16 @@ class Bridge:
         return []
 
     def judged(self) -> events.Judged:
-        """Judge the oldest waiting snapshot and hand the outcome to the core."""
-        asked = self.judging.pop(0)
+        """What comes of the snapshot that is being judged."""
+        return self._judged(self.judging.pop(0))
+
+    def judged_aside(self) -> events.FinishedAside:
+        """What comes of the one that is set aside."""
+        asked, self.aside = self.aside, None
+        assert asked is not None
+        return events.FinishedAside(self._judged(asked))
+
+    def _judged(self, asked: instructions.Judge) -> events.Judged:
         return judge(
             asked.data,
             limits=self.rules.limits,

@@ -57,6 +57,7 @@ class World:
     now_ns: int = BEGUN_NS
     log: list[tuple[float, events.CoreEvent]] = field(default_factory=list)
     outcomes: list[events.Outcome] = field(default_factory=list)
+    aside: list[events.Outcome] = field(default_factory=list)
     verdicts: Counter[tuple[bytes, int]] = field(default_factory=Counter)
     reloads: list[tuple[float, str]] = field(default_factory=list)
     told: list[instructions.Instruction] = field(default_factory=list)
@@ -81,6 +82,12 @@ class World:
                 limits = self.rules.limits
                 judged = judge(data, limits=limits, playing=playing, playing_db=playing_db)
                 self.outcomes.append(judged if self.dice.random() < 0.9 else _failed())
+            case instructions.SetAside():
+                assert self.outcomes, "something is in progress"
+                assert not self.aside, "one thing is"
+                self.outcomes, self.aside = [], self.outcomes
+            case instructions.Cancel(aside=True):
+                self.aside.clear()
             case instructions.Cancel():
                 self.outcomes.clear()
             case instructions.Compile():
@@ -93,8 +100,11 @@ class World:
                 self.verdicts[peer, seq] += not again
 
     def finish(self) -> None:
-        while self.outcomes:
-            self.take(self.outcomes.pop(0))
+        while self.outcomes or self.aside:
+            if self.outcomes:
+                self.take(self.outcomes.pop(0))
+            else:
+                self.take(events.FinishedAside(self.aside.pop(0)))
 
 
 def _failed() -> events.Outcome:
@@ -123,6 +133,8 @@ def _step(world: World, who: Person, number: int) -> None:
     chance = dice.random()
     if world.outcomes and chance < 0.4:
         world.take(world.outcomes.pop(0))
+    elif world.aside and chance < 0.42:
+        world.take(events.FinishedAside(world.aside.pop(0)))
     elif not who.peer or chance < 0.45:
         # A new connection; what had no verdict is sent again, with its number.
         who.peer = f"{who.hello.worker}@{number}".encode()

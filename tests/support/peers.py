@@ -34,6 +34,10 @@ class Peer:
         assert self._socket.poll(_DEADLINE_MS), "no answer"
         return codec.decode(self._socket.recv())
 
+    def waits(self) -> bool:
+        """Whether a message of the bridge can be received."""
+        return bool(self._socket.poll(0))
+
     def ask(self, message: ToBridge) -> Message:
         self.send(message)
         return self.receive()

@@ -76,6 +76,11 @@ class Checker:
         if self._compiler is not None:
             self._compiler.cancel()
 
+    def close(self) -> None:
+        """End the compiler for good."""
+        if self._compiler is not None:
+            self._compiler.close()
+
     def fileno(self) -> int | None:
         """What to wait for."""
         return None if self._compiler is None else self._compiler.fileno()

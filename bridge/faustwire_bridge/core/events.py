@@ -127,6 +127,22 @@ class WriteFailed:
     problem: str
 
 
+Outcome: TypeAlias = (
+    Judged | JudgeFailed | Compiled | CompileFailed | Unchecked | Written | WriteFailed
+)
+
+
+@dataclass(frozen=True)
+class FinishedAside:
+    """What was set aside is done.
+
+    Attributes:
+        outcome: of the ``Judge`` or ``Compile`` that was set aside.
+    """
+
+    outcome: Outcome
+
+
 @dataclass(frozen=True)
 class DspChanged:
     """Somebody else has changed or removed the ``.dsp``."""
@@ -145,7 +161,6 @@ class Tick:
     """The time that ``Core.deadline`` gave has come."""
 
 
-Outcome: TypeAlias = (
-    Judged | JudgeFailed | Compiled | CompileFailed | Unchecked | Written | WriteFailed
+CoreEvent: TypeAlias = (
+    Arrived | Unreadable | Lost | Revoked | Outcome | FinishedAside | DspChanged | Noticed | Tick
 )
-CoreEvent: TypeAlias = Arrived | Unreadable | Lost | Revoked | Outcome | DspChanged | Noticed | Tick

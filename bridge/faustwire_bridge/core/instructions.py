@@ -61,8 +61,22 @@ class Compile:
 
 
 @dataclass(frozen=True)
+class SetAside:
+    """Go on with the last Judge or Compile in the background; answer with FinishedAside.
+
+    Nothing else is set aside then.
+    """
+
+
+@dataclass(frozen=True)
 class Cancel:
-    """Give up the last Judge or Compile; it gets no answer."""
+    """Give up the last Judge or Compile; it gets no answer.
+
+    Attributes:
+        aside: what was set aside instead.
+    """
+
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,5 +107,5 @@ class Stop:
 
 
 Instruction: TypeAlias = (
-    Send | Happened | Judge | Compile | Cancel | Write | LogInternalError | Stop
+    Send | Happened | Judge | Compile | SetAside | Cancel | Write | LogInternalError | Stop
 )

@@ -2,62 +2,63 @@
 
 from __future__ import annotations
 
-from faustwire.messages import Choice, OwnProgram, Reason, Steered
+from dataclasses import replace
+
+from faustwire.messages import Choice, Reason, Steered
 from faustwire.packed_snapshot import PackedSnapshot
+from faustwire_bridge.core.admission import Admission, publication_of
 from faustwire_bridge.core.event_log import EventLog
+from faustwire_bridge.core.events import Outcome
 from faustwire_bridge.core.instructions import (
-    Cancel,
     Compile,
     Happened,
     Instruction,
+    Judge,
     LogInternalError,
     Send,
     Write,
 )
 from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
-from faustwire_bridge.core.selection import followed, why_unheard
+from faustwire_bridge.core.room import Room
 from faustwire_bridge.core.sessions import Session, Sessions
 from faustwire_bridge.core.settling import newest_unsettled, settles_at
-from faustwire_bridge.core.turns import Turn, Turns, throttled
+from faustwire_bridge.core.turns import Aside, Turn, Turns
 from faustwire_bridge.core.verdicts import Verdicts, repeated
 from faustwire_bridge.core.waiting import Submission
 
-_OF_TIME = (Reason.MIN_INTERVAL, Reason.RELOAD_COST)
-
 
 class Scheduler:
-    """Snapshots and programs on their way to the pipeline.
-
-    Attributes:
-        follow: whom the plugin follows.
-    """
+    """Snapshots and programs on their way to the pipeline."""
 
     def __init__(
         self,
-        follow: Choice,
         *,
+        admission: Admission,
         sessions: Sessions,
         pipeline: Pipeline,
         turns: Turns,
+        room: Room,
         verdicts: Verdicts,
         event_log: EventLog,
     ) -> None:
-        self.follow = follow
+        self._admission = admission
         self._sessions = sessions
         self._pipeline = pipeline
         self._verdicts = verdicts
         self._event_log = event_log
         self._turns = turns
+        self._room = room
         # Another worker was chosen, and its newest snapshot is to be published.
         self._choice_is_due = False
 
-    def followed(self) -> list[Session]:
-        """The workers that the plugin follows."""
-        return followed(self.follow, self._sessions)
-
     def settles_at(self) -> float | None:
         """When a snapshot that only time turned down is to be published; None: none waits."""
-        return settles_at(self._pipeline, self.followed())
+        return settles_at(self._pipeline, self._settling())
+
+    def _settling(self) -> list[Session]:
+        return [
+            session for session in self._admission.followed() if not self._turns.is_aside(session)
+        ]
 
     def steer(self, peer: bytes, choice: Choice, now: float) -> list[Instruction]:
         """Follow another worker.
@@ -70,7 +71,7 @@ class Scheduler:
         Returns:
             The answer and an event; ``next_steps`` publishes the worker's newest snapshot.
         """
-        self.follow = choice
+        self._admission.follow = choice
         self._choice_is_due = True
         told = Happened(self._event_log.add(now, "followed", str(choice)))
         return [Send(peer, Steered(f"the plugin follows {choice}")), told]
@@ -92,68 +93,76 @@ class Scheduler:
         if session.answered is not None and message.seq <= session.answered.seq:
             verdict = repeated(session.answered, message.seq)
             return [Send(session.peer, verdict, again=True)] if session.peer is not None else []
-        current = self._pipeline.current
-        if current is not None and current.session is session and message.seq <= current.seq:
+        if self._is_on_its_way(session, message.seq):
             return []  # Sent again; its verdict is on its way.
         if isinstance(message, PackedSnapshot) and message.seq > session.newest_seq():
             self._sessions.keep_snapshot(session, message, now)
-        if current is None:
+        if self._pipeline.current is None:
             return self._consider(session, message, size, now)
-        return self._wait(session, message, size, now)
+        return self._room.wait(session, message, size, now)
 
-    def _wait(
-        self, session: Session, message: Submission, size: int, now: float
-    ) -> list[Instruction]:
-        instructions: list[Instruction] = []
-        for whose, old in self._turns.wait(session, message, size):
-            superseded = Conclusion(Publication(whose, old.seq), Reason.SUPERSEDED)
-            instructions += self._verdicts.answer(superseded, now)
-        return instructions
+    def _is_on_its_way(self, session: Session, seq: int) -> bool:
+        aside = self._turns.aside
+        on_their_way = (self._pipeline.current, None if aside is None else aside.publication)
+        return any(
+            each is not None and each.session is session and seq <= each.seq
+            for each in on_their_way
+        )
 
     # -- making room for others --------------------------------------------------------------
 
-    def preempt(self, now: float) -> list[Instruction]:
-        """Have what is being published make room for another sender.
+    def makes_room_at(self, now: float) -> float | None:
+        """When what is being published has to make room for others; None: it need not."""
+        return self._turns.makes_room_at(now, self._admission.is_due)
+
+    def make_room(self, now: float) -> list[Instruction]:
+        """Let others have their turn.
 
         Args:
-            now: seconds on the bridge's clock, not before ``Turns.preempts_at``.
+            now: seconds on the bridge's clock, not before ``makes_room_at``.
 
         Returns:
-            What ends it; it waits for its turn again, unless something newer of its worker does.
+            Verdicts on what can't be published anyway; and, where more than that waits, what takes
+            the publication in progress out of its way.
         """
-        turn = self._turns.end(now)
-        assert turn is not None, "it has a deadline"  # noqa: S101
-        session, submission = turn.session, turn.submission
-        self._pipeline.current = None
-        cancel: list[Instruction] = [Cancel()]
-        if turn.settles and isinstance(submission, PackedSnapshot):
-            if session.unsettled is None:
-                self._sessions.keep_unsettled(session, submission)
-        elif session.peer is not None and submission is not None:
-            # Who has left sends it again when it comes back.
-            return cancel + self._wait(session, submission, turn.size, now)
-        return cancel
+        told: list[Instruction] = []
+        for session, submission in self._turns.others():
+            conclusion = self._admission.why_not(session, submission, now)
+            if conclusion is not None:
+                self._turns.drop(session)
+                told += self._admission.turn_down(conclusion, submission, now)
+        at = self.makes_room_at(now)
+        if at is None or at > now:
+            return told
+        finished = self._turns.pop_finished()
+        told += self._room.make(now)
+        return told if finished is None else told + self._resume(finished, now)
 
-    def revoke(self, user: str, now: float) -> list[Instruction]:
-        """Drop all that waits of a user, and what is being published of it.
+    def finish_aside(self, outcome: Outcome, now: float) -> list[Instruction]:
+        """What was set aside is done; ``next_steps`` goes on with it.
 
         Args:
-            user: whose key was revoked, or has lost a right.
+            outcome: what came of it.
             now: seconds on the bridge's clock.
 
         Returns:
-            What ends the publication in progress, if it is one of the user's.
+            Nothing.
         """
-        for session in self._sessions:
-            if session.user is not None and session.user.name == user:
-                self._turns.drop(session)
-                self._sessions.keep_unsettled(session, None)
-        current = self._pipeline.current
-        if current is None or current.session.user is None or current.session.user.name != user:
-            return []
-        self._turns.end(now)
-        self._pipeline.current = None
-        return [Cancel()]
+        self._turns.finish_aside(outcome, now)
+        return []
+
+    def _resume(self, aside: Aside, now: float) -> list[Instruction]:
+        turn = aside.turn
+        conclusion = None
+        if turn.kind != "followed":
+            # Others may have been published meanwhile.
+            conclusion = self._admission.why_not(turn.session, turn.submission, now)
+        if conclusion is None:
+            return self.conclude(self._room.resume(aside, now), now)
+        if turn.kind == "settled":
+            self._room.settle_later(turn)
+        ended = replace(conclusion, publication=aside.publication)
+        return self._admission.turn_down(ended, turn.submission, now)
 
     # -- what is next ------------------------------------------------------------------------
 
@@ -167,8 +176,14 @@ class Scheduler:
             Verdicts, and a step of the pipeline.
         """
         instructions: list[Instruction] = []
-        while self._pipeline.current is None and (self._choice_is_due or self._turns):
-            instructions += self._next(now)
+        while self._pipeline.current is None:
+            finished = self._turns.pop_finished()
+            if finished is not None:
+                instructions += self._resume(finished, now)
+            elif self._choice_is_due or self._turns.any_ready():
+                instructions += self._next(now)
+            else:
+                break
         return instructions
 
     def _next(self, now: float) -> list[Instruction]:
@@ -179,13 +194,13 @@ class Scheduler:
             except Exception as error:  # noqa: BLE001 - as in `handle`
                 return self.abandon(Publication(session, submission.seq), error, now)
         self._choice_is_due = False
-        newest = [session for session in self.followed() if session.newest]
+        newest = [session for session in self._admission.followed() if session.newest]
         if not newest:
             return []
         session = max(newest, key=lambda session: session.arrival)
         assert session.newest is not None  # noqa: S101 - just looked
-        self._turns.begin(Turn(session, now))
-        return self._judge(session, session.newest, "followed", session.arrival)
+        turn = Turn(session, now, session.newest, kind="followed")
+        return self._judge(turn, session.newest, session.arrival)
 
     def settle(self, now: float) -> list[Instruction]:
         """Publish the newest snapshot that only time turned down; its time has come.
@@ -196,13 +211,13 @@ class Scheduler:
         Returns:
             The first step.
         """
-        unsettled = newest_unsettled(self.followed())
+        unsettled = newest_unsettled(self._settling())
         assert unsettled is not None, "it has a deadline"  # noqa: S101
         self._sessions.keep_unsettled(unsettled.session, None)
-        self._turns.begin(Turn(unsettled.session, now, unsettled.snapshot, settles=True))
-        return self._judge(unsettled.session, unsettled.snapshot, "settled", unsettled.arrival)
+        turn = Turn(unsettled.session, now, unsettled.snapshot, kind="settled")
+        return self._judge(turn, unsettled.snapshot, unsettled.arrival)
 
-    def conclude(self, step: Compile | Write | Conclusion, now: float) -> list[Instruction]:
+    def conclude(self, step: Judge | Compile | Write | Conclusion, now: float) -> list[Instruction]:
         """Follow a step of the pipeline.
 
         Args:
@@ -252,41 +267,20 @@ class Scheduler:
     def _consider(
         self, session: Session, message: Submission, size: int, now: float
     ) -> list[Instruction]:
+        conclusion = self._admission.why_not(session, message, now)
+        if conclusion is not None:
+            return self._admission.turn_down(conclusion, message, now)
+        if self._turns.is_aside(session):
+            return self._room.wait(session, message, size, now)
+        turn = Turn(session, now, message, size)
         if isinstance(message, PackedSnapshot):
-            return self._snapshot(session, message, size, now)
-        return self._program(session, message, size, now)
-
-    def _snapshot(
-        self, session: Session, snapshot: PackedSnapshot, size: int, now: float
-    ) -> list[Instruction]:
-        publication = Publication(session, snapshot.seq, call=snapshot.call)
-        reason = throttled(session, snapshot, now, self._pipeline.last_reload)
-        if reason in _OF_TIME and self._verdicts.settles(session):
-            self._sessions.keep_unsettled(session, snapshot)
-        if reason is not None:
-            return self._verdicts.answer(Conclusion(publication, reason), now)
-        self._sessions.keep_unsettled(session, None)
-        if unheard := self._unheard(publication):
-            return self._verdicts.answer(unheard, now)
-        self._turns.begin(Turn(session, now, snapshot, size))
-        return self._judge(session, snapshot, "call", session.arrival)
-
-    def _judge(
-        self, session: Session, snapshot: PackedSnapshot, kind: str, arrival: int
-    ) -> list[Instruction]:
-        publication = Publication(session, snapshot.seq, kind, snapshot.call, arrival)
-        return [self._pipeline.begin_snapshot(publication, snapshot)]
-
-    def _program(
-        self, session: Session, own: OwnProgram, size: int, now: float
-    ) -> list[Instruction]:
-        arrival = self._sessions.arrived
-        publication = Publication(session, own.seq, arrival=arrival, program=own.program)
-        if unheard := self._unheard(publication):
-            return self._verdicts.answer(unheard, now)
-        self._turns.begin(Turn(session, now, own, size))
+            self._sessions.keep_unsettled(session, None)
+            return self._judge(turn, message, session.arrival)
+        self._turns.begin(turn)
+        publication = publication_of(session, message, arrival=self._sessions.arrived)
         return self.conclude(self._pipeline.begin_program(publication, now), now)
 
-    def _unheard(self, publication: Publication) -> Conclusion | None:
-        why = why_unheard(self.follow, publication.session, self._sessions)
-        return None if why is None else Conclusion(publication, Reason.NOT_FOLLOWED, why)
+    def _judge(self, turn: Turn, snapshot: PackedSnapshot, arrival: int) -> list[Instruction]:
+        self._turns.begin(turn)
+        publication = publication_of(turn.session, snapshot, kind=turn.kind, arrival=arrival)
+        return [self._pipeline.begin_snapshot(publication, snapshot)]

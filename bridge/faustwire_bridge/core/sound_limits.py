@@ -137,6 +137,20 @@ def check_gain(
             f"it peaks at {loudest_db:.1f} dB{where} and the limit is {limits.max_gain_db:g} dB: "
             "lower its gain, or raise --max-gain-db",
         )
+    return check_jump(level_db, limits, playing_db)
+
+
+def check_jump(level_db: float, limits: Limits, playing_db: float | None) -> Refusal | None:
+    """Compare how much louder a program is than what plays with the limit.
+
+    Args:
+        level_db: its level, in dB; -inf for silence.
+        limits: how loud it may be.
+        playing_db: level of what plays now, in dB; None: not known, which counts as unity gain.
+
+    Returns:
+        Why it is not published; None: nothing is wrong with it.
+    """
     # It may come out of silence: only what is above unity gain counts.
     reference_db = max(playing_db or 0.0, 0.0)
     jump_db = level_db - reference_db

@@ -23,11 +23,13 @@ from faustwire.messages import (
 )
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core import overview, rights
+from faustwire_bridge.core.admission import Admission
 from faustwire_bridge.core.event_log import EventLog
 from faustwire_bridge.core.events import (
     Arrived,
     CoreEvent,
     DspChanged,
+    FinishedAside,
     Lost,
     Noticed,
     Revoked,
@@ -42,6 +44,7 @@ from faustwire_bridge.core.instructions import (
 )
 from faustwire_bridge.core.membership import Membership
 from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
+from faustwire_bridge.core.room import Room
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.scheduler import Scheduler
 from faustwire_bridge.core.sessions import Session, Sessions
@@ -70,15 +73,27 @@ class Core:
         self._verdicts = Verdicts(rules, self.pipeline, self.event_log)
         self._membership = Membership(self.sessions, self.event_log, now)
         self._turns = Turns(self.sessions)
-        self._scheduler = Scheduler(
-            rules.follow,
+        self._admission = Admission(
+            rules.follow, sessions=self.sessions, pipeline=self.pipeline, verdicts=self._verdicts
+        )
+        self._room = Room(
             sessions=self.sessions,
             pipeline=self.pipeline,
             turns=self._turns,
             verdicts=self._verdicts,
+            limits=rules.limits,
+        )
+        self._scheduler = Scheduler(
+            admission=self._admission,
+            sessions=self.sessions,
+            pipeline=self.pipeline,
+            turns=self._turns,
+            room=self._room,
+            verdicts=self._verdicts,
             event_log=self.event_log,
         )
         self._states = 0
+        self._now = now
 
     def handle(self, event: CoreEvent, now: float) -> list[Instruction]:
         """Decide what follows from one event.
@@ -89,9 +104,10 @@ class Core:
 
         Returns:
             What to do, in this order. After a Write comes its outcome, before any other event;
-            after a Judge or Compile its outcome comes in its own time, and no Write, Judge or
-            Compile before it.
+            after a Judge or Compile its outcome comes in its own time, and before it no Write,
+            Judge or Compile but after a SetAside or Cancel.
         """
+        self._now = now
         concerned = self._concerned(event)
         try:
             instructions = self._decide(event, now)
@@ -105,7 +121,8 @@ class Core:
         settles = self._scheduler.settles_at()
         if self._may_leave(settles):
             deadlines.append(self._membership.idle_until)
-        deadlines += [at for at in (settles, self._preempts_at()) if at is not None]
+        makes_room = self._scheduler.makes_room_at(self._now)
+        deadlines += [at for at in (settles, makes_room) if at is not None]
         return min(deadlines, default=None)
 
     def state(self, now: float) -> State:
@@ -125,11 +142,11 @@ class Core:
     @property
     def follow(self) -> Choice:
         """Whom the plugin follows."""
-        return self._scheduler.follow
+        return self._admission.follow
 
     def followed(self) -> list[Session]:
         """The workers that the plugin follows."""
-        return self._scheduler.followed()
+        return self._admission.followed()
 
     def worker(self, peer: bytes) -> str:
         """What people call the worker at this peer."""
@@ -151,15 +168,14 @@ class Core:
             case DspChanged():
                 self.pipeline.forget_program()
                 return []
+            case FinishedAside(outcome):
+                return self._scheduler.finish_aside(outcome, now)
             case Noticed(kind, detail):
                 return self._noticed(kind, detail, now)
             case Tick():
                 return self._tick(now)
             case _:
                 return self._scheduler.conclude(self.pipeline.continue_after(event, now), now)
-
-    def _preempts_at(self) -> float | None:
-        return self._turns.preempts_at(self.pipeline.last_reload)
 
     def _noticed(self, kind: str, detail: str, now: float) -> list[Instruction]:
         if kind == "recording-stopped":
@@ -175,7 +191,7 @@ class Core:
         return self._membership.leave(peer, kind, detail, now)
 
     def _revoked(self, user: str, now: float) -> list[Instruction]:
-        told = self._scheduler.revoke(user, now)
+        told = self._room.revoke(user, now)
         for session in self.sessions.connected():
             if session.user is not None and session.user.name == user and session.peer is not None:
                 told += self._leave(session.peer, "left", "its key has lost a right", now)
@@ -186,9 +202,9 @@ class Core:
         for session in self._membership.silent(now):
             assert session.peer is not None, "it is connected"  # noqa: S101
             told += self._leave(session.peer, "gone", "nothing was heard of it", now)
-        preempts = self._preempts_at()
-        if preempts is not None and now >= preempts:
-            return told + self._scheduler.preempt(now)
+        makes_room = self._scheduler.makes_room_at(now)
+        if makes_room is not None and now >= makes_room:
+            return told + self._scheduler.make_room(now)
         settles = self._scheduler.settles_at()
         if settles is not None and now >= settles:
             return told + self._scheduler.settle(now)
@@ -201,6 +217,7 @@ class Core:
             self._verdicts.rules.leave_when_idle
             and not len(self.sessions)
             and self.pipeline.current is None
+            and self._turns.aside is None
             and settles is None
         )
 
@@ -213,6 +230,8 @@ class Core:
             if session is None or not isinstance(message, (PackedSnapshot, OwnProgram)):
                 return None
             return Publication(session, message.seq)
+        if isinstance(event, FinishedAside):
+            return None if self._turns.aside is None else self._turns.aside.publication
         if isinstance(event, (Unreadable, Lost, Revoked, DspChanged, Noticed, Tick)):
             return None
         return self.pipeline.current

@@ -1,12 +1,15 @@
-"""Whose turn it is: one publication at a time, and who is slow makes room for others. Pure."""
+"""Whose turn it is: one publication at a time, and what is slow goes on in the background. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, KeysView
-from typing import NamedTuple
+from collections.abc import Callable, KeysView
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from faustwire.messages import Reason
 from faustwire.packed_snapshot import PackedSnapshot
+from faustwire_bridge.core.events import Outcome
+from faustwire_bridge.core.pipeline import Publication
 from faustwire_bridge.core.sessions import Session, Sessions
 from faustwire_bridge.core.shares import SLICE_SECONDS, Shares, sender
 from faustwire_bridge.core.throttle import LastReload, turned_down
@@ -19,16 +22,32 @@ class Turn(NamedTuple):
     Attributes:
         session: whose it is.
         began: when, in seconds on the bridge's clock.
-        submission: what comes back into the line when it makes room; None: it never does.
+        submission: what it is.
         size: bytes on the wire.
-        settles: it is a snapshot that only time had turned down.
+        kind: as in ``Publication``.
     """
 
     session: Session
     began: float
-    submission: Submission | None = None
+    submission: Submission
     size: int = 0
-    settles: bool = False
+    kind: str = "call"
+
+
+@dataclass
+class Aside:
+    """What goes on in the background while others have their turn.
+
+    Attributes:
+        publication, turn: what it is.
+        since: when it was set aside, in seconds on the bridge's clock.
+        outcome: what came of it; None: it is not done.
+    """
+
+    publication: Publication
+    turn: Turn
+    since: float
+    outcome: Outcome | None = None
 
 
 def throttled(
@@ -57,18 +76,31 @@ def throttled(
     )
 
 
+# Whether a message of a worker could be published at a time, were it its turn.
+IsDue: TypeAlias = Callable[[Session, Submission, float], bool]
+
+
 class Turns:
-    """What is being published, what waits, and how much time each sender has used."""
+    """What is being published, what waits, and how much time each sender has used.
+
+    Attributes:
+        aside: what goes on in the background; None: nothing. Its sender has no other turn.
+    """
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._waiting = Waiting()
         self._shares = Shares()
         self._turn: Turn | None = None
+        self.aside: Aside | None = None
 
-    def __len__(self) -> int:
-        """How many messages wait."""
-        return len(self._waiting)
+    def any_ready(self) -> bool:
+        """Whether a message waits whose sender may have a turn."""
+        return any(map(self._is_ready, self._waiting.incarnations()))
+
+    def is_aside(self, session: Session) -> bool:
+        """Whether a worker's sender has something that goes on in the background."""
+        return self.aside is not None and sender(self.aside.turn.session) == sender(session)
 
     def waiting(self) -> KeysView[str]:
         """Incarnations of the workers of which something waits to be published."""
@@ -106,7 +138,8 @@ class Turns:
             The worker, its message, and the message's size in bytes.
         """
         incarnation, submission, size = self._waiting.pop_next(
-            lambda incarnation: self._shares.used(self._sender(incarnation), now)
+            lambda incarnation: self._shares.used(sender(self._session(incarnation)), now),
+            self._is_ready,
         )
         return self._session(incarnation), submission, size
 
@@ -132,39 +165,89 @@ class Turns:
             self._shares.add(sender(turn.session), now - turn.began, now)
         return turn
 
-    def preempts_at(self, last_reload: LastReload | None) -> float | None:
-        """Find when what is being published has to make room for something due of another sender.
-
-        That is after one slice of time, and later if the other sender has used more: then this one
-        may use twice as much. What makes room begins anew when its turn has come, so that of two
-        slow senders each gets twice the time of the other before, until one is done.
+    def set_aside(self, publication: Publication, now: float) -> None:
+        """Have what is being published go on in the background; nothing else does.
 
         Args:
-            last_reload: when the plugin was last made to reload; None: not yet.
+            publication: what it is.
+            now: seconds on the bridge's clock.
+        """
+        turn = self.end(now)
+        assert turn is not None, "it is being published"  # noqa: S101
+        self.aside = Aside(publication, turn, now)
+
+    def finish_aside(self, outcome: Outcome, now: float) -> None:
+        """What goes on in the background is done, and waits to go on in front.
+
+        Args:
+            outcome: what came of it.
+            now: seconds on the bridge's clock.
+        """
+        if self.aside is not None:
+            self.aside.outcome = outcome
+            self._shares.add(sender(self.aside.turn.session), now - self.aside.since, now)
+
+    def pop_finished(self) -> Aside | None:
+        """Remove what was set aside, if it is done."""
+        aside = self.aside
+        if aside is None or aside.outcome is None:
+            return None
+        self.aside = None
+        return aside
+
+    def others(self) -> list[tuple[Session, Submission]]:
+        """What waits of other senders than that of what is being published, and may have a turn."""
+        if self._turn is None:
+            return []
+        whose = sender(self._turn.session)
+        found = [
+            (self._session(incarnation), submission)
+            for incarnation, submission in self._waiting.items()
+            if self._is_ready(incarnation)
+        ]
+        return [each for each in found if sender(each[0]) != whose]
+
+    def makes_room_at(self, now: float, is_due: IsDue) -> float | None:
+        """Find when what is being published has to make room for another sender.
+
+        That is after one slice of time, for it goes on in the background. If something else is
+        there already it can't, and is begun anew when its turn has come: so it has later to make
+        room for who has used more, when it has used twice as much. What waits and can't be
+        published anyway is told so then.
+
+        Args:
+            now: seconds on the bridge's clock.
+            is_due: whether a message could be published.
 
         Returns:
             Seconds on the bridge's clock; None: it need not make room.
         """
         turn = self._turn
-        if turn is None or turn.submission is None or not self._waiting:
+        if turn is None:
             return None
-        whose = sender(turn.session)
-        own = self._shares.used(whose, turn.began)
-        ends = []
-        for incarnation, submission in self._waiting.items():
-            session = self._session(incarnation)
-            if sender(session) == whose:
-                continue
-            other = self._shares.used(sender(session), turn.began)
-            end = turn.began + SLICE_SECONDS + max(0.0, 2 * other - own)
-            if throttled(session, submission, end, last_reload) is None:
-                ends.append(end)
-        return min(ends, default=None)
+        soonest = max(turn.began + SLICE_SECONDS, now)
+        if self.aside is not None and self.aside.outcome is not None:
+            return soonest
+        return min(
+            (
+                self._ends_at(turn, session) if is_due(session, submission, soonest) else soonest
+                for session, submission in self.others()
+            ),
+            default=None,
+        )
+
+    def _ends_at(self, turn: Turn, other: Session) -> float:
+        end = turn.began + SLICE_SECONDS
+        if self.aside is None:
+            return end
+        own = self._shares.used(sender(turn.session), turn.began)
+        used = self._shares.used(sender(other), turn.began)
+        return end + max(0.0, 2 * used - own)
+
+    def _is_ready(self, incarnation: str) -> bool:
+        return not self.is_aside(self._session(incarnation))
 
     def _session(self, incarnation: str) -> Session:
         session = self._sessions.of(incarnation)
         assert session is not None, "what waits is needed"  # noqa: S101
         return session
-
-    def _sender(self, incarnation: str) -> Hashable:
-        return sender(self._session(incarnation))

@@ -60,17 +60,20 @@ class Waiting:
             dropped.append((last, submission))
         return dropped
 
-    def pop_next(self, used: Callable[[str], float]) -> tuple[str, Submission, int]:
+    def pop_next(
+        self, used: Callable[[str], float], is_ready: Callable[[str], bool]
+    ) -> tuple[str, Submission, int]:
         """Remove the one whose turn it is.
 
         Args:
             used: how much time the sender of an incarnation has used; the least comes first, and of
                 equals the one that has waited longest.
+            is_ready: whether an incarnation may have a turn; one may.
 
         Returns:
             The worker's incarnation, its message, and the message's size in bytes.
         """
-        incarnation = min(self._slots, key=used)
+        incarnation = min(filter(is_ready, self._slots), key=used)
         submission, size = self._slots.pop(incarnation)
         self._bytes -= size
         return incarnation, submission, size

@@ -31,7 +31,10 @@ def encode(event: CoreEvent) -> bytes:
     Raises:
         KeyError: one that has no place in the journal: a message is recorded as it came.
     """
-    body: dict[str, Any] = {"event": _NAMES[type(event)]}
+    aside = {}
+    if isinstance(event, events.FinishedAside):
+        event, aside = event.outcome, {"aside": True}
+    body: dict[str, Any] = {"event": _NAMES[type(event)], **aside}
     if not isinstance(event, events.Judged):
         # Most are flat; asdict copies what is in them, one by one.
         body |= {k: asdict(v) if isinstance(v, Report) else v for k, v in vars(event).items()}
@@ -60,7 +63,11 @@ def decode(data: bytes) -> CoreEvent:
         raise MessageError(f"unknown event {shown(name)}")
     # What was judged follows from the snapshot; a recording only tells when it was.
     event: CoreEvent = events.Judged() if kind is events.Judged else _made(kind, body)
-    return event
+    if body.get("aside") is not True:
+        return event
+    if not isinstance(event, _ASIDE):
+        raise MessageError(f"{shown(name)} is nothing that is set aside")
+    return events.FinishedAside(event)
 
 
 def _made(kind: type[Any], body: Mapping[str, Any]) -> Any:
@@ -154,4 +161,8 @@ _TYPES: dict[str, type[CoreEvent]] = {
     "noticed": events.Noticed,
     "tick": events.Tick,
 }
+_ASIDE = (
+    *(events.Judged, events.JudgeFailed),
+    *(events.Compiled, events.CompileFailed, events.Unchecked),
+)
 _NAMES = {kind: name for name, kind in _TYPES.items()}

@@ -26,16 +26,10 @@ from faustwire_bridge.core.instructions import Judge, Write
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.state_machine import Core
 from faustwire_bridge.recordings import journal, metadata
+from faustwire_bridge.recordings.asked import COMPILED, OUTCOMES, Asked, answers
 from faustwire_bridge.recordings.comparison import Comparison
 from faustwire_bridge.recordings.outcome import Outcome, Output
 
-_ANSWERS: dict[type[instructions.Instruction], tuple[type[events.CoreEvent], ...]] = {
-    instructions.Judge: (events.Judged, events.JudgeFailed),
-    instructions.Compile: (events.Compiled, events.CompileFailed, events.Unchecked),
-    instructions.Write: (events.Written, events.WriteFailed),
-}
-_COMPILED = _ANSWERS[instructions.Compile]
-_OUTCOMES = tuple(kind for kinds in _ANSWERS.values() for kind in kinds)
 # Calls whose verdict is to come; a worker has one at a time, and one that waits.
 _MAX_CALLS = 4096
 _MAX_NOTES = 1000
@@ -107,8 +101,7 @@ class _Again:
         self._comparison = Comparison(
             outcome, from_the_start=from_the_start, only_programs=self._only_published
         )
-        # The core asks for one thing at a time.
-        self._asked: instructions.Instruction | None = None
+        self._asked = Asked()
         self._compiled: events.CoreEvent = Unchecked("the recording does not say")
         self._publications, self._numbers = Publications(), 0
         # Connections on which somebody has said Hello; a file has a bounded number of channels.
@@ -131,18 +124,14 @@ class _Again:
         except MessageError as problem:
             self._note(f"{item.topic} at {self._at(self._seconds(item.at_ns))} s: {problem}")
 
-    def _happened_then(self, item: Item) -> None:
-        event = codec.decode(item.data)
-        if isinstance(event, Event):
-            self._comparison.happened_then(event)
-
     def _publish_again(self, item: Item) -> None:
         """Only what was published is there, and behind what came of it: forced, it is again."""
         now = self._seconds(item.at_ns)
         if item.topic == recording.CORE:
             event = journal.decode(item.data)
-            if isinstance(event, _COMPILED):
-                self._compiled = event
+            outcome = event.outcome if isinstance(event, events.FinishedAside) else event
+            if isinstance(outcome, COMPILED):
+                self._compiled = outcome
         published = self._publications.published_by(item)
         if published is not None:
             peer = metadata.peer(published)
@@ -157,7 +146,7 @@ class _Again:
             elif isinstance(message, OwnProgram):
                 message = replace(message, seq=self._numbers)
             self._handle(events.Arrived(peer, message, None, len(published.data)), now)
-            while self._asked is not None:
+            while self._asked.front is not None:
                 self._help_out(now)
         if item.topic == recording.EVENT:
             self._happened_then(item)
@@ -201,35 +190,46 @@ class _Again:
             self._core.handle(events.Arrived(peer, hello, user), now)
 
     def _told(self, event: events.CoreEvent, now: float) -> None:
-        """Something that the core was told beside messages."""
-        if not isinstance(event, _OUTCOMES):
+        if isinstance(event, events.FinishedAside):
+            self._finish_aside(event.outcome, now)
+            return
+        if not isinstance(event, OUTCOMES):
             self._handle(event, now)
             return
         # What the recorded bridge had no need to ask for, or knew already.
-        while self._asked is not None and not isinstance(event, _ANSWERS[type(self._asked)]):
+        while self._asked.front is not None and not answers(event, self._asked.front):
             self._help_out(now)
-        if self._asked is None:
+        if self._asked.front is None:
             self._note(f"{type(event).__name__} at {self._at(now)} s answers nothing now")
             return
         if isinstance(event, Judged):
-            event = self._judged(now)
+            event = self._judged(self._asked.front, now)
         self._answer(event, now)
+
+    def _finish_aside(self, outcome: events.Outcome, now: float) -> None:
+        asked = self._asked.aside
+        if asked is None or not answers(outcome, asked):
+            self._note(f"{type(outcome).__name__} at {self._at(now)} s: nothing is set aside now")
+            return
+        self._asked.aside = None
+        if isinstance(outcome, Judged):
+            outcome = self._judged(asked, now)
+        self._handle(events.FinishedAside(outcome), now)
 
     def _help_out(self, now: float) -> None:
         """Answer what the recording has no answer to, not here or not at all."""
-        asked = self._asked
+        asked = self._asked.front
         if not self._only_published:
             self._note(f"{type(asked).__name__} at {self._at(now)} s was not asked for then")
         match asked:
             case Judge():
-                self._answer(self._judged(now), now)
+                self._answer(self._judged(asked, now), now)
             case Write():
                 self._answer(Written(), now)
             case _:
                 self._answer(self._compiled, now)
 
-    def _judged(self, now: float) -> Judged | JudgeFailed:
-        asked = self._asked
+    def _judged(self, asked: instructions.Instruction, now: float) -> Judged | JudgeFailed:
         assert isinstance(asked, Judge)  # noqa: S101 - the caller has looked
         judged = self._judge.judge(asked)
         if isinstance(judged, JudgeFailed):
@@ -237,16 +237,22 @@ class _Again:
         return judged
 
     def _answer(self, event: events.CoreEvent, now: float) -> None:
-        asked, self._asked = self._asked, None
+        asked, self._asked.front = self._asked.front, None
         written = asked.program if isinstance(asked, Write) else None
         self._handle(event, now, written if isinstance(event, Written) else None)
 
+    def _happened_then(self, item: Item) -> None:
+        event = codec.decode(item.data)
+        if isinstance(event, Event):
+            self._comparison.happened_then(event)
+
     def _sent(self, item: Item) -> None:
-        """Something was sent then."""
         message, peer = codec.decode(item.data), metadata.peer(item)
         if isinstance(message, Verdict):
             # A decision that takes longer now, and has nothing to come out by.
-            while self._asked is not None and not self._comparison.is_decided(peer, message.seq):
+            while self._asked.front is not None and not self._comparison.is_decided(
+                peer, message.seq
+            ):
                 self._help_out(self._seconds(item.at_ns))
             self._comparison.recorded(item.metadata.get("worker", ""), peer, message)
 
@@ -254,9 +260,10 @@ class _Again:
 
     def _handle(self, event: events.CoreEvent, now: float, written: str | None = None) -> None:
         """Have the core take an event; ``written``: the program that is the plugin's by it."""
-        if isinstance(self._asked, Write):
+        if isinstance(self._asked.front, Write):
             self._help_out(now)
         for instruction in self._decided(event, now):
+            self._asked.follow(instruction)
             match instruction:
                 case instructions.Send(peer, Verdict() as verdict, again):
                     self._comparison.decided(peer, verdict)
@@ -267,10 +274,6 @@ class _Again:
                     if written is not None and happening.program:
                         about = {"at": self._at(now), "worker": happening.worker}
                         self._output.program(written, **about, call=happening.call)
-                case instructions.Judge() | instructions.Compile() | instructions.Write():
-                    self._asked = instruction
-                case instructions.Cancel():
-                    self._asked = None
                 case instructions.LogInternalError(error):
                     self._note(f"internal error at {self._at(now)} s: {error!r}")
 

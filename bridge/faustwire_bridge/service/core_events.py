@@ -45,6 +45,8 @@ def failure(instruction: instructions.Instruction, problem: Exception) -> events
             return events.CompileFailed(detail)
         case instructions.Write():
             return events.WriteFailed(detail)
+        case instructions.SetAside():
+            return events.FinishedAside(events.JudgeFailed(detail))
     return None
 
 

@@ -7,14 +7,13 @@ import os
 import signal
 import socket
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
 from faustwire import codec
 from faustwire.messages import Bye, Event, ToPeer, Verdict, Watch, Welcome
-from faustwire_bridge.children.compile_gate import Checker
-from faustwire_bridge.children.judge import JudgeProcess
+from faustwire_bridge.children.gates import Gates
 from faustwire_bridge.core import events, instructions
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sendable_text import sendable
@@ -37,18 +36,6 @@ _BATCH = 64
 _TOLD_BY_VERDICT = ("published", "held-back")
 # A recording closes what a kill would lose at least as often.
 _RECORDER_SECONDS = 0.5
-
-
-class Gates(NamedTuple):
-    """The child processes that a snapshot passes.
-
-    Attributes:
-        judge: decodes and judges snapshots.
-        checker: has programs compiled.
-    """
-
-    judge: JudgeProcess
-    checker: Checker
 
 
 class Loop:
@@ -79,7 +66,7 @@ class Loop:
         self._listeners = listeners
         self._signals = signals
         self._files = files
-        self._judge, self._checker = gates
+        self._gates = gates
         self._recorder = recorder
         now = time.monotonic()
         welcome = Welcome(
@@ -113,14 +100,12 @@ class Loop:
         for listening in self._listeners.sockets:
             poller.register(listening, zmq.POLLIN)
         poller.register(self._signals, zmq.POLLIN)
-        # Others after each start of a child.
-        for descriptor in (self._checker.fileno(), self._judge.fileno()):
-            if descriptor is not None:
-                poller.register(descriptor, zmq.POLLIN)
+        for descriptor in self._gates.filenos():
+            poller.register(descriptor, zmq.POLLIN)
         return dict(poller.poll(self._patience_ms()))
 
     def _patience_ms(self) -> int:
-        deadlines = [self._core.deadline(), self._checker.deadline(), self._judge.deadline()]
+        deadlines = [self._core.deadline(), self._gates.deadline()]
         known = [deadline for deadline in deadlines if deadline is not None]
         if self._recorder is not None:
             known.append(time.monotonic() + _RECORDER_SECONDS)
@@ -142,18 +127,8 @@ class Loop:
 
     def _take_outcomes(self) -> None:
         """Take what the child processes have answered."""
-        for child, failed in (
-            (self._judge, events.JudgeFailed),
-            (self._checker, events.CompileFailed),
-        ):
-            outcome: events.CoreEvent | None
-            try:
-                outcome = child.outcome()
-            except Exception as problem:  # noqa: BLE001 - the publication needs a verdict
-                _log.exception("internal error in a child's answer")
-                outcome = failed(f"internal error: {problem!r}")
-            if outcome is not None:
-                self._handle_safely(outcome)
+        for outcome in self._gates.outcomes():
+            self._handle_safely(outcome)
 
     def _handle_safely(self, event: events.CoreEvent, received: Received | None = None) -> None:
         try:
@@ -204,13 +179,12 @@ class Loop:
                 return self._send(peer, message, now_ns)
             case instructions.Happened(event):
                 self._tell(event, now_ns)
-            case instructions.Judge():
-                return self._judge.begin(instruction)
-            case instructions.Compile(program, play, thorough):
-                return self._checker.compile(program, play=play, thorough=thorough)
-            case instructions.Cancel():
-                self._judge.cancel()
-                self._checker.cancel()
+            case instructions.Judge() | instructions.Compile():
+                return self._gates.begin(instruction)
+            case instructions.SetAside():
+                return self._gates.set_aside()
+            case instructions.Cancel(aside):
+                self._gates.cancel(aside=aside)
             case instructions.Write():
                 return self._write(instruction)
             case instructions.LogInternalError(error):

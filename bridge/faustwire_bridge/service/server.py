@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from faustwire_bridge.children.compile_gate import Checker
 from faustwire_bridge.children.compiler import Compiler
+from faustwire_bridge.children.gates import Gates
 from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.service.listener import check_endpoint
 from faustwire_bridge.service.listeners import listening
 from faustwire_bridge.service.lock import locked, sign
 from faustwire_bridge.service.logs import bound_file
-from faustwire_bridge.service.loop import Gates, Loop
+from faustwire_bridge.service.loop import Loop
 from faustwire_bridge.service.plugin_files import PluginFiles
 from faustwire_bridge.service.settings import Settings
 
@@ -61,7 +62,7 @@ def serve(settings: Settings) -> None:
         _log.info(
             "ready", extra={"dsp": str(files.dsp_path), "endpoints": " ".join(opened.endpoints)}
         )
-        with _gates(settings) as gates:
+        with closing(_gates(settings)) as gates:
             recording = "" if settings.recording is None else settings.recording.target
             loop = Loop(
                 opened,
@@ -77,14 +78,17 @@ def serve(settings: Settings) -> None:
         place.clear()
 
 
-@contextmanager
-def _gates(settings: Settings) -> Iterator[Gates]:
-    """The child processes, started and ended."""
-    with closing(JudgeProcess(settings.rules.limits)) as judge:
-        judge.start()
+def _gates(settings: Settings) -> Gates:
+    """The child processes, started."""
+
+    def judge() -> JudgeProcess:
+        started = JudgeProcess(settings.rules.limits)
+        started.start()
+        return started
+
+    def checker() -> Checker:
         if not settings.compiles:
-            yield Gates(judge, Checker(None))
-            return
+            return Checker(None)
         compiler = Compiler(
             settings.place.dsp_path.stem,
             libraries=settings.faust_libraries,
@@ -92,8 +96,9 @@ def _gates(settings: Settings) -> Iterator[Gates]:
             memory_bytes=settings.compile_memory_bytes,
             max_load=settings.rules.limits.max_load,
         )
-        with closing(compiler):
-            yield Gates(judge, Checker(compiler))
+        return Checker(compiler)
+
+    return Gates(judge, checker)
 
 
 @contextmanager

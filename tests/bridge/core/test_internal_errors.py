@@ -37,14 +37,14 @@ def test_an_outcome_that_makes_no_sense_ends_its_publication_and_not_the_next() 
 def test_a_submission_that_cannot_be_considered_gets_a_verdict(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from faustwire_bridge.core import scheduler
+    from faustwire_bridge.core import admission
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     bridge = Bridge()
     anna = bridge.worker("anna")
-    monkeypatch.setattr(scheduler, "throttled", broken)
+    monkeypatch.setattr(admission, "throttled", broken)
     sends = bridge.take(arrived(anna.peer, Snapshot(1, 1, 48000.0, gain(0.5))))
     assert verdicts(sends) == [(anna.peer, 1, Reason.REFUSED)]
     monkeypatch.undo()

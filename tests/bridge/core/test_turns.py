@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core_by_hand import Bridge, Worker, arrived
-from faustwire.messages import Bye, Hello, Reason, Snapshot, Verdict
+from faustwire.messages import Bye, Choice, Follow, Hello, Reason, Snapshot, Verdict
 from faustwire_bridge.core import events, instructions
 from faustwire_bridge.core.compile_report import Report
+from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.shares import SLICE_SECONDS, Shares
 from graphs import fdn, gain
 
@@ -32,7 +33,7 @@ def bridge() -> Bridge:
     return made
 
 
-def test_a_slow_publication_makes_room_after_one_slice_and_comes_again(bridge: Bridge) -> None:
+def test_a_slow_publication_goes_on_in_the_background_after_one_slice(bridge: Bridge) -> None:
     slow, quick = bridge.worker("slow"), bridge.worker("quick")
     send(slow, 1, 0.25)
     bridge.now += 0.1
@@ -40,27 +41,141 @@ def test_a_slow_publication_makes_room_after_one_slice_and_comes_again(bridge: B
     began = bridge.now - 0.1
     assert bridge.core.deadline() == pytest.approx(began + SLICE_SECONDS)
     bridge.until(began + SLICE_SECONDS)
-    assert bridge.cancelled == 1
+    assert (bridge.set_aside, bridge.cancelled) == (1, 0)
     assert told(bridge.take(bridge.judged())) == [(quick.peer, 1, Reason.PUBLISHED)]
-    assert told(bridge.take(bridge.judged())) == [(slow.peer, 1, Reason.PUBLISHED)]
+    assert told(bridge.take(bridge.judged_aside())) == [(slow.peer, 1, Reason.PUBLISHED)]
+    assert [write.program for write in bridge.writes][-1].count("0.25")
 
 
-def test_of_two_slow_senders_each_is_done_in_the_end(bridge: Bridge) -> None:
-    """Both take three seconds, and what makes room begins anew."""
-    workers = [bridge.worker("one"), bridge.worker("two")]
-    for worker in workers:
-        send(worker, 1, 0.25 if worker is workers[0] else 0.5)
+def test_others_are_served_in_a_row_while_one_is_in_the_background(bridge: Bridge) -> None:
+    slow, quick = bridge.worker("slow"), bridge.worker("quick")
+    send(slow, 1, 0.25)
+    send(quick, 1, 0.5)
+    bridge.until(bridge.now + SLICE_SECONDS)
+    for seq in range(1, 9):
+        if seq > 1:
+            assert send(quick, seq, 0.5 + seq / 100) == []
+        assert told(bridge.take(bridge.judged())) == [(quick.peer, seq, Reason.PUBLISHED)]
+        bridge.until(bridge.now + 0.5)
+    # Its own next one waits for it, and so does nothing else.
+    send(slow, 2, 0.375)
+    assert bridge.judging == []
+    assert told(bridge.take(bridge.judged_aside())) == [(slow.peer, 1, Reason.PUBLISHED)]
+    assert told(bridge.take(bridge.judged())) == [(slow.peer, 2, Reason.PUBLISHED)]
+
+
+def test_what_is_done_in_the_background_waits_for_no_more_than_a_slice(bridge: Bridge) -> None:
+    one, two = bridge.worker("one"), bridge.worker("two")
+    send(one, 1, 0.25)
+    send(two, 1, 0.5)
+    bridge.until(bridge.now + SLICE_SECONDS)
+    began = bridge.now
+    bridge.now += 0.1
+    done = bridge.judged_aside()
+    assert bridge.take(done) == []
+    assert bridge.core.deadline() == pytest.approx(began + SLICE_SECONDS)
+    assert told(bridge.until(began + SLICE_SECONDS)) == [(one.peer, 1, Reason.PUBLISHED)]
+    assert bridge.set_aside == 2
+    assert told(bridge.take(bridge.judged_aside())) == [(two.peer, 1, Reason.PUBLISHED)]
+
+
+def test_with_something_in_the_background_already_a_slow_one_waits_again(bridge: Bridge) -> None:
+    workers = [bridge.worker(name) for name in ("one", "two", "three")]
+    for number, worker in enumerate(workers):
+        send(worker, 1, 0.25 + number / 8)
+    bridge.until(bridge.now + 2 * SLICE_SECONDS)
+    assert (bridge.set_aside, bridge.cancelled) == (1, 1)
+    assert told(bridge.take(bridge.judged())) == [(b"three", 1, Reason.PUBLISHED)]
+    assert told(bridge.take(bridge.judged())) == [(b"two", 1, Reason.PUBLISHED)]
+    assert told(bridge.take(bridge.judged_aside())) == [(b"one", 1, Reason.PUBLISHED)]
+
+
+def test_three_slow_senders_are_done_in_the_end(bridge: Bridge) -> None:
+    """Each takes three seconds; what has to make room for the third time begins anew."""
+    workers = [bridge.worker(name) for name in ("one", "two", "three")]
+    for number, worker in enumerate(workers):
+        send(worker, 1, 0.25 + number / 8)
     done: list[tuple[bytes, int, Reason]] = []
-    for _ in range(10):
-        cancelled, ends = bridge.cancelled, bridge.now + 3.0
-        while bridge.now < ends and bridge.cancelled == cancelled:
-            for worker in workers:
-                worker.take(worker.hello)
-            bridge.until(bridge.now + 0.1)
-        if bridge.cancelled == cancelled and bridge.judging:
+    judging, aside = bridge.judging[:], bridge.aside
+    begun = begun_aside = bridge.now
+    for _ in range(300):
+        for worker in workers:
+            worker.take(worker.hello)
+        done += told(bridge.until(bridge.now + 0.1))
+        if bridge.aside is not aside:
+            aside, begun_aside = bridge.aside, begun
+        if bridge.judging != judging:
+            judging, begun = bridge.judging[:], bridge.now
+        if bridge.aside is not None and bridge.now - begun_aside > 3.0:
+            done += told(bridge.take(bridge.judged_aside()))
+        if bridge.judging and bridge.now - begun > 3.0:
             done += told(bridge.take(bridge.judged()))
-    assert sorted(done) == [(b"one", 1, Reason.PUBLISHED), (b"two", 1, Reason.PUBLISHED)]
-    assert bridge.cancelled >= 2
+    names = {(name, 1, Reason.PUBLISHED) for name in (b"one", b"two", b"three")}
+    assert set(done) == names
+
+
+def test_what_was_set_aside_is_held_to_what_plays_when_it_is_done(bridge: Bridge) -> None:
+    """Loud beside what plays by now, though not beside what played when it was judged."""
+    loud, quiet = bridge.worker("loud"), bridge.worker("quiet")
+    for value in (10.0, 100.0):
+        send(quiet, quiet.seq + 1, value)
+        quiet.seq += 1
+        assert told(bridge.take(bridge.judged())) == [(quiet.peer, quiet.seq, Reason.PUBLISHED)]
+    send(loud, 1, 500.0)
+    send(quiet, 3, 0.5)
+    bridge.until(bridge.now + SLICE_SECONDS)
+    aside = bridge.judged_aside()
+    assert told(bridge.take(bridge.judged())) == [(quiet.peer, 3, Reason.PUBLISHED)]
+    assert told(bridge.take(aside)) == [(loud.peer, 1, Reason.TOO_LOUD)]
+
+
+def test_what_played_when_it_was_set_aside_is_judged_again(bridge: Bridge) -> None:
+    """It was found to be what plays; now something else does."""
+    slow, quick = bridge.worker("slow"), bridge.worker("quick")
+    send(slow, 1, 0.25)
+    bridge.take(bridge.judged())
+    send(slow, 2, 0.25)
+    send(quick, 1, 0.5)
+    bridge.until(bridge.now + SLICE_SECONDS)
+    aside = bridge.judged_aside()
+    bridge.take(bridge.judged())
+    assert told(bridge.take(aside)) == []
+    assert told(bridge.take(bridge.judged())) == [(slow.peer, 2, Reason.PUBLISHED)]
+
+
+def test_what_was_set_aside_is_throttled_like_everything_else(bridge: Bridge) -> None:
+    slow, quick = bridge.worker("slow", min_interval=1.0), bridge.worker("quick")
+    send(slow, 1, 0.25)
+    send(quick, 1, 0.5)
+    bridge.until(bridge.now + SLICE_SECONDS)
+    bridge.take(bridge.judged())
+    bridge.now += 0.5
+    assert told(bridge.take(bridge.judged_aside())) == [(slow.peer, 1, Reason.MIN_INTERVAL)]
+
+
+def test_what_was_set_aside_is_not_published_where_somebody_else_is_followed(
+    bridge: Bridge,
+) -> None:
+    slow, quick = bridge.worker("slow"), bridge.worker("quick")
+    send(slow, 1, 0.25)
+    send(quick, 1, 0.5)
+    bridge.until(bridge.now + SLICE_SECONDS)
+    bridge.take(bridge.judged())
+    bridge.take(arrived(b"hand", Follow(Choice("worker", "quick"))))
+    assert told(bridge.take(bridge.judged_aside())) == []
+    # The newest of the worker that was chosen, which plays already.
+    assert told(bridge.take(bridge.judged())) == [(slow.peer, 1, Reason.NOT_FOLLOWED)]
+
+
+def test_what_was_set_aside_and_sent_again_has_one_verdict(bridge: Bridge) -> None:
+    slow, quick = bridge.worker("slow"), bridge.worker("quick")
+    send(slow, 1, 0.25)
+    send(quick, 1, 0.5)
+    bridge.until(bridge.now + SLICE_SECONDS)
+    assert send(slow, 1, 0.25) == []
+    bridge.take(bridge.judged())
+    assert bridge.judging == []
+    assert told(bridge.take(bridge.judged_aside())) == [(slow.peer, 1, Reason.PUBLISHED)]
 
 
 def test_what_is_throttled_makes_nobody_make_room(bridge: Bridge) -> None:
@@ -69,8 +184,22 @@ def test_what_is_throttled_makes_nobody_make_room(bridge: Bridge) -> None:
     bridge.take(bridge.judged())
     send(slow, 1, 0.25)
     send(other, 2, 0.5)
-    bridge.until(bridge.now + 1.0)
-    assert bridge.cancelled == 0
+    sends = bridge.until(bridge.now + 1.0)
+    assert (bridge.cancelled, bridge.set_aside) == (0, 0)
+    # And does not wait for its turn to be told so.
+    assert told(sends) == [(other.peer, 2, Reason.MIN_INTERVAL)]
+
+
+def test_who_is_not_followed_makes_nobody_make_room_and_is_told_after_a_slice(
+    bridge: Bridge,
+) -> None:
+    bridge.take(arrived(b"hand", Follow(Choice("worker", "slow"))))
+    slow, other = bridge.worker("slow"), bridge.worker("other")
+    send(slow, 1, 0.25)
+    send(other, 1, 0.5)
+    sends = bridge.until(bridge.now + SLICE_SECONDS)
+    assert told(sends) == [(other.peer, 1, Reason.NOT_FOLLOWED)]
+    assert (bridge.cancelled, bridge.set_aside) == (0, 0)
 
 
 def test_alone_it_has_all_the_time_it_wants(bridge: Bridge) -> None:
@@ -81,19 +210,21 @@ def test_alone_it_has_all_the_time_it_wants(bridge: Bridge) -> None:
         bridge.now += 1
         slow.take(slow.hello)
         bridge.take(events.Tick())
-    assert bridge.cancelled == 0
+    assert (bridge.cancelled, bridge.set_aside) == (0, 0)
 
 
 def test_who_has_used_less_is_not_made_to_wait_by_who_has_used_more(bridge: Bridge) -> None:
-    """An honest model that takes two seconds, and somebody whose programs take for ever."""
-    hog, honest = bridge.worker("hog"), bridge.worker("honest")
-    send(hog, 1)
-    bridge.now += 4.0
-    bridge.take(events.JudgeFailed("too slow"))
+    """An honest model that takes two seconds, beside two whose programs take for ever."""
+    hogs, honest = [bridge.worker("hog"), bridge.worker("another")], bridge.worker("honest")
+    for hog in hogs:
+        send(hog, 1)
+        bridge.now += 4.0
+        bridge.take(events.JudgeFailed("too slow"))
+    send(hogs[0], 2)
     send(honest, 1, 0.125)
-    send(hog, 2)
+    send(hogs[1], 2)
     bridge.until(bridge.now + 2.0)
-    assert bridge.cancelled == 0
+    assert (bridge.cancelled, bridge.set_aside) == (0, 1)
     assert told(bridge.take(bridge.judged())) == [(honest.peer, 1, Reason.PUBLISHED)]
 
 
@@ -105,14 +236,19 @@ def test_a_users_share_is_one_over_all_its_connections(bridge: Bridge) -> None:
         bridge.take(arrived(peer, Hello(f"w{number}", f"{number}", min_interval=0.0), user))
         bridge.take(arrived(peer, Snapshot(1, 1, 48000.0, gain(0.5 + number / 8)), user))
     bridge.until(bridge.now + 1.0)
-    assert bridge.cancelled == 1
+    assert bridge.set_aside == 1
     sends = bridge.take(bridge.judged())
-    assert told(sends) == [(b"3", 1, Reason.PUBLISHED)], "the third of anna's waits for bert"
+    assert told(sends) == [(b"3", 1, Reason.PUBLISHED)], "the second of anna's waits for bert"
+    assert bridge.judging == [], "and for her first"
+    bridge.take(bridge.judged_aside())
+    assert len(bridge.judging) == 1
 
 
 def test_something_newer_of_the_same_worker_takes_its_place(bridge: Bridge) -> None:
-    slow, quick = bridge.worker("slow"), bridge.worker("quick")
+    first, slow, quick = (bridge.worker(name) for name in ("first", "slow", "quick"))
+    send(first, 1, 0.75)
     send(slow, 1, 0.25)
+    bridge.until(bridge.now + SLICE_SECONDS)
     send(slow, 2, 0.375)
     send(quick, 1, 0.5)
     assert told(bridge.until(bridge.now + 1.0)) == [(slow.peer, 1, Reason.SUPERSEDED)]
@@ -189,12 +325,51 @@ def test_used_time_is_forgiven_and_bounded() -> None:
     assert shares.used("a", 0.0) == 0.0, "forgotten: others came since"
 
 
-def test_a_cached_report_still_publishes_after_a_cancel(bridge: Bridge) -> None:
+def test_a_revoked_key_takes_along_what_is_in_the_background(bridge: Bridge) -> None:
+    user, other = events.User("anna", frozenset({"publish"})), bridge.worker("other")
+    bridge.take(arrived(b"1", Hello("w", "1", min_interval=0.0), user))
+    bridge.take(arrived(b"1", Snapshot(1, 1, 48000.0, gain(0.5)), user))
+    send(other, 1, 0.75)
+    bridge.until(bridge.now + SLICE_SECONDS)
+    bridge.take(events.Revoked("anna"))
+    assert (bridge.set_aside, bridge.aside, bridge.cancelled) == (1, None, 0)
+    assert told(bridge.take(bridge.judged())) == [(other.peer, 1, Reason.PUBLISHED)]
+    send(other, 2, 0.25)
+    bridge.until(bridge.now + 1.0)
+    assert told(bridge.take(bridge.judged())) == [(other.peer, 2, Reason.PUBLISHED)]
+
+
+def test_a_bridge_that_leaves_when_idle_finishes_what_is_in_the_background() -> None:
+    bridge = Bridge(Rules(leave_when_idle=True))
+    bridge.judges = False
+    slow, quick = bridge.worker("slow"), bridge.worker("quick")
+    send(slow, 1, 0.25)
+    send(quick, 1, 0.5)
+    bridge.until(bridge.now + SLICE_SECONDS)
+    slow.take(Bye())
+    bridge.take(bridge.judged())
+    quick.take(Bye())
+    bridge.until(bridge.now + 100.0)
+    assert not bridge.stopped
+    bridge.take(bridge.judged_aside())
+    assert "0.25" in bridge.writes[-1].program
+    bridge.until(bridge.now + 100.0)
+    assert bridge.stopped
+
+
+def test_a_compile_is_set_aside_as_well(bridge: Bridge) -> None:
     slow, quick = bridge.worker("slow"), bridge.worker("quick")
     bridge.judges, bridge.compiled = True, None
     send(slow, 1, 0.25)
     send(quick, 1, 0.5)
     bridge.until(bridge.now + 1.0)
-    assert bridge.cancelled == 1
+    assert bridge.set_aside == 1
     sends = bridge.take(events.Compiled(Report()))
-    assert (quick.peer, 1, Reason.PUBLISHED) in told(sends)
+    assert told(sends) == [(quick.peer, 1, Reason.PUBLISHED)]
+    failed = events.FinishedAside(events.CompileFailed("libfaust was not done"))
+    assert told(bridge.take(failed)) == [(slow.peer, 1, Reason.DOES_NOT_COMPILE)]
+
+
+def test_an_outcome_of_what_was_given_up_in_the_background_is_ignored(bridge: Bridge) -> None:
+    assert bridge.take(events.FinishedAside(events.JudgeFailed("late"))) == []
+    assert bridge.errors == []

@@ -47,6 +47,14 @@ EVENTS: list[events.CoreEvent] = [
     events.JudgeFailed("it was not judged after 10 s"),
     events.Noticed("recording-stopped", "No space left"),
 ]
+# Of what can be set aside.
+ASIDE: list[events.CoreEvent] = [
+    events.FinishedAside(events.Judged()),
+    events.FinishedAside(events.JudgeFailed("it was not judged after 10 s")),
+    events.FinishedAside(events.Compiled(REPORT)),
+    events.FinishedAside(events.CompileFailed("libfaust hung")),
+    events.FinishedAside(events.Unchecked("no libfaust")),
+]
 
 
 def snapshot(call: int) -> Snapshot:
@@ -84,7 +92,7 @@ class Session:
         return items
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+@pytest.mark.parametrize("event", [*EVENTS, *ASIDE], ids=lambda event: repr(event)[:40])
 def test_every_event_comes_back_from_the_journal(event: events.CoreEvent) -> None:
     assert journal.decode(journal.encode(event)) == event
 
@@ -92,7 +100,7 @@ def test_every_event_comes_back_from_the_journal(event: events.CoreEvent) -> Non
 def test_the_journal_knows_every_event_but_messages() -> None:
     known = set(journal._NAMES)
     assert known == {type(event) for event in EVENTS}
-    assert set(get_args(events.CoreEvent)) - known == {events.Arrived}
+    assert set(get_args(events.CoreEvent)) - known == {events.Arrived, events.FinishedAside}
     with pytest.raises(KeyError):
         journal.encode(events.Arrived(b"", Ping()))
 
@@ -108,6 +116,7 @@ def test_the_journal_knows_every_event_but_messages() -> None:
         b"\x81\xa5event\xa4lost",
         b"\x82\xa5event\xa4lost\xa4peer\xa1x",
         b"\x82\xa5event\xa8compiled\xa6report\x80",
+        b"\x82\xa5event\xa7written\xa5aside\xc3",
         b"\xdd\xff\xff\xff\xff",
         b"\x91" * 100_000,
         bytes(journal.MAX_BYTES + 1),

@@ -13,19 +13,8 @@ import zmq
 from bridges import Plugin, served
 from faustwire import codec
 from faustwire.errors import MessageError
-from faustwire.messages import (
-    Hello,
-    Message,
-    OwnProgram,
-    Ping,
-    Reason,
-    Snapshot,
-    Verdict,
-    Watch,
-    Welcome,
-)
+from faustwire.messages import Hello, Message, Ping, Reason, Snapshot, Verdict, Watch, Welcome
 from graphs import gain
-from hostile_programs import HANGS
 from peers import peer
 
 
@@ -106,23 +95,6 @@ def test_hello_and_snapshot_in_any_order_of_their_fields_are_understood(plugin: 
         verdict = anna.receive()
         assert isinstance(verdict, Verdict)
         assert verdict.published
-
-
-def test_one_connections_slow_programs_keep_nobody_waiting(plugin: Plugin) -> None:
-    """Under fifty names, each with a program that takes libfaust longer than it may."""
-    with (
-        served(plugin, "--compile-timeout", "12") as bridge,
-        peer(bridge.endpoint, "mallory") as mallory,
-        peer(bridge.endpoint, "anna") as anna,
-    ):
-        assert anna.update(0.25).published
-        for number in range(50):
-            mallory.ask(Hello("mallory", f"{number}", min_interval=0.0))
-            mallory.send(OwnProgram(1, f"// {number}\n{HANGS}"))
-        for step in range(1, 4):
-            begun = time.monotonic()
-            assert anna.update(step / 4 + 0.125).published
-            assert time.monotonic() - begun < 6.0, "half of what one of them may take"
 
 
 def test_peers_that_send_too_much_with_zmtps_pings_and_hang_up_do_not_end_a_bridge(

@@ -1,0 +1,97 @@
+"""What can't be published now, whoever's turn it is: what is throttled, or not followed. Pure."""
+
+from __future__ import annotations
+
+from faustwire.messages import Choice, Reason
+from faustwire.packed_snapshot import PackedSnapshot
+from faustwire_bridge.core.instructions import Instruction
+from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
+from faustwire_bridge.core.selection import followed, why_unheard
+from faustwire_bridge.core.sessions import Session, Sessions
+from faustwire_bridge.core.turns import throttled
+from faustwire_bridge.core.verdicts import Verdicts
+from faustwire_bridge.core.waiting import Submission
+
+_OF_TIME = (Reason.MIN_INTERVAL, Reason.RELOAD_COST)
+
+
+class Admission:
+    """Decides what may be judged at all.
+
+    Attributes:
+        follow: whom the plugin follows.
+    """
+
+    def __init__(
+        self, follow: Choice, *, sessions: Sessions, pipeline: Pipeline, verdicts: Verdicts
+    ) -> None:
+        self.follow = follow
+        self._sessions = sessions
+        self._pipeline = pipeline
+        self._verdicts = verdicts
+
+    def followed(self) -> list[Session]:
+        """The workers that the plugin follows."""
+        return followed(self.follow, self._sessions)
+
+    def why_not(self, session: Session, message: Submission, now: float) -> Conclusion | None:
+        """Find why a message can't be published now.
+
+        Args:
+            session: the worker.
+            message: what it sent.
+            now: seconds on the bridge's clock.
+
+        Returns:
+            How it ends; None: it is due.
+        """
+        publication = publication_of(session, message)
+        reason = throttled(session, message, now, self._pipeline.last_reload)
+        if reason is not None:
+            return Conclusion(publication, reason)
+        why = why_unheard(self.follow, session, self._sessions)
+        return None if why is None else Conclusion(publication, Reason.NOT_FOLLOWED, why)
+
+    def is_due(self, session: Session, message: Submission, now: float) -> bool:
+        """Whether ``why_not`` has no reason."""
+        return self.why_not(session, message, now) is None
+
+    def turn_down(
+        self, conclusion: Conclusion, message: Submission, now: float
+    ) -> list[Instruction]:
+        """Give the verdict on a message that can't be published now.
+
+        Args:
+            conclusion: what ``why_not`` has found.
+            message: what the worker sent; kept where time alone is the reason, if it settles.
+            now: seconds on the bridge's clock.
+
+        Returns:
+            The verdict.
+        """
+        session = conclusion.publication.session
+        if isinstance(message, PackedSnapshot):
+            if conclusion.reason is Reason.NOT_FOLLOWED:
+                self._sessions.keep_unsettled(session, None)
+            elif conclusion.reason in _OF_TIME and self._verdicts.settles(session):
+                self._sessions.keep_unsettled(session, message)
+        return self._verdicts.answer(conclusion, now)
+
+
+def publication_of(
+    session: Session, message: Submission, *, kind: str = "call", arrival: int = 0
+) -> Publication:
+    """A message as a publication.
+
+    Args:
+        session: the worker.
+        message: what it sent.
+        kind: as in ``Publication``.
+        arrival: as in ``Publication``.
+
+    Returns:
+        The publication.
+    """
+    if isinstance(message, PackedSnapshot):
+        return Publication(session, message.seq, kind, message.call, arrival)
+    return Publication(session, message.seq, kind, arrival=arrival, program=message.program)
