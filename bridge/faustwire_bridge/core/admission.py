@@ -53,7 +53,16 @@ class Admission:
         return None if why is None else Conclusion(publication, Reason.NOT_FOLLOWED, why)
 
     def is_due(self, session: Session, message: Submission, now: float) -> bool:
-        """Whether ``why_not`` has no reason."""
+        """Tell whether a message could be published, were it its turn.
+
+        Args:
+            session: the worker.
+            message: what it sent.
+            now: seconds on the bridge's clock.
+
+        Returns:
+            Whether ``why_not`` has no reason.
+        """
         return self.why_not(session, message, now) is None
 
     def turn_down(

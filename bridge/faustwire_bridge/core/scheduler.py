@@ -158,7 +158,10 @@ class Scheduler:
             # Others may have been published meanwhile.
             conclusion = self._admission.why_not(turn.session, turn.submission, now)
         if conclusion is None:
-            return self.conclude(self._room.resume(aside, now), now)
+            try:
+                return self.conclude(self._room.resume(aside, now), now)
+            except Exception as error:  # noqa: BLE001 - as in `handle`
+                return self.abandon(aside.publication, error, now)
         if turn.kind == "settled":
             self._room.settle_later(turn)
         ended = replace(conclusion, publication=aside.publication)

@@ -230,9 +230,7 @@ class Core:
             if session is None or not isinstance(message, (PackedSnapshot, OwnProgram)):
                 return None
             return Publication(session, message.seq)
-        if isinstance(event, FinishedAside):
-            return None if self._turns.aside is None else self._turns.aside.publication
-        if isinstance(event, (Unreadable, Lost, Revoked, DspChanged, Noticed, Tick)):
+        if isinstance(event, (FinishedAside, Unreadable, Lost, Revoked, DspChanged, Noticed, Tick)):
             return None
         return self.pipeline.current
 

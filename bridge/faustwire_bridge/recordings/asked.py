@@ -14,7 +14,15 @@ OUTCOMES = tuple(kind for kinds in _ANSWERS.values() for kind in kinds)
 
 
 def answers(event: events.CoreEvent, asked: instructions.Instruction | None) -> bool:
-    """Whether an event is an outcome of an instruction; never, where there is none."""
+    """Tell whether an event is an outcome of an instruction.
+
+    Args:
+        event: what was recorded.
+        asked: what the core has asked for; None: nothing, which has no outcome.
+
+    Returns:
+        Whether it is.
+    """
     return asked is not None and isinstance(event, _ANSWERS[type(asked)])
 
 

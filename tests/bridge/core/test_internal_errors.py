@@ -50,3 +50,21 @@ def test_a_submission_that_cannot_be_considered_gets_a_verdict(
     monkeypatch.undo()
     anna.seq = anna.call = 1
     assert anna.update(0.5).published
+
+
+def test_an_outcome_in_the_background_that_makes_no_sense_ends_its_publication() -> None:
+    bridge = Bridge()
+    anna, bert = bridge.worker("anna"), bridge.worker("bert")
+    bridge.compiled = None
+    anna.take(Snapshot(1, 1, 48000.0, gain(0.5)))
+    bert.take(Snapshot(1, 1, 48000.0, gain(0.25)))
+    bridge.until(bridge.now + 1.0)
+    told = verdicts(bridge.take(events.Compiled(Report())))
+    assert told == [(bert.peer, 1, Reason.PUBLISHED)]
+    told = verdicts(bridge.take(events.FinishedAside(events.Compiled(Report(peak=-1.0)))))
+    assert told == [(anna.peer, 1, Reason.REFUSED)]
+    assert [type(error) for error in bridge.errors] == [ValueError]
+    bridge.compiled = events.Compiled(Report())
+    # The report is known, and held against this structure only.
+    sends = bridge.take(arrived(bert.peer, Snapshot(2, 2, 48000.0, fdn(2))))
+    assert verdicts(sends) == [(bert.peer, 2, Reason.PUBLISHED)]
