@@ -222,6 +222,9 @@ def _held_back(ann: Player) -> Iterator[Reason]:
     yield ann.publish("process = par(channel, 2, seq(i, 1200, sin));")  # too-heavy
     yield ann.publish("process = _,_;")
     yield ann.publish("process = _,_;")  # unchanged
+    yield ann.update(gain(0.7), force=True)
+    time.sleep(0.3)
+    yield ann.update(gain(0.7 + 1e-6))  # inaudible
 
 
 def _disturbed(cast: _Cast) -> Iterator[Reason]:

@@ -17,6 +17,7 @@ from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire_publisher.arguments import Metrics, number, period, read_metrics, sampling_rate, text
 from faustwire_publisher.bridge_link import BridgeLink
 from faustwire_publisher.errors import ArgumentError, ModelError
+from faustwire_publisher.gate_options import MIN_CHANGE_DB, with_reloads
 from faustwire_publisher.lowering import defer, lower, lower_with_remarks
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.program_settings import ProgramSettings
@@ -66,6 +67,11 @@ class HotReload:
             of the bridge at ``endpoint`` must be known there (``faustwire keys trust``). Default:
             the environment's FAUSTWIRE_KEYS, else ``~/.config/faustwire/keys``, for the bridges
             that are known there. A bridge on this machine needs no keys.
+        min_change_db: a change of the response below this, in dB of the response that plays, is not
+            heard and causes no reload (``inaudible``), unless forced; small changes add up. None:
+            every change does. With an ``endpoint`` it is for the bridge there to say.
+        let_ring: reloads are at least this part of the model's RT60 apart, since each cuts the
+            tail; None: they need not be. With an ``endpoint`` as above.
         gates: options of the bridge that is started here, which decide what is written, by name:
             max_gain_db, max_jump_db, allow_unstable, compile_gate, compile_timeout,
             faust_libraries, cost_multiple. Default and meaning: see ``faustwire serve --help``.
@@ -96,6 +102,8 @@ class HotReload:
         settle: bool = False,
         record: str | Path | None = None,
         keys: str | Path | None = None,
+        min_change_db: float | None = MIN_CHANGE_DB,
+        let_ring: float | None = None,
         gates: Mapping[str, Any] | None = None,
     ) -> None:
         self.fs = sampling_rate(fs)
@@ -108,7 +116,7 @@ class HotReload:
             endpoint=endpoint,
             keys=keys,
             record=record,
-            gates=gates,
+            gates=with_reloads(gates, min_change_db, let_ring),
         )
         self.endpoint = link.endpoint
         hello = Hello(
@@ -144,13 +152,13 @@ class HotReload:
 
         Args:
             model: a FLAMO module.
-            force: bypass both throttles, never the dedupe.
+            force: bypass the throttles and ``min_change_db``, never the dedupe or a safety check.
             metrics: losses and the like by name, numbers or tensors of one element; or a function
                 that returns them, which is called only if the call is sent.
 
         Returns:
             True: a new ``.dsp`` was written and the plugin will reload (with ``wait=False``: handed
-            over). False: throttled, unchanged, refused, or no bridge; ``last`` says which.
+            over). False: throttled, unchanged, inaudible, refused, or no bridge: see ``last``.
 
         Raises:
             ModelError: the model can't be expressed. Only until a first snapshot has been

@@ -16,7 +16,7 @@ _log = logging.getLogger("faustwire.publisher")
 _MOST_TOLD = 3
 # Reasons after which earlier causes are over: the plugin's end with a program that passes, the
 # bridge's silence with any answer of it.
-_PASSES = (Reason.PUBLISHED, Reason.UNCHANGED)
+_PASSES = (Reason.PUBLISHED, Reason.UNCHANGED, Reason.INAUDIBLE)
 
 
 class WarnOnce:

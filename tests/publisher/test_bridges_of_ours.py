@@ -13,7 +13,7 @@ from bridges import Plugin, served
 from faustwire import HotReload
 from faustwire.messages import Reason
 from faustwire_publisher import ArgumentError
-from faustwire_publisher.gate_options import to_options
+from faustwire_publisher.gate_options import MIN_CHANGE_DB, to_options
 from models import Knob
 from notices import recorded_warnings
 
@@ -142,3 +142,61 @@ def test_a_file_name_that_libfaust_cannot_take_is_told_at_once(plugin: Plugin, n
 def test_controls_that_are_no_mapping_are_told(plugin: Plugin) -> None:
     with pytest.raises(ValueError, match="give the controls by name"):
         HotReload(48000, **plugin.paths, controls=["rt60"])  # type: ignore[arg-type]
+
+
+def test_what_nobody_hears_returns_false_and_warns_of_nothing(plugin: Plugin) -> None:
+    knob = Knob()
+    with HotReload(48000, **plugin.paths, min_interval=0) as live, recorded_warnings() as told:
+        for value, published, reason in (
+            (0.5, True, Reason.PUBLISHED),
+            (0.5 + 1e-6, False, Reason.INAUDIBLE),
+            (0.51, True, Reason.PUBLISHED),
+        ):
+            knob.set(value)
+            assert (live.update(knob.model), live.last.reason) == (published, reason)
+    assert told == []
+
+
+def test_every_change_reloads_where_that_is_asked_for(plugin: Plugin) -> None:
+    knob = Knob()
+    with HotReload(48000, **plugin.paths, min_interval=0, min_change_db=None) as live:
+        for value in (0.5, 0.5 + 1e-6, 0.5 + 2e-6):
+            knob.set(value)
+            assert live.update(knob.model)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"min_change_db": 3}, "min_change_db=3: give a number of dB below 0, or None"),
+        ({"min_change_db": True}, "min_change_db=True"),
+        ({"let_ring": 0}, "let_ring=0"),
+        ({"let_ring": "long"}, "let_ring='long'"),
+    ],
+)
+def test_options_of_reloads_that_make_no_sense_are_named(
+    plugin: Plugin, options: Any, problem: str
+) -> None:
+    with pytest.raises(ArgumentError, match=problem):
+        HotReload(48000, **plugin.paths, **options)
+
+
+@pytest.mark.parametrize("options", [{"min_change_db": None}, {"let_ring": 0.5}])
+def test_a_running_bridge_elsewhere_decides_what_is_worth_a_reload(options: Any) -> None:
+    with pytest.raises(ArgumentError, match="has its own"):
+        HotReload(48000, endpoint="tcp://127.0.0.1:5555", **options)
+
+
+def test_the_default_of_the_smallest_change_is_the_bridges() -> None:
+    from faustwire_bridge.core.sound_limits import Limits
+
+    assert Limits().min_change_db == MIN_CHANGE_DB
+
+
+@pytest.mark.parametrize("least", [None, -60.5, -1e-5])
+def test_options_of_reloads_are_options_of_serve(least: float | None) -> None:
+    from faustwire_bridge.commands.program import _parser
+
+    options = to_options({"min_change_db": least, "let_ring": 0.25})
+    read = _parser().parse_args(["serve", *options])
+    assert (read.min_change_db, read.let_ring) == (least, 0.25)

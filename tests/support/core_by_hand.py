@@ -103,6 +103,7 @@ class Bridge:
             limits=self.rules.limits,
             playing=asked.playing,
             playing_db=asked.playing_db,
+            played=asked.played,
         )
 
     def until(self, now: float) -> list[instructions.Send]:

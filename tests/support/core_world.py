@@ -78,9 +78,11 @@ class World:
 
     def _follow(self, instruction: instructions.Instruction) -> None:
         match instruction:
-            case instructions.Judge(data, playing, playing_db):
+            case instructions.Judge(data, playing, playing_db, played):
                 limits = self.rules.limits
-                judged = judge(data, limits=limits, playing=playing, playing_db=playing_db)
+                judged = judge(
+                    data, limits=limits, playing=playing, playing_db=playing_db, played=played
+                )
                 self.outcomes.append(judged if self.dice.random() < 0.9 else _failed())
             case instructions.SetAside():
                 assert self.outcomes, "something is in progress"

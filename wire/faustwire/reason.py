@@ -11,6 +11,7 @@ class Reason(str, Enum):
     # Decided by the bridge.
     PUBLISHED = "published"  # a new .dsp was written, the plugin reloads
     UNCHANGED = "unchanged"  # the plugin has this very program already
+    INAUDIBLE = "inaudible"  # the plugin has a program that sounds the same
     EVERY = "every"  # not one of the every-th calls
     MIN_INTERVAL = "min-interval"  # too soon after the last reload
     RELOAD_COST = "reload-cost"  # too soon, given how long the last program took to compile

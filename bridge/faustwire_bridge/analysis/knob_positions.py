@@ -53,9 +53,23 @@ def rt60_positions(knob: Slider) -> list[float]:
         seconds, from the longest to the shortest.
     """
     scale = np.geomspace(knob.min, knob.max, _STEPS + 1).tolist()
-    acts = not knob.neutral_end or (knob.init or 0.0) < neutral_above(knob)
-    own = {knob.init} if knob.init is not None and acts else set()
+    rest = rest_seconds(knob)
+    own = set() if rest is None else {rest}
     return sorted({knob.min, knob.max, *scale[1:-1]} | own, reverse=True)
+
+
+def rest_seconds(knob: Slider | None) -> float | None:
+    """Find where an rt60 knob stands at first.
+
+    Args:
+        knob: the slider, in seconds; None: there is none.
+
+    Returns:
+        Seconds; None: it does nothing there.
+    """
+    if knob is None or knob.init is None:
+        return None
+    return None if knob.neutral_end and knob.init >= neutral_above(knob) else knob.init
 
 
 def attenuates_evenly(node: Node, *, in_loop: bool = False) -> bool:

@@ -101,7 +101,7 @@ def level_db(graph: Node, *, fs: float) -> float:
 
 def _powers_of(graph: Node, s: Spectrum) -> Array:
     """The power gain of each output, summed over the inputs: [points, n_out]."""
-    powers = (abs(full(_response(graph, s))) ** 2).sum(axis=2)
+    powers = (abs(full(response(graph, s))) ** 2).sum(axis=2)
     return np.array(np.broadcast_to(powers, (len(s), powers.shape[1])))
 
 
@@ -115,21 +115,29 @@ def _grid(points: int) -> Array:
 
 def _resonances(graph: Node) -> Array:
     """Where filters resonate, in radians a sample: a grid would miss the sharp ones."""
-    poles = np.concatenate([np.zeros(0, np.complex128), *map(section_poles, _filters(graph))])
+    poles = np.concatenate([np.zeros(0, np.complex128), *map(section_poles, filters(graph))])
     sharpest = np.argsort(abs(abs(poles) - 1))[:_RESONANCES]
     return abs(np.angle(poles[sharpest]))
 
 
-def _filters(node: Node) -> Iterator[SOS]:
+def filters(node: Node) -> Iterator[SOS]:
+    """The cascades of second-order sections anywhere in a graph.
+
+    Args:
+        node: of a valid graph.
+
+    Yields:
+        Each of them.
+    """
     match node:
         case SOS():
             yield node
         case Series() | Parallel():
             for child in node.nodes:
-                yield from _filters(child)
+                yield from filters(child)
         case Recursion():
-            yield from _filters(node.forward)
-            yield from _filters(node.feedback)
+            yield from filters(node.forward)
+            yield from filters(node.feedback)
 
 
 def _gains(graph: Node, angles: Array) -> Array:
@@ -139,17 +147,25 @@ def _gains(graph: Node, angles: Array) -> Array:
 
 
 def _gains_of(graph: Node, s: Spectrum) -> Array:
-    response = full(_response(graph, s))
-    gains = np.full(len(response), np.inf)
-    finite = np.isfinite(response).all(axis=(1, 2))
+    found = full(response(graph, s))
+    gains = np.full(len(found), np.inf)
+    finite = np.isfinite(found).all(axis=(1, 2))
     # The norm of one row or column needs no singular values.
-    order = None if min(response.shape[1:]) == 1 else 2
-    gains[finite] = np.linalg.norm(response[finite], order, axis=(1, 2))
+    order = None if min(found.shape[1:]) == 1 else 2
+    gains[finite] = np.linalg.norm(found[finite], order, axis=(1, 2))
     return np.broadcast_to(gains, len(s))
 
 
-def _response(graph: Node, s: Spectrum) -> Spectrum:
-    """The transfer matrix, from the inputs on: loops are solved for as many as there are."""
+def response(graph: Node, s: Spectrum) -> Spectrum:
+    """The transfer matrix, from the inputs on: loops are solved for as many as there are.
+
+    Args:
+        graph: a valid one.
+        s: [points], log z.
+
+    Returns:
+        As ``transfer``.
+    """
     if not isinstance(graph, Series):
         return transfer(graph, s, trace=None)
     total: Spectrum | None = None
@@ -157,7 +173,7 @@ def _response(graph: Node, s: Spectrum) -> Spectrum:
         if total is not None and isinstance(node, Recursion):
             total = _through_loop(node, total, s)
         else:
-            through = _response(node, s)
+            through = response(node, s)
             total = through if total is None else product(through, total)
     assert total is not None  # noqa: S101
     return total

@@ -61,8 +61,12 @@ class JudgeProcess:
             Why it can't begin; None: it has, and ``outcome`` will tell.
         """
         known = {"playing": judge.playing, "playing_db": judge.playing_db}
+        played = None if judge.played is None else len(judge.played)
         try:
-            self._child.ask({"limits": self._limits, **known}, judge.data)
+            self._child.ask(
+                {"limits": self._limits, **known, "played": played},
+                judge.data + (judge.played or b""),
+            )
         except OSError as problem:
             return JudgeFailed(f"it can't be judged: {problem}")
         return None
@@ -104,6 +108,7 @@ class JudgeProcess:
             _refusal(said["refusal"]),
             tuple(said["warnings"]),
             None if assessment is None else _assessment(**assessment),
+            said["change_db"],
         )
 
     def _explain(self, ended: Ended) -> str:

@@ -3,8 +3,8 @@
     python -m faustwire_bridge.children.judge_child CONTROL_FD REQUEST_FD ANSWER_FD MEMORY_BYTES
 
 Started by ``judge``; the protocol is that of ``child_process``. A request's body is an encoded
-Snapshot as the worker sent it, an answer's body the program's text. It ends when the bridge's end
-of its socket closes.
+Snapshot as the worker sent it, and behind it the one that plays, if there is something to compare.
+An answer's body is the program's text. The process ends when the bridge's end of its socket closes.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
+from faustwire_bridge.analysis.change import Sounds
 from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.children.child_process import write_whole
 from faustwire_bridge.core.events import Judged
 from faustwire_bridge.core.sound_limits import Limits
+
+_SOUNDS = Sounds()
 
 
 def main() -> None:
@@ -56,12 +59,15 @@ def _answer(request: dict[str, Any], request_fd: int, answer_fd: int) -> dict[st
     return {**asdict(judged), "program": None, "size": len(text)}
 
 
-def _judged(data: bytes, request: dict[str, Any]) -> Judged:
+def _judged(body: bytes, request: dict[str, Any]) -> Judged:
+    size = len(body) - (request["played"] or 0)
     return judge(
-        data,
+        body[:size],
         limits=Limits(**request["limits"]),
         playing=request["playing"],
         playing_db=request["playing_db"],
+        played=None if request["played"] is None else body[size:],
+        sounds=_SOUNDS,
     )
 
 

@@ -80,3 +80,24 @@ def above_zero(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is no number above 0")
     return value
+
+
+def change_db(text: str) -> float | None:
+    """Read an option that takes a number of dB below 0, or "off".
+
+    Args:
+        text: what the option was given.
+
+    Returns:
+        The number; None: off.
+
+    Raises:
+        argparse.ArgumentTypeError: the number is not below 0, or not finite.
+        ValueError: the text is no number; argparse reports it too.
+    """
+    if text == "off":
+        return None
+    value = float(text)
+    if not -math.inf < value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is neither a number below 0 nor off")
+    return value

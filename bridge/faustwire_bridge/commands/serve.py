@@ -11,11 +11,17 @@ from faustwire.key_ring import KeyRing
 from faustwire.limits import COST_MULTIPLE
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, rendezvous
 from faustwire_bridge.children.compiler import TIMEOUT_SECONDS
-from faustwire_bridge.commands import Commands, above_zero
+from faustwire_bridge.commands import Commands, above_zero, change_db
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 from faustwire_bridge.core.choices import WORDS, choice
 from faustwire_bridge.core.rules import Rules
-from faustwire_bridge.core.sound_limits import MAX_GAIN_DB, MAX_JUMP_DB, MAX_LOAD, Limits
+from faustwire_bridge.core.sound_limits import (
+    MAX_GAIN_DB,
+    MAX_JUMP_DB,
+    MAX_LOAD,
+    MIN_CHANGE_DB,
+    Limits,
+)
 from faustwire_bridge.service.server import serve
 from faustwire_bridge.service.settings import RecordingSettings, Settings
 from faustwire_bridge.service.supervisor import Ready
@@ -54,6 +60,13 @@ def add(commands: Commands) -> None:
     )
     _add_listeners(parser)
     _add_sharing(parser)
+    parser.add_argument(
+        "--let-ring",
+        type=above_zero,
+        metavar="PART",
+        help="reloads are at least this part of the model's RT60 apart, because each cuts the "
+        "tail: 0.5 lets it ring down to -30 dB (default: off)",
+    )
     parser.add_argument(
         "--leave-when-idle",
         action="store_true",
@@ -185,6 +198,14 @@ def _add_gates(parser: argparse.ArgumentParser) -> None:
         help="how much of a processor core a program may take to run (default: %(default)g)",
     )
     gates.add_argument(
+        "--min-change-db",
+        type=change_db,
+        default=MIN_CHANGE_DB,
+        metavar="DB|off",
+        help="changes of the response that are smaller, in dB of it, cause no reload, since each "
+        "cuts the tail; off: all do (default: %(default)s)",
+    )
+    gates.add_argument(
         "--no-compile-gate",
         action="store_true",
         help="don't ask libfaust first; a program that does not compile crashes the DAW",
@@ -236,11 +257,13 @@ def _serve(options: argparse.Namespace) -> int:
                 sees_all=options.record is not None and not options.record_published,
                 leave_when_idle=options.leave_when_idle,
                 cost_multiple=options.cost_multiple,
+                let_ring=options.let_ring or 0.0,
                 limits=Limits(
                     options.allow_unstable,
                     options.max_gain_db,
                     options.max_jump_db,
                     options.max_load / 100,
+                    options.min_change_db,
                 ),
             ),
             endpoints=options.bind if again is None else again,

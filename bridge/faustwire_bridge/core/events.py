@@ -79,12 +79,15 @@ class Judged:
         refusal: why the snapshot can't be written in Faust; None: it can.
         warnings: what the program can't do as asked, one line each.
         assessment: how it would sound; None where the plugin has this very program already.
+        change_db: by how much the response differs from that of what plays, in dB; infinite where
+            the two can't be compared; None: nothing was compared.
     """
 
     program: str = ""
     refusal: Refusal | None = None
     warnings: tuple[str, ...] = ()
     assessment: Assessment | None = None
+    change_db: float | None = None
 
 
 @dataclass(frozen=True)

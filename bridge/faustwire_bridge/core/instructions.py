@@ -31,11 +31,13 @@ class Judge:
         data: the encoded Snapshot, as it came.
         playing: ``fingerprint`` of the program that plays; None: not known.
         playing_db: the level of what plays, in dB; None: not known.
+        played: the encoded Snapshot that plays, to be compared with; None: nothing is compared.
     """
 
     data: bytes
     playing: str | None
     playing_db: float | None
+    played: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from faustwire.fingerprint import fingerprint
 from faustwire.messages import NOT_CHECKED, Reason
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.compile_cache import CompileCache
-from faustwire_bridge.core.compile_report import Control, Report, unplayed_warning
+from faustwire_bridge.core.compile_report import Report, unplayed_warning
 from faustwire_bridge.core.events import (
     Compiled,
     CompileFailed,
@@ -24,6 +24,7 @@ from faustwire_bridge.core.events import (
     Written,
 )
 from faustwire_bridge.core.instructions import Compile, Judge, Write
+from faustwire_bridge.core.playing import Playing
 from faustwire_bridge.core.plugin_limits import check_plugin_limits, control_warnings
 from faustwire_bridge.core.program_imports import import_problem
 from faustwire_bridge.core.program_structure import structure
@@ -34,8 +35,9 @@ from faustwire_bridge.core.sound_limits import (
     Limits,
     check_load,
     check_played,
+    inaudible,
 )
-from faustwire_bridge.core.throttle import LastReload
+from faustwire_bridge.core.throttle import LastReload, cost_seconds
 
 # A compile that did not come to an end may have met a busy machine: its structure gets another
 # chance, but not at every step of a training.
@@ -58,6 +60,8 @@ class Publication:
         call: number of the call of ``update``; None: Faust text of the worker's own.
         arrival: arrival index across all workers.
         program: Faust text, once there is one.
+        snapshot: its bytes; None: Faust text of the worker's own.
+        force: also if nobody hears the change.
         warnings: what is not as the worker has it, one line each.
         assessment: what is known of the model's sound.
         report: what libfaust says of the program's structure.
@@ -69,6 +73,8 @@ class Publication:
     call: int | None = None
     arrival: int = 0
     program: str = ""
+    snapshot: bytes | None = field(default=None, repr=False)
+    force: bool = False
     warnings: tuple[str, ...] = ()
     assessment: Assessment = field(default_factory=Assessment)
     report: Report | None = None
@@ -97,25 +103,6 @@ class Conclusion:
     detail: str = ""
 
 
-@dataclass(frozen=True)
-class Playing:
-    """What the plugin has.
-
-    Attributes:
-        program: ``fingerprint`` of its text; None: not known, since somebody else wrote the file.
-        session, call: whose snapshot it is; None: nothing yet, or Faust text of a worker's own.
-        compile_seconds, controls, level_db, load: what is known of it.
-    """
-
-    program: str | None = None
-    session: Session | None = None
-    call: int | None = None
-    compile_seconds: float | None = None
-    controls: tuple[Control, ...] = ()
-    level_db: float | None = None
-    load: float | None = None
-
-
 class Pipeline:
     """What is on its way to the plugin, and what it has.
 
@@ -126,13 +113,16 @@ class Pipeline:
         reloads: how often it was made to reload.
     """
 
-    def __init__(self, dsp_path: str, *, cost_multiple: float, limits: Limits) -> None:
+    def __init__(
+        self, dsp_path: str, *, cost_multiple: float, let_ring: float, limits: Limits
+    ) -> None:
         self.current: Publication | None = None
         self.playing = Playing()
         self.last_reload: LastReload | None = None
         self.reloads = 0
         self._dsp_path = dsp_path
         self._cost_multiple = cost_multiple
+        self._let_ring = let_ring
         self._limits = limits
         self._config_is_due = True
         self._known: CompileCache[Report | str] = CompileCache()
@@ -147,8 +137,11 @@ class Pipeline:
         Returns:
             The first step.
         """
-        self.current = publication
-        return Judge(snapshot.data, self.playing.program, self.playing.level_db)
+        force = snapshot.force or self._limits.min_change_db is None
+        self.current = replace(publication, snapshot=snapshot.data, force=force)
+        playing = self.playing
+        played = None if force else playing.snapshot
+        return Judge(snapshot.data, playing.program, playing.level_db, played)
 
     def begin_program(self, publication: Publication, now: float) -> Compile | Write | Conclusion:
         """Begin to publish Faust text of a worker's own.
@@ -196,7 +189,7 @@ class Pipeline:
 
     def forget_program(self) -> None:
         """Somebody else has changed the ``.dsp``: what plays is not known."""
-        self.playing = replace(self.playing, program=None, level_db=None)
+        self.playing = replace(self.playing, program=None, snapshot=None, level_db=None)
 
     def _judged(
         self, publication: Publication, judged: Judged, now: float
@@ -211,6 +204,8 @@ class Pipeline:
         publication = replace(publication, assessment=assessment, warnings=warnings)
         if assessment.refusal is not None:
             return _refused(publication, assessment.refusal)
+        if not publication.force and (why := inaudible(judged.change_db, self._limits)):
+            return Conclusion(publication, Reason.INAUDIBLE, why)
         return self._check(publication, now)
 
     # -- what libfaust says ------------------------------------------------------------------
@@ -278,12 +273,18 @@ class Pipeline:
             fingerprint(publication.program),
             None if publication.call is None else publication.session,
             publication.call,
+            publication.snapshot,
             report.seconds if report else None,
             report.controls if report else (),
             publication.assessment.level_db,
             report.load if report else None,
         )
-        cost = self._cost_multiple * report.seconds if report else 0.0
+        cost = cost_seconds(
+            self.playing.compile_seconds,
+            publication.assessment.rt60_seconds,
+            cost_multiple=self._cost_multiple,
+            let_ring=self._let_ring,
+        )
         self.last_reload = LastReload(now, cost)
         self.reloads += 1
         self._config_is_due = False

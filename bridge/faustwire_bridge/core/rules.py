@@ -9,6 +9,9 @@ from faustwire.limits import COST_MULTIPLE
 from faustwire.messages import Choice
 from faustwire_bridge.core.sound_limits import Limits
 
+# What bridges did before they knew of a limit: a recording of theirs is decided as it was then.
+_BEFORE = {"min_change_db": None}
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -20,6 +23,7 @@ class Rules:
             allows it.
         leave_when_idle: stop when the last worker has left.
         cost_multiple: least time between two reloads, in compile times of the program that plays.
+        let_ring: least time between two reloads, in RT60s of the program that plays.
         limits: how loud a program may be.
         sees_all: have workers send the calls that would be turned down anyway, for a recording.
     """
@@ -28,6 +32,7 @@ class Rules:
     settle: bool = False
     leave_when_idle: bool = False
     cost_multiple: float = COST_MULTIPLE
+    let_ring: float = 0.0
     limits: Limits = field(default_factory=Limits)
     sees_all: bool = False
 
@@ -51,6 +56,5 @@ class Rules:
             KeyError: ``follow`` or ``limits`` is missing.
         """
         known = json.loads(text)
-        return cls(
-            **{**known, "follow": Choice(**known["follow"]), "limits": Limits(**known["limits"])}
-        )
+        limits = Limits(**{**_BEFORE, **known["limits"]})
+        return cls(**{**known, "follow": Choice(**known["follow"]), "limits": limits})

@@ -21,10 +21,15 @@ MAX_JUMP_DB = 30.0
 # does so until the next program.
 MAX_LOAD = 0.7
 
+# A change of level by a tenth of a decibel, which nobody notices, is a change of -39 dB; this is a
+# hundredth of that, since what is heard may be a single echo. A training moves a model by more with
+# each step until it has converged.
+MIN_CHANGE_DB = -80.0
+
 
 @dataclass(frozen=True)
 class Limits:
-    """How loud and how heavy a program may be.
+    """How loud and how heavy a program may be, and how much like the one that plays.
 
     Attributes:
         allow_unstable: publish models whose output grows without bound.
@@ -32,12 +37,15 @@ class Limits:
         max_jump_db: largest increase in level over what plays now, or over unity gain where that
             is more or what plays is not known, in dB.
         max_load: processor time that a second of sound may take, as a part of one core.
+        min_change_db: change of the response, in dB of it, below which a program is not written;
+            None: every other program is.
     """
 
     allow_unstable: bool = False
     max_gain_db: float = MAX_GAIN_DB
     max_jump_db: float = MAX_JUMP_DB
     max_load: float = MAX_LOAD
+    min_change_db: float | None = MIN_CHANGE_DB
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,25 @@ def check_load(load: float, limits: Limits) -> Refusal | None:
         f"it takes {100 * load:.0f} % of a core to run and the limit is "
         f"{100 * limits.max_load:.0f} %, so the plugin would drop out for good: shorten its FIRs, "
         "use fewer lines or channels, or raise --max-load",
+    )
+
+
+def inaudible(change_db: float | None, limits: Limits) -> str | None:
+    """Compare the change of the response with the limit.
+
+    Args:
+        change_db: in dB of the response that plays; None: nothing was compared.
+        limits: how much nobody hears.
+
+    Returns:
+        Why it is not published; None: it is heard, or may be.
+    """
+    least_db = limits.min_change_db
+    if change_db is None or least_db is None or change_db >= least_db:
+        return None
+    return (
+        f"the response differs from what plays by {change_db:.0f} dB at most, and less than "
+        f"{least_db:g} dB is not heard (--min-change-db)"
     )
 
 

@@ -66,7 +66,10 @@ class Core:
         rules = rules or Rules()
         self.welcome = welcome
         self.pipeline = Pipeline(
-            welcome.dsp_path, cost_multiple=rules.cost_multiple, limits=rules.limits
+            welcome.dsp_path,
+            cost_multiple=rules.cost_multiple,
+            let_ring=rules.let_ring,
+            limits=rules.limits,
         )
         self.sessions = Sessions()
         self.event_log = EventLog()

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from faustwire.messages import Due, Reason
 
+# A model that rings for ages is heard all the same, and nobody waits for longer.
+_LONGEST_RING_SECONDS = 60.0
+
 
 @dataclass(frozen=True)
 class LastReload:
@@ -13,11 +16,33 @@ class LastReload:
 
     Attributes:
         at: seconds.
-        cost_seconds: the least time after it that its compile asks for.
+        cost_seconds: the least time after it that its compile, or its tail, asks for.
     """
 
     at: float
     cost_seconds: float = 0.0
+
+
+def cost_seconds(
+    compile_seconds: float | None,
+    rt60_seconds: float | None,
+    *,
+    cost_multiple: float,
+    let_ring: float,
+) -> float:
+    """Find for how long after a reload the next one would cost too much.
+
+    Args:
+        compile_seconds: how long the plugin was silent for it; None: not known.
+        rt60_seconds: how long the program rings, which the next reload cuts; None: not known.
+        cost_multiple: least time between two reloads, in compile times.
+        let_ring: least time between two reloads, in RT60s.
+
+    Returns:
+        Seconds.
+    """
+    ring = min(let_ring * (rt60_seconds or 0.0), _LONGEST_RING_SECONDS)
+    return max(cost_multiple * (compile_seconds or 0.0), ring)
 
 
 def turned_down(

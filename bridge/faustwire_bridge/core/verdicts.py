@@ -19,6 +19,7 @@ _MAX_WARNINGS = 32
 _TELLS_DUE = (
     Reason.PUBLISHED,
     Reason.UNCHANGED,
+    Reason.INAUDIBLE,
     Reason.EVERY,
     Reason.MIN_INTERVAL,
     Reason.RELOAD_COST,

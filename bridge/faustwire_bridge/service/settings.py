@@ -59,11 +59,12 @@ class Settings:
     recording: RecordingSettings | None = None
     on_ready: Callable[[list[str]], None] | None = None
 
-    def gates(self) -> dict[str, float | bool]:
+    def gates(self) -> dict[str, float | bool | None]:
         """The options that decide which programs are written, by name."""
         return {
             **asdict(self.rules.limits),
             "cost_multiple": self.rules.cost_multiple,
+            "let_ring": self.rules.let_ring,
             "compile_gate": self.compiles,
             "compile_timeout": self.compile_timeout,
             "faust_libraries": self.faust_libraries,

@@ -1,0 +1,224 @@
+"""How much a model sounds unlike the one that plays: the change of the response, not of parameters.
+
+What is compared is what listeners would hear with the knobs at rest: the response from the
+plugin's inputs to its two outputs, octave by octave.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from faustwire.controls import Slider
+from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series, channels
+from faustwire_bridge.analysis.knob_positions import attenuated, rest_seconds
+from faustwire_bridge.analysis.peak_gain import filters, response
+from faustwire_bridge.analysis.transfer import Spectrum, batches, full, section_poles
+from faustwire_bridge.analysis.workload import memory_samples
+from faustwire_bridge.codegen.fitting import PLUGIN_CHANNELS
+from faustwire_bridge.core.program_structure import structure
+
+_LOWEST_BAND_HZ = 20.0
+_OCTAVES = 10
+_POINTS_AN_OCTAVE = 24
+# With this much damping every resonance is as wide as the step to the next point.
+_RESOLVED = math.log(2) / _POINTS_AN_OCTAVE / 2
+# In the mean distance between two modes: with as many modes as a reverb has, a point in eight lies
+# on one, and none is more than 9 dB above the mean.
+_TURNS = 2.5
+# The sharpest resonances of filters, which a grid would miss, are points as well.
+_RESONANCES = 64
+# What is so far below the loudest octave is not heard beside it.
+_FLOOR_DB = -60.0
+# A difference in a mode grows for as long as the mode rings, but nobody remembers for longer.
+_LONGEST_SECONDS = 10.0
+_LN_60_DB = math.log(1000)
+# What plays, and what was judged last.
+_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A program and the graph that it was written from.
+
+    Attributes:
+        program: Faust text.
+        graph: a valid one.
+        fs: sampling rate in Hz.
+        controls: the knobs, by the control's name, each with its position at first.
+    """
+
+    program: str
+    graph: Node
+    fs: float
+    controls: Mapping[str, Slider]
+
+    @cached_property
+    def structure(self) -> bytes:
+        """The digest of the program's structure."""
+        return structure(self.program)
+
+    @cached_property
+    def points(self) -> Spectrum:
+        """Where its response is compared: [points], log z."""
+        return _points(self)
+
+    @cached_property
+    def response(self) -> Spectrum:
+        """Its response there; see ``_responses``."""
+        return _responses(self, self.points)
+
+
+class Sounds:
+    """The sounds compared last, so that the response of what plays is computed once."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, Sound] = OrderedDict()
+
+    def get(self, data: bytes, make: Callable[[], Sound]) -> Sound:
+        """Find the sound of a snapshot.
+
+        Args:
+            data: the snapshot's bytes.
+            make: makes the sound, where it is not known.
+
+        Returns:
+            The sound.
+        """
+        sound = self._known.get(data) or make()
+        self._known[data] = sound
+        self._known.move_to_end(data)
+        while len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+        return sound
+
+
+def change_db(before: Sound, after: Sound, rt60_seconds: float | None) -> float:
+    """Find by how much a program's response differs from the one that plays.
+
+    The responses are compared at 24 points an octave from 20 Hz to 20 kHz and at the sharpest
+    resonances of filters, somewhat outside of the unit circle, which weights the impulse responses
+    with a decaying exponential and makes modes wide enough to be met. The figure is the largest
+    difference at any point: of either output, all inputs together, relative to the RMS of its
+    octave before, or to 60 dB below the loudest octave where that is more.
+
+    Guaranteed: another structure (wiring, whole delays, knobs, or text of somebody's own) is never
+    alike. Where the weighting hides the end of a tail, the figure is raised by as much as a
+    difference in a mode grows until then, in proportion to time, up to ten seconds.
+
+    Not guaranteed: that the largest difference lies on a point. Points are a sample of the modes
+    of a reverb, of which none stands out by more than some dB at this weighting. Knobs are looked
+    at in two positions: the rt60 knob at rest, and without its attenuation.
+
+    Args:
+        before: what plays.
+        after: what would.
+        rt60_seconds: how long the latter rings at most; None: not known, for ever, or not at all.
+
+    Returns:
+        The change in dB, an upper bound rather than a mean; −inf for none, and inf where it can't
+        be computed or the structure is another.
+    """
+    if not _are_alike(before, after):
+        return math.inf
+    try:
+        same_points = np.array_equal(before.points, after.points)
+        responses = after.response if same_points else _responses(after, before.points)
+        return _difference_db(before, responses, rt60_seconds)
+    except (ArithmeticError, np.linalg.LinAlgError):
+        return math.inf
+
+
+def _are_alike(before: Sound, after: Sound) -> bool:
+    return (
+        before.fs == after.fs
+        and dict(before.controls) == dict(after.controls)
+        and channels(before.graph) == channels(after.graph)
+        and before.structure == after.structure
+    )
+
+
+def _points(sound: Sound) -> Spectrum:
+    octaves = np.arange(_OCTAVES * _POINTS_AN_OCTAVE) / _POINTS_AN_OCTAVE
+    angles = 2 * np.pi * _LOWEST_BAND_HZ / sound.fs * 2**octaves
+    # Of rates below 41 kHz the highest octaves are mirrored: they tell nothing, and do no harm.
+    angles = np.concatenate([angles, _resonances(sound.graph)])
+    damping = 1 / (_TURNS * max(1.0, memory_samples(sound.graph)))
+    points: Spectrum = np.minimum(_RESOLVED * angles, damping) + 1j * angles
+    return points
+
+
+def _resonances(graph: Node) -> Array:
+    """Angles at which filters resonate more sharply than the grid, in radians a sample."""
+    poles = np.concatenate([np.zeros(0, np.complex128), *map(section_poles, filters(graph))])
+    poles = poles[poles != 0]
+    angles, rates = abs(np.angle(poles)), abs(np.log(abs(poles)))
+    sharp = rates < _RESOLVED * angles
+    sharpest = np.argsort((rates / np.maximum(angles, 1e-9))[sharp], kind="stable")[:_RESONANCES]
+    return np.unique(angles[sharp][sharpest])
+
+
+@np.errstate(all="ignore")  # what is not finite counts as a change
+def _responses(sound: Sound, points: Spectrum) -> Spectrum:
+    """Without a knob's attenuation, and with that of its rest: [1 or 2, points, 2, n_in]."""
+    graphs = [sound.graph]
+    rest = rest_seconds(sound.controls.get("rt60"))
+    if rest is not None:
+        graphs.append(attenuated(sound.graph, fs=sound.fs, rt60_seconds=rest))
+    values: Spectrum = np.array(
+        [np.concatenate([_fitted(graph, s) for s in batches(points, graph)]) for graph in graphs]
+    )
+    return values
+
+
+def _fitted(graph: Node, s: Spectrum) -> Spectrum:
+    """From the program's inputs to its two outputs: [points, 2, n_in]; see ``codegen.fitting``."""
+    values = full(response(graph, s))
+    n_out, n_in = values.shape[1:]
+    if n_in > PLUGIN_CHANNELS:
+        values = np.stack([values[:, :, side::2].sum(axis=2) for side in (0, 1)], axis=2)
+    if n_out > PLUGIN_CHANNELS:
+        sides = [values[:, side::2] for side in (0, 1)]
+        values = np.stack([m.sum(axis=1) / math.sqrt(m.shape[1]) for m in sides], axis=1)
+    return np.broadcast_to(values, (len(s), *values.shape[1:]))
+
+
+@np.errstate(all="ignore")
+def _difference_db(before: Sound, after: Spectrum, rt60_seconds: float | None) -> float:
+    bands = _OCTAVES * _POINTS_AN_OCTAVE
+    # [positions of the knob, points, outputs]
+    powers = (abs(before.response) ** 2).sum(axis=3)
+    changes = (abs(after - before.response) ** 2).sum(axis=3)
+    positions, _, outputs = powers.shape
+    levels = powers[:, :bands].reshape(positions, _OCTAVES, _POINTS_AN_OCTAVE, outputs).mean(axis=2)
+    floors = levels.max(axis=(1, 2), keepdims=True) * 10 ** (_FLOOR_DB / 10)
+    octaves = np.log2(before.points.imag * before.fs / (2 * np.pi * _LOWEST_BAND_HZ)) + 1e-9
+    nearest = np.clip(octaves, 0, _OCTAVES - 1).astype(int)
+    # Where a resonance stands out of its octave, it is one of the octave's points as well.
+    references = np.maximum(np.maximum(levels, floors)[:, nearest], powers / _POINTS_AN_OCTAVE)
+    growth = np.maximum(1.0, _ring_samples(before, rt60_seconds) * before.points.real)
+    ratios = np.where(changes > 0, changes * growth[:, None] ** 2 / references, 0.0)
+    ratios[~np.isfinite(changes)] = np.inf
+    largest = float(ratios.max())
+    if not math.isfinite(largest):
+        return math.inf
+    return 10 * math.log10(largest) if largest > 0 else -math.inf
+
+
+def _ring_samples(sound: Sound, rt60_seconds: float | None) -> float:
+    """The time constant of the longest tail that counts."""
+    if rt60_seconds is None and not _rings(sound.graph):
+        return 0.0
+    seconds = math.inf if rt60_seconds is None else rt60_seconds / _LN_60_DB
+    return min(seconds, _LONGEST_SECONDS) * sound.fs
+
+
+def _rings(node: Node) -> bool:
+    if isinstance(node, (Series, Parallel)):
+        return any(map(_rings, node.nodes))
+    return isinstance(node, (Recursion, SOS))
