@@ -28,6 +28,8 @@ from faustwire_bridge.core.sound_limits import Limits
 from random_calls import Calls
 from safe_program import check
 
+_TELL_EVERY = 200
+
 
 class Fuzz:
     """A core with a real libfaust, whose disk checks every program that it is given.
@@ -109,7 +111,7 @@ def main() -> None:
     fuzz, begun = Fuzz(options.seed), time.monotonic()
     for number in range(1, options.count + 1):
         fuzz.step()
-        if number % 1000 == 0 or number == options.count:
+        if number % _TELL_EVERY == 0 or number == options.count:
             told = ", ".join(f"{reason} {count}" for reason, count in fuzz.reasons.most_common())
             sys.stdout.write(f"{number} in {time.monotonic() - begun:.0f} s: {told}\n")
             sys.stdout.flush()
