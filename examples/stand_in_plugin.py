@@ -1,4 +1,4 @@
-"""Stands in for the hot-reload plugin "Faust Dynamic" where there is no DAW: same files, no sound.
+"""Stands in for the hot-reload plugin "Faust Dynamic" where there is no DAW: same files.
 
 It reads the config's first line, watches the config and the ``.dsp``'s directory, and compiles
 every reload with libfaust in single precision, just as the plugin was measured to do. A program
@@ -6,8 +6,9 @@ that would take the DAW down ends it with exit code 70. One JSON line an event g
 
     python examples/stand_in_plugin.py --config /tmp/faust-current-dsp.txt
 
-(``pip install 'faustwire[demo]'``.) Times named ``…_monotonic_s`` are ``time.monotonic()``, which
-processes of one machine share.
+It counts the blocks of audio that a DAW would have got in time, and with ``--render`` it writes
+what a listener would have heard. (``pip install 'faustwire[demo]'``.) Times named
+``…_monotonic_s`` are ``time.monotonic()``, which processes of one machine share.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from watchdog.events import (
     FileClosedEvent,
     FileCreatedEvent,
@@ -39,10 +42,10 @@ from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
 from faustwire_bridge.children.libfaust import CompiledProgram, CompileError, compile_program
+from faustwire_bridge.recordings.wave_file import read_wave, write_wave
+from stand_in_audio import DEFAULT_BLOCK_FRAMES, SAMPLE_RATE, Account, Load, listen, run_cost
 
 DEFAULT_CONFIG_PATH = "/tmp/faust-current-dsp.txt"  # noqa: S108  (hard-wired in the plugin)
-DEFAULT_BLOCK_FRAMES = 128
-SAMPLE_RATE = 48_000
 CRASH_EXIT_CODE = 70  # EX_SOFTWARE
 
 Outcome: TypeAlias = Literal["loaded", "fallback", "missing", "misfit", "crashed"]
@@ -68,9 +71,13 @@ class Reload:
         number: 0 at the start, then 1, 2, 3 …
         path: the config's first line, trimmed.
         noticed_monotonic_s: when the first event that asked for this reload arrived.
+        begun_monotonic_s: when its compile began.
         monotonic_s: when the program was ready.
         wall_s: the same moment as seconds since the epoch.
         compile_ms: how long libfaust took: silence in the DAW.
+        cost: processor time that a second of the program's sound takes; above 1, blocks are lost.
+        blocks: that were due since the start, until the program was ready.
+        delivered: how many of them came in time.
         bytes: the size of the program's text.
         sha256: of the program's text, hexadecimal.
         inputs: channels; 0 when there is no program.
@@ -83,9 +90,13 @@ class Reload:
     number: int
     path: str
     noticed_monotonic_s: float
+    begun_monotonic_s: float
     monotonic_s: float
     wall_s: float
     compile_ms: float = 0.0
+    cost: float = 0.0
+    blocks: int = 0
+    delivered: int = 0
     bytes: int = 0
     sha256: str = ""
     inputs: int = 0
@@ -116,6 +127,7 @@ class StandInPlugin:
         self.config_path = Path(config_path)
         self.dsp_path = ""
         self.crashed = False
+        self.account = Account(block_seconds)
         self._report = report
         self._block_seconds = block_seconds
         self._survive = survive
@@ -142,7 +154,10 @@ class StandInPlugin:
         if not self.dsp_path:
             return
         self._noticed_s = time.monotonic()
-        if self._load(missing="fallback", refused="fallback") == "fallback":
+        outcome = self._load(missing="fallback", refused="fallback")
+        # What is loaded at the start is compiled before there is any audio.
+        self.account = Account(self._block_seconds, self.account.cost)
+        if outcome == "fallback":
             self.dsp_path = ""
         else:
             self._watch_dsp()
@@ -178,33 +193,41 @@ class StandInPlugin:
     def _load(self, *, missing: Outcome, refused: Outcome) -> Outcome:
         # The plugin frees the running program before it compiles the next one.
         self._program = None
-        text, compile_ms = b"", 0.0
+        text, begun = b"", time.monotonic()
         try:
             text = Path(self.dsp_path).read_bytes()
-            begun = time.perf_counter()
             self._program = compile_program(
                 text.decode(errors="replace"), name=Path(self.dsp_path).stem
             )
-            compile_ms = 1e3 * (time.perf_counter() - begun)
             event, error = _judge(self._program.n_in, self._program.n_out)
         except OSError as reason:
             event, error = missing, str(reason)
         except CompileError as reason:
             event, error = refused, str(reason)
         self.crashed = event == "crashed"
-        self._report(self._record(event, text, compile_ms, error), text)
+        self._report(self._record(event, text, begun, error), text)
         self._loads += 1
         return event
 
-    def _record(self, event: Outcome, text: bytes, compile_ms: float, error: str) -> Reload:
+    def _record(self, event: Outcome, text: bytes, begun: float, error: str) -> Reload:
+        ready, cost = time.monotonic(), 0.0
+        if self._program is not None:
+            cost = run_cost(self._program)
+        if event != "missing":  # then it plays on
+            self.account.loaded(begun, ready, cost)
+        blocks, delivered = self.account.counts()
         return Reload(
             event=event,
             number=self._loads,
             path=self.dsp_path,
             noticed_monotonic_s=self._noticed_s,
-            monotonic_s=time.monotonic(),
-            wall_s=time.time(),
-            compile_ms=round(compile_ms, 3),
+            begun_monotonic_s=begun,
+            monotonic_s=ready,
+            wall_s=time.time() - (time.monotonic() - ready),
+            compile_ms=round(1e3 * (ready - begun), 3) if self._program else 0.0,
+            cost=round(cost, 4),
+            blocks=blocks,
+            delivered=delivered,
             bytes=len(text),
             sha256=hashlib.sha256(text).hexdigest(),
             inputs=self._program.n_in if self._program else 0,
@@ -269,9 +292,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    loads: list[Load] = []
     plugin = StandInPlugin(
         options.config,
-        _printer(options.keep),
+        _printer(options.keep, loads if options.render else None),
         block_seconds=options.block_frames / SAMPLE_RATE,
         survive=options.survive,
     )
@@ -280,6 +304,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print({"event": "ready", "config": str(plugin.config_path), "dsp": plugin.dsp_path})
         plugin.run()
     except KeyboardInterrupt:
+        blocks, delivered = plugin.account.counts()
+        _print({"event": "ended", "blocks": blocks, "delivered": delivered})
+        if options.render:
+            write_wave(
+                options.render, _heard(loads, plugin.account.begun_s, blocks, options), SAMPLE_RATE
+            )
         return 0
     except FileNotFoundError as error:
         print(f"can't watch {plugin.config_path}: {error}", file=sys.stderr)
@@ -304,11 +334,46 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="copy each program that is loaded into DIR"
     )
+    parser.add_argument(
+        "--render",
+        type=Path,
+        metavar="WAV",
+        help="at the end, write what a listener would have heard since the start",
+    )
+    parser.add_argument(
+        "--input",
+        type=Path,
+        metavar="WAV",
+        help="what the DAW sends, at 48 kHz, again and again (default: a click a second)",
+    )
     return parser
 
 
-def _printer(keep: Path | None) -> Callable[[Reload, bytes], None]:
+def _heard(
+    loads: Sequence[Load], begun_s: float, blocks: int, options: argparse.Namespace
+) -> NDArray[np.float64]:
+    """What came out of the plugin since it began: [2, samples]."""
+    if options.input:
+        sent, _fs = read_wave(options.input)
+    else:
+        sent = np.eye(1, SAMPLE_RATE)
+    samples = blocks * options.block_frames
+    signal = np.resize(sent[0], samples), np.resize(sent[-1], samples)
+    begun = [
+        replace(load, begun_s=load.begun_s - begun_s)
+        if load.begun_s > begun_s
+        else replace(load, begun_s=0.0, compile_s=0.0)
+        for load in loads
+    ]
+    return listen(begun, np.stack(signal), block_frames=options.block_frames).audio
+
+
+def _printer(keep: Path | None, loads: list[Load] | None) -> Callable[[Reload, bytes], None]:
     def report(reload: Reload, text: bytes) -> None:
+        if loads is not None and reload.event != "missing":
+            program = text.decode(errors="replace") if reload.outputs else ""
+            begun, seconds = reload.begun_monotonic_s, reload.compile_ms / 1e3
+            loads.append(Load(program, begun, seconds, reload.cost))
         if keep and reload.ok:
             keep.mkdir(parents=True, exist_ok=True)
             (keep / f"{reload.number:05d}.dsp").write_bytes(text)

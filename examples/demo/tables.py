@@ -39,14 +39,22 @@ def plugin(record: Record, heard: Sequence[Heard]) -> Table:
     for column in ("reloads", "failed"):
         table.add_column(column, justify="right")
     table.add_column("compile, ms\nmedian / max", justify="right")
+    table.add_column("audio delivered, %", justify="right")
     table.add_column("from update to sound, ms\nmedian / max", justify="right")
     table.add_row(
         str(len(record.reloads)),
         str(sum(not reload.ok for reload in record.reloads)),
         _median_and_max([each.reload.compile_ms for each in heard]),
+        _delivered(record),
         _median_and_max([each.latency_ms for each in heard]),
     )
     return table
+
+
+def _delivered(record: Record) -> str:
+    """The part of the audio that came in time, up to the last reload."""
+    last = record.reloads[-1] if record.reloads else None
+    return f"{100 * last.delivered / last.blocks:.1f}" if last and last.blocks else "–"
 
 
 def _median_and_max(values: Sequence[float]) -> str:

@@ -48,6 +48,7 @@ def test_it_prints_both_tables(demo: tuple[str, Path]) -> None:
     assert all(room in printed for room in ROOMS)
     assert "calls" in printed
     assert "reloads" in printed
+    assert "delivered" in printed
 
 
 def test_the_last_program_compiles_and_fits_the_plugin(demo: tuple[str, Path]) -> None:

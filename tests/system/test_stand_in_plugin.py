@@ -15,12 +15,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("cyfaust")
 pytest.importorskip("watchdog")
 
 from faustwire.rendezvous import rendezvous
+from faustwire_bridge.recordings.wave_file import read_wave, write_wave
 from faustwire_bridge.service.plugin_files import PluginFiles
 
 STAND_IN = Path(__file__).parents[2] / "examples" / "stand_in_plugin.py"
@@ -362,6 +364,40 @@ def test_keep_copies_what_was_loaded(files: Files, tmp_path: Path) -> None:
         assert plugin.wait() == 0
     texts = [path.read_text() for path in sorted(kept.iterdir())]
     assert texts == [GOOD, "process = _,0;", "process = 0,_;"]
+
+
+def test_it_tells_what_a_program_takes_to_run(files: Files) -> None:
+    """2,400 sines a sample; the control is a wire."""
+    with watching(files) as plugin:
+        files.write_dsp("process = par(channel, 2, seq(i, 1200, sin));")
+        heavy = plugin.next()
+        files.write_dsp()
+        light = plugin.next()
+    assert heavy["cost"] > 0.5
+    assert light["cost"] < heavy["cost"] / 10
+    for reload in (heavy, light):
+        assert 0 <= reload["delivered"] <= reload["blocks"]
+    assert light["delivered"] < light["blocks"], "nothing comes while the heavy one compiles"
+
+
+def test_at_its_end_it_tells_and_writes_what_a_listener_heard(files: Files, tmp_path: Path) -> None:
+    sent, heard = tmp_path / "sent.wav", tmp_path / "heard.wav"
+    write_wave(sent, np.ones((2, 480)), 48_000)
+    with watching(files, "--render", str(heard), "--input", str(sent)) as plugin:
+        for program in ("process = *(0.5),*(0.25);", "process = *(0),*(0);"):
+            files.write_dsp(program)
+            plugin.next()
+        plugin.process.send_signal(signal.SIGTERM)
+        ended = plugin.next()
+        assert plugin.wait() == 0
+    assert ended["event"] == "ended"
+    assert 0 < ended["delivered"] <= ended["blocks"]
+    audio, fs = read_wave(heard)
+    assert fs == 48_000
+    assert audio.shape == (2, 128 * ended["blocks"])
+    assert audio[:, 0].tolist() == [1.0, 1.0]
+    assert [0.5, 0.25] in audio.T.tolist()
+    assert audio[:, -1].tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
