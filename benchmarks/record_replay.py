@@ -223,7 +223,9 @@ def prove(folder: Path, steps: int, *, real_time: bool) -> bool:
         speeds = {"1×": ["--speed", "1"], **speeds}
     for number, (name, options) in enumerate(speeds.items()):
         place = Place(folder / f"again-{number}")
-        again, summary, seconds = replayed(live.recording, place, "--follow-verdicts", *options)
+        again, summary, seconds = replayed(
+            live.recording, place, "--follow-verdicts", "--force", *options
+        )
         fine.append(again == recorded)
         print(
             f"replayed {name}, following verdicts: {seconds:.1f} s, {summary['sent']} states, "

@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 
-from faustwire.messages import HOLDS_BACK, NOT_CHECKED, Reason, Verdict, Welcome
+from faustwire.messages import HOLDS_BACK, MAY_CRASH, NOT_CHECKED, Reason, Verdict, Welcome
 from faustwire_publisher.errors import FaustwireWarning
 
 _log = logging.getLogger("faustwire.publisher")
@@ -26,6 +26,7 @@ class WarnOnce:
         self._told: set[Reason] = set()
         self._differences: set[str] = set()
         self._unchecked = False
+        self._may_crash = False
         self._bad_metrics: set[str] = set()
         self._remarks: set[str] = set()
 
@@ -82,6 +83,22 @@ class WarnOnce:
                 f"published without a check ({why[len(NOT_CHECKED) :]}): a program that does not "
                 "compile would crash the plugin's host"
             )
+
+    def of_crashes(self, verdict: Verdict) -> None:
+        """Warn, once, that a DAW which asks for the knobs' values may crash."""
+        line = next((w for w in verdict.warnings if w.startswith(MAY_CRASH)), None)
+        if line is not None and not self._may_crash:
+            self._may_crash = True
+            _tell(f"what was published {line}")
+
+    def of_losses(self, line: str | None) -> None:
+        """Warn what part of the audio reloads cost.
+
+        Args:
+            line: what to say; None: nothing.
+        """
+        if line is not None:
+            _tell(line)
 
     def of_metrics(self, problem: str) -> None:
         """Warn, once for each problem, that metrics can't be sent."""

@@ -18,6 +18,7 @@ from faustwire_publisher.client import Client
 from faustwire_publisher.due_hint import DueHint
 from faustwire_publisher.errors import ForkError
 from faustwire_publisher.mailbox import Ticket
+from faustwire_publisher.reload_losses import ReloadLosses
 from faustwire_publisher.warn_once import WarnOnce
 
 # What `last` says of a call that was never sent. Most calls of a training end here.
@@ -50,6 +51,7 @@ class WorkerSession:
         """
         self.proven = False
         self.warn_once = WarnOnce()
+        self._losses = ReloadLosses()
         self._link = link
         self._hello = hello
         self._wait = wait
@@ -237,6 +239,9 @@ class WorkerSession:
             self._met = bridge
             self.warn_once.of_differences(bridge, self._link.differences(bridge))
         self.warn_once.of_unchecked(ticket.verdict)
+        self.warn_once.of_crashes(ticket.verdict)
+        if ticket.force or self._hello.min_interval == 0:
+            self.warn_once.of_losses(self._losses.take(ticket))
         self.warn_once.take(ticket.verdict, prompt=ticket.took <= self._timeout)
 
     def _tell_of_silence(self, client: Client) -> None:

@@ -53,7 +53,15 @@ def test_what_was_recorded_is_written_again_online_and_offline(
     assert outcome.differences == []
     assert outcome.programs == live
     assert "not closed" in outcome.notes[0]
-    command = [sys.executable, "-m", "faustwire_bridge", "replay", str(run), "--follow-verdicts"]
+    command = [
+        sys.executable,
+        "-m",
+        "faustwire_bridge",
+        "replay",
+        str(run),
+        "--follow-verdicts",
+        "--force",
+    ]
     for number, speed in enumerate((["--speed", "20"], ["--as-fast-as-possible"])):
         plugin.end_bridge()
         again = tmp_path / f"again-{number}"

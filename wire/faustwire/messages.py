@@ -48,6 +48,8 @@ __all__ = [
 
 # How the warning of a verdict begins whose program libfaust has not compiled before.
 NOT_CHECKED = "not checked: "
+# How the warning begins that a DAW which asks for the knobs' values may crash.
+MAY_CRASH = "may crash the DAW: "
 
 
 @dataclass(frozen=True)

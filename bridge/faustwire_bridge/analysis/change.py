@@ -43,7 +43,7 @@ _KEPT = 2
 
 
 @dataclass(frozen=True)
-class Sound:
+class WrittenModel:
     """A program and the graph that it was written from.
 
     Attributes:
@@ -74,31 +74,31 @@ class Sound:
         return _responses(self, self.points)
 
 
-class Sounds:
-    """The sounds compared last, so that the response of what plays is computed once."""
+class WrittenModels:
+    """The models compared last, so that the response of what plays is computed once."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, Sound] = OrderedDict()
+        self._known: OrderedDict[bytes, WrittenModel] = OrderedDict()
 
-    def get(self, data: bytes, make: Callable[[], Sound]) -> Sound:
-        """Find the sound of a snapshot.
+    def get(self, data: bytes, make: Callable[[], WrittenModel]) -> WrittenModel:
+        """Find the model of a snapshot.
 
         Args:
             data: the snapshot's bytes.
-            make: makes the sound, where it is not known.
+            make: makes the model, where it is not known.
 
         Returns:
-            The sound.
+            The model.
         """
-        sound = self._known.get(data) or make()
-        self._known[data] = sound
+        model = self._known.get(data) or make()
+        self._known[data] = model
         self._known.move_to_end(data)
         while len(self._known) > _KEPT:
             self._known.popitem(last=False)
-        return sound
+        return model
 
 
-def change_db(before: Sound, after: Sound, rt60_seconds: float | None) -> float:
+def change_db(before: WrittenModel, after: WrittenModel, rt60_seconds: float | None) -> float:
     """Find by how much a program's response differs from the one that plays.
 
     The responses are compared at 24 points an octave from 20 Hz to 20 kHz and at the sharpest
@@ -134,7 +134,7 @@ def change_db(before: Sound, after: Sound, rt60_seconds: float | None) -> float:
         return math.inf
 
 
-def _are_alike(before: Sound, after: Sound) -> bool:
+def _are_alike(before: WrittenModel, after: WrittenModel) -> bool:
     return (
         before.fs == after.fs
         and dict(before.controls) == dict(after.controls)
@@ -143,12 +143,12 @@ def _are_alike(before: Sound, after: Sound) -> bool:
     )
 
 
-def _points(sound: Sound) -> Spectrum:
+def _points(model: WrittenModel) -> Spectrum:
     octaves = np.arange(_OCTAVES * _POINTS_AN_OCTAVE) / _POINTS_AN_OCTAVE
-    angles = 2 * np.pi * _LOWEST_BAND_HZ / sound.fs * 2**octaves
+    angles = 2 * np.pi * _LOWEST_BAND_HZ / model.fs * 2**octaves
     # Of rates below 41 kHz the highest octaves are mirrored: they tell nothing, and do no harm.
-    angles = np.concatenate([angles, _resonances(sound.graph)])
-    damping = 1 / (_TURNS * max(1.0, memory_samples(sound.graph)))
+    angles = np.concatenate([angles, _resonances(model.graph)])
+    damping = 1 / (_TURNS * max(1.0, memory_samples(model.graph)))
     points: Spectrum = np.minimum(_RESOLVED * angles, damping) + 1j * angles
     return points
 
@@ -164,12 +164,12 @@ def _resonances(graph: Node) -> Array:
 
 
 @np.errstate(all="ignore")  # what is not finite counts as a change
-def _responses(sound: Sound, points: Spectrum) -> Spectrum:
+def _responses(model: WrittenModel, points: Spectrum) -> Spectrum:
     """Without a knob's attenuation, and with that of its rest: [1 or 2, points, 2, n_in]."""
-    graphs = [sound.graph]
-    rest = rest_seconds(sound.controls.get("rt60"))
+    graphs = [model.graph]
+    rest = rest_seconds(model.controls.get("rt60"))
     if rest is not None:
-        graphs.append(attenuated(sound.graph, fs=sound.fs, rt60_seconds=rest))
+        graphs.append(attenuated(model.graph, fs=model.fs, rt60_seconds=rest))
     values: Spectrum = np.array(
         [np.concatenate([_fitted(graph, s) for s in batches(points, graph)]) for graph in graphs]
     )
@@ -189,7 +189,7 @@ def _fitted(graph: Node, s: Spectrum) -> Spectrum:
 
 
 @np.errstate(all="ignore")
-def _difference_db(before: Sound, after: Spectrum, rt60_seconds: float | None) -> float:
+def _difference_db(before: WrittenModel, after: Spectrum, rt60_seconds: float | None) -> float:
     bands = _OCTAVES * _POINTS_AN_OCTAVE
     # [positions of the knob, points, outputs]
     powers = (abs(before.response) ** 2).sum(axis=3)
@@ -210,12 +210,12 @@ def _difference_db(before: Sound, after: Spectrum, rt60_seconds: float | None) -
     return 10 * math.log10(largest) if largest > 0 else -math.inf
 
 
-def _ring_samples(sound: Sound, rt60_seconds: float | None) -> float:
+def _ring_samples(model: WrittenModel, rt60_seconds: float | None) -> float:
     """The time constant of the longest tail that counts."""
-    if rt60_seconds is None and not _rings(sound.graph):
+    if rt60_seconds is None and not _rings(model.graph):
         return 0.0
     seconds = math.inf if rt60_seconds is None else rt60_seconds / _LN_60_DB
-    return min(seconds, _LONGEST_SECONDS) * sound.fs
+    return min(seconds, _LONGEST_SECONDS) * model.fs
 
 
 def _rings(node: Node) -> bool:

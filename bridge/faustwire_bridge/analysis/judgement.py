@@ -10,7 +10,7 @@ from faustwire.errors import FaustwireError
 from faustwire.fingerprint import fingerprint
 from faustwire.messages import Reason, Snapshot
 from faustwire_bridge.analysis.assessment import assess
-from faustwire_bridge.analysis.change import Sound, Sounds, change_db
+from faustwire_bridge.analysis.change import WrittenModel, WrittenModels, change_db
 from faustwire_bridge.analysis.knob_positions import knobs_of_model
 from faustwire_bridge.codegen import Program, generate
 from faustwire_bridge.core.events import Judged
@@ -25,7 +25,7 @@ def judge(
     playing: str | None,
     playing_db: float | None,
     played: bytes | None = None,
-    sounds: Sounds | None = None,
+    models: WrittenModels | None = None,
 ) -> Judged:
     """Write a snapshot in Faust and assess how it would sound.
 
@@ -35,7 +35,7 @@ def judge(
         playing: ``fingerprint`` of the program that plays; that one is not assessed again.
         playing_db: the level of what plays, in dB; None: not known.
         played: the encoded Snapshot that plays, to be compared with; None: nothing is compared.
-        sounds: knows the sounds that were compared last; None: of none.
+        models: knows the models that were compared last; None: none.
 
     Returns:
         The program and its assessment, or why there is none.
@@ -44,7 +44,7 @@ def judge(
         snapshot = codec.decode(data)
         if not isinstance(snapshot, Snapshot):
             return _refused(f"a snapshot is wanted, not a {type(snapshot).__name__}")
-        sound, program = _written(snapshot)
+        model, program = _written(snapshot)
     except FaustwireError as problem:
         return _refused(str(problem))
     if len(program.text) > MAX_PROGRAM:
@@ -61,29 +61,29 @@ def judge(
         limits=limits,
         playing_db=playing_db,
         program=program.text,
-        controls=sound.controls,
+        controls=model.controls,
     )
     change = None
     if played is not None and assessment.refusal is None:
-        sounds = sounds or Sounds()
-        before = sounds.get(played, partial(_played, played))
-        after = sounds.get(data, lambda: sound)
+        models = models or WrittenModels()
+        before = models.get(played, partial(_played, played))
+        after = models.get(data, lambda: model)
         change = change_db(before, after, assessment.rt60_seconds)
     return Judged(program.text, warnings=program.warnings, assessment=assessment, change_db=change)
 
 
-def _played(data: bytes) -> Sound:
-    """The sound of a snapshot that was judged before."""
+def _played(data: bytes) -> WrittenModel:
+    """The model of a snapshot that was judged before."""
     snapshot = codec.decode(data)
     assert isinstance(snapshot, Snapshot)  # noqa: S101 - it plays
     return _written(snapshot)[0]
 
 
-def _written(snapshot: Snapshot) -> tuple[Sound, Program]:
+def _written(snapshot: Snapshot) -> tuple[WrittenModel, Program]:
     graph, fs = snapshot.graph, snapshot.fs
     knobs = knobs_of_model(graph, snapshot.controls, fs=fs)
     program = generate(graph, fs=fs, name=snapshot.name, controls=knobs)
-    return Sound(program.text, graph, fs, knobs), program
+    return WrittenModel(program.text, graph, fs, knobs), program
 
 
 def _refused(detail: str) -> Judged:

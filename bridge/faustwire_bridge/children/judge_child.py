@@ -20,13 +20,13 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from faustwire_bridge.analysis.change import Sounds
+from faustwire_bridge.analysis.change import WrittenModels
 from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.children.child_process import write_whole
 from faustwire_bridge.core.events import Judged
 from faustwire_bridge.core.sound_limits import Limits
 
-_SOUNDS = Sounds()
+_MODELS = WrittenModels()
 
 
 def main() -> None:
@@ -67,7 +67,7 @@ def _judged(body: bytes, request: dict[str, Any]) -> Judged:
         playing=request["playing"],
         playing_db=request["playing_db"],
         played=None if request["played"] is None else body[size:],
-        sounds=_SOUNDS,
+        models=_MODELS,
     )
 
 

@@ -250,7 +250,7 @@ class Pipeline:
         refusal = self._refusal(said)
         if refusal is not None:
             return _refused(publication, refusal)
-        told = [*control_warnings(said.controls, self.playing.controls), *unplayed_warning(said)]
+        told = [*control_warnings(said, self.playing.controls), *unplayed_warning(said)]
         return self._write(replace(publication, warnings=(*publication.warnings, *told)))
 
     def _refusal(self, report: Report) -> Refusal | None:

@@ -34,7 +34,7 @@ def forecast(states: States, speed: float) -> str | None:
         return None
     return (
         f"about {heard} of {published} published would be heard at ×{speed:g}: a reload takes "
-        f"as long as in the run; --published {speed:g} plays all of them"
+        f"as long as in the run; --published {speed:g} --force plays all of them, with gaps"
     )
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +19,10 @@ from faustwire_publisher.arguments import number
 from faustwire_publisher.bridge_link import BridgeLink
 from faustwire_publisher.client import Client
 from faustwire_publisher.errors import ArgumentError
-from faustwire_publisher.replay.cursor import BACK, FORWARD, Cursor
+from faustwire_publisher.replay.cursor import Cursor
 from faustwire_publisher.replay.pace import Pace
 from faustwire_publisher.replay.played import Played, ReplayError
+from faustwire_publisher.replay.restraint import Restraint, with_restraint
 from faustwire_publisher.replay.states import (
     Position,
     RecordedBye,
@@ -31,6 +30,7 @@ from faustwire_publisher.replay.states import (
     States,
     position,
 )
+from faustwire_publisher.replay.steering import Steering
 from faustwire_publisher.replay.workers import NoWelcomeError, ReplayedWorkers
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 5.0
 
 
-class Replay:
+class Replay(Steering):
     """Push a recording to a bridge as the workers that it came from.
 
     Iterate over it, or ``run`` it. Each recorded incarnation of a worker becomes one of its own:
@@ -56,14 +56,17 @@ class Replay:
         config_path: of that bridge, as in HotReload.
         speed: recorded seconds a second. ``min_interval`` is divided by it, so that as many are
             throttled. ``math.inf``: each state as soon as the last has its verdict;
-            ``min_interval`` stays what it was.
+            ``min_interval`` stays what it was. Above 1 every reload leaves the plugin nine tenths
+            of the time for sound: what comes sooner is left out, but for the last.
         start: where to begin: seconds, "12.5s", or "call:300" of each worker ("step:300" is the
             same).
         end: where to end, included; as ``start``.
         workers: names of those whose states are sent; default: all.
         loop: start again at the end.
         follow_verdicts: send just what was published then, when it was, forced, and wait for each
-            verdict. A bridge that has just been started then writes the same programs.
+            verdict. A bridge that has just been started then writes the same programs, at a higher
+            speed with ``force``.
+        force: leave nothing out at a higher speed; the plugin drops out while it compiles.
         paused: begin standing still.
         timeout: seconds to wait for a verdict.
         keys: the folder of this machine's keys, as in HotReload.
@@ -92,6 +95,7 @@ class Replay:
         workers: Sequence[str] = (),
         loop: bool = False,
         follow_verdicts: bool = False,
+        force: bool = False,
         paused: bool = False,
         timeout: float = _TIMEOUT_SECONDS,
         keys: str | Path | None = None,
@@ -111,20 +115,18 @@ class Replay:
             end=position(end),
             published=follow_verdicts,
         )
-        self.pace = Pace(speed, paused=paused)
+        super().__init__(Pace(speed, paused=paused))
         self.sent = 0
         self._throttle_speed = 1.0 if math.isinf(speed) else speed
         self._loop = loop
         self._follows = follow_verdicts
+        self._force = force
+        self._restraint = Restraint()
         self._link = BridgeLink(
             dsp_path=dsp_path, config_path=config_path, endpoint=endpoint, keys=keys
         )
         self.endpoint = self._link.endpoint
         self._workers = ReplayedWorkers(self._connect, self._timeout)
-        self._moves: deque[int] = deque()
-        self._sought_ns: int | None = None
-        self._stopped = False
-        self._news = threading.Event()
 
     # -- playing -----------------------------------------------------------------------------
 
@@ -174,45 +176,6 @@ class Replay:
         self.seek(state.at_ns + 1)
         return self._play(state, force=True)
 
-    # -- steering, from any thread -----------------------------------------------------------
-
-    def pause(self, *, paused: bool = True) -> None:
-        """Pause, or continue with ``paused=False``."""
-        self.pace.pause(time.monotonic(), paused=paused)
-        self._news.set()
-
-    def forward(self) -> None:
-        """Send the next state at once, forced."""
-        self._moves.append(FORWARD)
-        self._news.set()
-
-    def back(self) -> None:
-        """Send the previous state at once, forced."""
-        self._moves.append(BACK)
-        self._news.set()
-
-    def change_speed(self, speed: float) -> None:
-        """Continue at another speed; the workers' ``min_interval`` stays as it was at the start.
-
-        Args:
-            speed: recorded seconds a second.
-
-        Raises:
-            ArgumentError: it is no number above 0.
-        """
-        self.pace.change_speed(number("speed", speed, above=0), time.monotonic())
-        self._news.set()
-
-    def seek(self, at_ns: int) -> None:
-        """Continue at a time of the recording, in ns on its clock."""
-        self._sought_ns = at_ns
-        self._news.set()
-
-    def stop(self) -> None:
-        """Send nothing more."""
-        self._stopped = True
-        self._news.set()
-
     @property
     def damage(self) -> list[Damage]:
         """The damage found in the recording so far."""
@@ -238,6 +201,10 @@ class Replay:
     def _once(self) -> Iterator[Played]:
         cursor = self._go_to(self.states.first_ns)
         while not self._is_over(cursor):
+            held = self._restraint.held
+            if held is not None and self._is_time_for_held(cursor.peek()):
+                yield self._play(held, force=True)
+                continue
             move = self._wait_for(cursor.peek())
             if self._stopped:
                 return
@@ -250,10 +217,30 @@ class Replay:
             elif state is not None and self.states.will_be_answered(state):
                 if move:
                     self.pace.go_to(self.states.seconds(state.at_ns), time.monotonic())
+                elif self._is_restrained() and self._restraint.hold(
+                    state, time.monotonic(), forced=self._follows
+                ):
+                    continue
                 yield self._play(state, force=bool(move) or self._follows)
 
     def _is_over(self, cursor: Cursor) -> bool:
-        return cursor.peek() is None and not self.pace.paused and not self._moves
+        waits = self.pace.paused or self._moves or self._restraint.held is not None
+        return cursor.peek() is None and not waits
+
+    def _is_restrained(self) -> bool:
+        return self.pace.speed > 1 and not self._force
+
+    def _is_time_for_held(self, upcoming: RecordedState | RecordedBye | None) -> bool:
+        """Wait until what is held may be heard, unless something else comes before."""
+        if self.pace.paused or self._moves or self._stopped or self._sought_ns is not None:
+            return False
+        now = time.monotonic()
+        comes_in = None
+        if isinstance(upcoming, RecordedState):
+            comes_in = self.pace.wait(self.states.seconds(upcoming.at_ns), now)
+        patience = self._restraint.wait(now)
+        self._news.clear()
+        return (comes_in is None or comes_in > patience) and not self._news.wait(patience)
 
     def _go_to(self, at_ns: int) -> Cursor:
         if self._sought_ns is not None:
@@ -283,6 +270,7 @@ class Replay:
         except NoWelcomeError as problem:
             raise ReplayError(self._link.absence(problem.client, self._timeout)) from None
         ticket = worker.submit(state, force=force)
+        self._restraint.note(ticket)
         self.sent += 1
         in_turn = force or math.isinf(self.pace.speed)
         if in_turn and ticket.wait(self._timeout) is None:
@@ -290,11 +278,10 @@ class Replay:
         return Played(state, self.states.seconds(state.at_ns), ticket, self._timeout)
 
     def _connect(self, hello: Hello) -> Client:
-        return self._link.connect(
-            replace(
-                hello,
-                min_interval=hello.min_interval / self._throttle_speed,
-                # What settled is sent again when it did.
-                settle=hello.settle and not self._follows,
-            )
-        )
+        hello = replace(hello, min_interval=hello.min_interval / self._throttle_speed)
+        if self._follows:
+            # What settled is sent again when it did.
+            hello = replace(hello, settle=False)
+        elif self._is_restrained():
+            hello = with_restraint(hello)
+        return self._link.connect(hello)

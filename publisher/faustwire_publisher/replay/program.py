@@ -37,7 +37,7 @@ def run() -> int:
         with Replay(**told, speed=math.inf if speed is None else speed) as replay:
             for line in replay.states.recording.unfinished:
                 print(printable(line), file=sys.stderr, flush=True)
-            if speed is not None and step is None and not told["follow_verdicts"]:
+            if speed is not None and step is None and not told["force"]:
                 _foretell(replay, speed)
             return _play(replay, step, worker, as_json=as_json)
     except KeyboardInterrupt:

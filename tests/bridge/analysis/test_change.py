@@ -21,7 +21,7 @@ from faustwire.graph import (
     Recursion,
     Series,
 )
-from faustwire_bridge.analysis.change import Sound, Sounds, change_db
+from faustwire_bridge.analysis.change import WrittenModel, WrittenModels, change_db
 from faustwire_bridge.analysis.stability import classify
 from faustwire_bridge.codegen import generate
 from graph_response import impulse_response
@@ -33,9 +33,11 @@ FS = 48000.0
 SLACK_DB = 25.0
 
 
-def sound(graph: Node, *, fs: float = FS, controls: Mapping[str, Slider] | None = None) -> Sound:
+def sound(
+    graph: Node, *, fs: float = FS, controls: Mapping[str, Slider] | None = None
+) -> WrittenModel:
     program = generate(graph, fs=fs, controls=controls or {})
-    return Sound(program.text, graph, fs, controls or {})
+    return WrittenModel(program.text, graph, fs, controls or {})
 
 
 def changed(before: Node, after: Node, **more: Any) -> float:
@@ -205,9 +207,9 @@ def test_what_left_and_right_hear_is_what_counts() -> None:
 
 def test_what_plays_is_computed_once() -> None:
     made: list[bytes] = []
-    sounds = Sounds()
+    sounds = WrittenModels()
 
-    def make(data: bytes) -> Sound:
+    def make(data: bytes) -> WrittenModel:
         made.append(data)
         return sound(gain(0.5))
 

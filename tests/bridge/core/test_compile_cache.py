@@ -68,7 +68,7 @@ def test_what_the_code_generator_writes_fits_the_plugin(graph: object) -> None:
     controls = tuple(Control(s.address, s.init, s.min, s.max) for s in compiled.sliders)
     report = Report(n_in=compiled.n_in, n_out=compiled.n_out, controls=controls)
     assert check_plugin_limits(report) is None
-    assert control_warnings(controls, controls) == []
+    assert control_warnings(report, controls) == []
 
 
 A = Control("/live/a", 0.5, 0.0, 1.0)
@@ -101,9 +101,9 @@ def test_ranges_that_the_plugin_would_swap_are_refused(
 
 
 def test_more_sliders_than_slots_are_told() -> None:
-    controls = [Control(f"/live/{chr(97 + i)}") for i in range(13)]
-    assert control_warnings(controls[:12], ()) == []
-    assert "12 slots" in control_warnings(controls, ())[0]
+    controls = tuple(Control(f"/live/{chr(97 + i)}") for i in range(13))
+    assert control_warnings(Report(controls=controls[:12]), ()) == []
+    assert "12 slots" in control_warnings(Report(controls=controls), ())[0]
 
 
 def test_the_answers_asked_for_last_are_remembered_some_for_a_while() -> None:

@@ -260,6 +260,43 @@ def test_a_knob_that_goes_is_told() -> None:
     assert warning.startswith("/live/a: gone")
 
 
+@pytest.mark.parametrize(
+    ("knobs", "seconds", "warns"),
+    [(1, 0.02, True), (0, 0.02, False), (1, 0.001, False)],
+    ids=["a knob", "no knob", "compiled at once"],
+)
+def test_a_daw_that_polls_knobs_may_crash_during_a_long_compile(
+    knobs: int, seconds: float, warns: bool
+) -> None:
+    bridge = Bridge()
+    controls = (*[Control("/live/a")] * knobs, Control("/live/level", shows=True))
+    bridge.compiled = events.Compiled(Report(seconds=seconds, controls=controls))
+    warnings = bridge.worker().update(0.5).warnings
+    assert (
+        any(line.startswith("may crash the DAW: it has knobs and takes 20 ms") for line in warnings)
+        is warns
+    )
+
+
+def test_a_narrower_range_of_a_knob_is_told() -> None:
+    """The plugin would clamp its position."""
+    bridge = Bridge()
+    worker = bridge.worker()
+
+    def told(low: float, high: float) -> tuple[str, ...]:
+        control = Control("/live/a", init=1.0, min=low, max=high)
+        bridge.compiled = events.Compiled(Report(controls=(control, Control("/live/b"))))
+        return worker.publish(f"process = _,_; // {len(bridge.writes)}").warnings
+
+    assert told(0.1, 10.0) == ()
+    assert told(0.1, 10.0) == (), "the same range"
+    [warning] = told(0.1, 5.0)
+    assert warning.startswith("/live/a: its range is now 0.1 to 5 and was 0.1 to 10; a position")
+    assert told(0.0, 10.0) == (), "a wider one"
+    [warning] = told(0.5, 20.0)
+    assert "0.5 to 20 and was 0 to 10" in warning
+
+
 def test_a_loop_that_grows_is_refused_with_its_figure_and_force_does_not_help() -> None:
     bridge = Bridge()
     worker = bridge.worker()

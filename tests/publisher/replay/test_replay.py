@@ -197,7 +197,11 @@ def test_what_was_published_is_published_again_whatever_the_clock_says(
         if n % 2:
             said.append(tells(n, "published", "a", n))
     with Replay(
-        made(tmp_path, said), endpoint=bridge.endpoint, speed=math.inf, follow_verdicts=True
+        made(tmp_path, said),
+        endpoint=bridge.endpoint,
+        speed=math.inf,
+        follow_verdicts=True,
+        force=True,
     ) as replay:
         played = list(replay)
     assert [each.state.call for each in played] == [1, 3, 5]
@@ -401,7 +405,7 @@ def test_how_many_of_the_published_will_be_heard_is_said_before(tmp_path: Path) 
     line = forecast(States(found), speed=20)
     assert line is not None
     assert line.startswith("about 3 of 10 published would be heard at ×20")
-    assert line.endswith("--published 20 plays all of them")
+    assert line.endswith("--published 20 --force plays all of them, with gaps")
     part = forecast(States(found, start=position("call:5")), speed=20)
     assert part is not None
     assert part.startswith("about 2 of 6")
