@@ -22,7 +22,7 @@ from faustwire_bridge.recordings.offline import decide_again
 from scripted_run import perform, recorded
 
 # What the scripted run has written.
-PROGRAMS = 16
+PROGRAMS = 17
 
 
 def programs(run: Path) -> list[str]:

@@ -70,13 +70,13 @@ def test_what_was_published_is_heard_again_faster_with_one_option(
         where = ["--endpoint", bridge.endpoint, "--json"]
         ended = [
             subprocess.run(
-                command(run, option, "100", *where),
+                command(run, *option, *where),
                 capture_output=True,
                 text=True,
                 timeout=DEADLINE,
                 check=True,
             )
-            for option in ("--published", "--speed")
+            for option in (["--published", "100", "--force"], ["--published", "100"])
         ]
     assert json.loads(ended[0].stdout)["reasons"] == {"published": 2}
     assert "would be heard" not in ended[0].stderr

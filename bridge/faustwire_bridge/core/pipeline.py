@@ -43,7 +43,6 @@ from faustwire_bridge.core.throttle import LastReload, cost_seconds
 # chance, but not at every step of a training.
 RETRY_SECONDS = 10.0
 
-
 # Characters of a report that is remembered; the plugin can use twelve controls, and text of a
 # worker's own may have a million.
 _MAX_REMEMBERED = 2**16
@@ -62,6 +61,7 @@ class Publication:
         program: Faust text, once there is one.
         snapshot: its bytes; None: Faust text of the worker's own.
         force: also if nobody hears the change.
+        compared_with: ``fingerprint`` of the program that played when it was judged.
         warnings: what is not as the worker has it, one line each.
         assessment: what is known of the model's sound.
         report: what libfaust says of the program's structure.
@@ -75,6 +75,7 @@ class Publication:
     program: str = ""
     snapshot: bytes | None = field(default=None, repr=False)
     force: bool = False
+    compared_with: str | None = None
     warnings: tuple[str, ...] = ()
     assessment: Assessment = field(default_factory=Assessment)
     report: Report | None = None
@@ -138,8 +139,10 @@ class Pipeline:
             The first step.
         """
         force = snapshot.force or self._limits.min_change_db is None
-        self.current = replace(publication, snapshot=snapshot.data, force=force)
         playing = self.playing
+        self.current = replace(
+            publication, snapshot=snapshot.data, force=force, compared_with=playing.program
+        )
         played = None if force else playing.snapshot
         return Judge(snapshot.data, playing.program, playing.level_db, played)
 
@@ -204,7 +207,9 @@ class Pipeline:
         publication = replace(publication, assessment=assessment, warnings=warnings)
         if assessment.refusal is not None:
             return _refused(publication, assessment.refusal)
-        if not publication.force and (why := inaudible(judged.change_db, self._limits)):
+        # Another program may play by now.
+        compared = publication.compared_with == self.playing.program and not publication.force
+        if compared and (why := inaudible(judged.change_db, self._limits)):
             return Conclusion(publication, Reason.INAUDIBLE, why)
         return self._check(publication, now)
 

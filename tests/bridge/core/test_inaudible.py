@@ -10,7 +10,7 @@ import pytest
 
 from core_by_hand import Bridge, Worker
 from faustwire.controls import sliders
-from faustwire.messages import Hello, Reason, Snapshot
+from faustwire.messages import Hello, Reason, Snapshot, Verdict
 from faustwire_bridge.core import events
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sound_limits import Limits
@@ -100,6 +100,17 @@ def test_where_it_is_not_known_what_plays_everything_is_heard(trouble: str) -> N
         bridge.disk_problem = None
     assert anna.update(0.5 + UNHEARD).published
     assert anna.update(0.5 + 2 * UNHEARD).reason is Reason.INAUDIBLE
+
+
+def test_what_was_compared_with_a_program_that_plays_no_more_is_heard() -> None:
+    bridge, anna = playing()
+    bridge.judges = False
+    anna.seq = anna.call = 2
+    assert anna.take(Snapshot(2, 2, 48000.0, gain(0.5 + UNHEARD))) == []
+    bridge.take(events.DspChanged())
+    [told] = bridge.take(bridge.judged())
+    assert isinstance(told.message, Verdict)
+    assert told.message.reason is Reason.PUBLISHED
 
 
 def test_another_workers_model_is_compared_as_well() -> None:
