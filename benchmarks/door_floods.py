@@ -4,7 +4,8 @@
 
 Strangers have no key: they open connections, greet, and send what claims to be 16 MiB of a
 handshake (or nothing at all). The enrolled ones have, and send frames of 16 MB that make no sense
-as fast as they are taken. Meanwhile one worker that behaves pings, and the slowest pong counts. The
+as fast as they are taken. Those who may only watch send small messages as fast as they are taken,
+and read no answer. Meanwhile one worker that behaves pings, and the slowest pong counts. The
 network's speed decides what strangers can make it hold before they are cut off; loopback's is some
 twenty times a gigabit's.
 """
@@ -30,7 +31,7 @@ from bridges import Plugin, ServedBridge, served
 from faustwire import codec
 from faustwire.curve import secure
 from faustwire.key_ring import KeyRing
-from faustwire.messages import Hello, Ping
+from faustwire.messages import Hello, Ping, Watch
 from processes import cpu_seconds, rss_mib
 
 _GREETING = b"\xff" + bytes(8) + b"\x7f\3\0" + b"CURVE".ljust(20, b"\0") + bytes(32)
@@ -101,6 +102,25 @@ def enrolled(endpoint: str, keyring: KeyRing, count: int, seconds: float) -> Non
                     peer.send(data, copy=False)
                 while peer.poll(0):
                     peer.recv()
+        for peer in peers:
+            peer.close()
+
+
+def small(endpoint: str, keyring: KeyRing, data: bytes, seconds: float) -> None:
+    """Four peers that send the same message as fast as it is taken, and read nothing."""
+    with zmq.Context() as context:
+        context.setsockopt(zmq.LINGER, 0)
+        peers = [context.socket(zmq.DEALER) for _ in range(4)]
+        for peer in peers:
+            peer.setsockopt(zmq.RECONNECT_IVL, 20)
+            secure(peer, endpoint, keyring)
+            peer.connect(endpoint)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for peer in peers:
+                with suppress(zmq.Again):
+                    for _ in range(100):
+                        peer.send(data, zmq.DONTWAIT)
         for peer in peers:
             peer.close()
 
@@ -180,23 +200,29 @@ def main() -> None:
         plugin.folder.mkdir()
         studio, box = KeyRing(f"{folder}/studio"), KeyRing(f"{folder}/box")
         studio.enrol("box", box.pair()[0], frozenset({"publish"}))
+        eve = KeyRing(f"{folder}/eve")
+        studio.enrol("eve", eve.pair()[0], frozenset({"watch"}))
         with served(plugin, "--keys", str(studio.folder)) as bridge:
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-            box.trust(bridge.endpoint, studio.pair()[0])
+            for ring in (box, eve):
+                ring.trust(bridge.endpoint, studio.pair()[0])
             victim = Victim(bridge, box)
             print(f"{'':30} peak MiB  after MiB   cpu s  slowest pong ms  cut")
             victim.measure("nobody", lambda: time.sleep(seconds))
             port = int(bridge.endpoint.rpartition(":")[2])
-            for name, at, count, talk in (
-                ("50 strangers talk", port, 50, True),
-                ("200 strangers talk", port, 200, True),
-                ("200 strangers at the events", port + 1, 200, True),
-                ("2000 strangers, silent", port, 2000, False),
+            for name, count, talk in (
+                ("50 strangers talk", 50, True),
+                ("200 strangers talk", 200, True),
+                ("2000 strangers, silent", 2000, False),
             ):
-                victim.measure(name, partial(Strangers(at, count, talk=talk).run, seconds))
+                victim.measure(name, partial(Strangers(port, count, talk=talk).run, seconds))
             for count in (16, 64):
                 flood = partial(enrolled, bridge.endpoint, box, count, seconds)
                 victim.measure(f"{count} enrolled", flood)
+            for message in (Watch(), Ping()):
+                name = f"4 who may watch send {type(message).__name__}"
+                flood = partial(small, bridge.endpoint, eve, codec.encode(message), seconds)
+                victim.measure(name, flood)
 
 
 if __name__ == "__main__":

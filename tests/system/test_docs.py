@@ -132,6 +132,19 @@ def test_the_architecture_page_names_every_module() -> None:
             assert path.name in page, path
 
 
+def test_the_security_page_names_tests_that_are_there() -> None:
+    """A file, or a test in it; and each row of a table of promises names one."""
+    page = (ROOT / "docs" / "security.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page)
+    assert len(named) > 10
+    for file, test in named:
+        assert (ROOT / file).exists(), file
+        assert not test or f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
+    for table in re.findall(r"^\|.*\| test \|\n\|[ |-]+\|\n((?:\|.*\n)+)", page, re.MULTILINE):
+        for row in table.splitlines():
+            assert "`tests/" in row.rstrip(" |").rpartition("|")[2], row
+
+
 def test_what_contributing_names_is_there() -> None:
     """Paths in backquotes, but for those that the recipes tell people to make."""
     made = {"bridge/faustwire_bridge/commands/ping.py", "tests/recordings/v1/silent.mcap"}

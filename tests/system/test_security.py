@@ -28,7 +28,6 @@ from faustwire.messages import (
     Follow,
     Hello,
     Message,
-    OwnProgram,
     Rejection,
     Snapshot,
     State,
@@ -354,32 +353,6 @@ def test_a_bridge_without_keys_gets_nothing_from_a_training_that_trusts_one(
 
 
 # -- roles -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("right", [*RIGHTS, None])
-def test_a_right_is_good_for_what_it_says_and_for_nothing_else(
-    alone: Two, right: str | None
-) -> None:
-    """None: the control, all of them."""
-    rights = RIGHTS if right is None else (right,)
-    alone.enrol(*rights)
-    alone.trust()
-    endpoint = alone.bridge.endpoint
-    with peer(endpoint, alone.box) as talker:
-        answers = [
-            ask(talker, Hello("anna", "a" * 8)),
-            ask(talker, Snapshot(1, 1, 48000.0, gain(0.5))),
-            ask(talker, OwnProgram(2, "process = 0,0;")),
-            ask(talker, Follow(Choice("latest"))),
-        ]
-        publishes = [isinstance(answer, (Welcome, Verdict)) for answer in answers[:3]]
-        assert publishes == 3 * ["publish" in rights]
-        assert isinstance(answers[3], Steered) is ("steer" in rights)
-        for answer in answers:
-            if isinstance(answer, Rejection):
-                assert "'box' is not enrolled to" in answer.detail
-        assert isinstance(ask(talker, Watch()), State) is ("watch" in rights)
-    assert alone.plugin.dsp_path.exists() is ("publish" in rights)
 
 
 def test_nobody_takes_over_anothers_session_or_name(two: Two, tmp_path: Path) -> None:
