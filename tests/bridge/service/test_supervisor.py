@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import time
+from statistics import median
 
 from bridges import DEADLINE, Plugin, alive, eventually, served
 from faustwire_publisher import HotReload
 from peers import peer
+
+CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT, signal.SIGBUS)
+
+
+def busy() -> float:
+    """How much longer everything takes on this machine than on one that has nothing else to do."""
+    return min(4.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 def test_a_bridge_that_crashes_is_there_again_at_its_endpoint(plugin: Plugin) -> None:
@@ -19,17 +27,17 @@ def test_a_bridge_that_crashes_is_there_again_at_its_endpoint(plugin: Plugin) ->
         with peer(bridge.endpoint, "anna") as anna:
             assert anna.update(0.5).published
         took = []
-        for step in range(3):
+        for step, signal_number in enumerate(CRASHES):
             pid = plugin.bridge_pid()
             assert pid is not None
             begun = time.monotonic()
-            os.kill(pid, signal.SIGABRT)
+            os.kill(pid, signal_number)
             eventually(lambda: plugin.bridge_pid() not in (None, pid), "another bridge is there")  # noqa: B023
             with peer(bridge.endpoint, "anna", incarnation=f"{step}") as anna:
                 took.append(time.monotonic() - begun)
                 assert anna.update(step / 8 + 0.0625).published
-        assert sorted(took)[1] < 1.0, "half a second, on a machine that has something else to do"
-        assert bridge.log().count("ended by SIGABRT") == 3
+        assert median(took) < 0.5 * busy(), sorted(took)
+        assert bridge.log().count("is started again") == len(CRASHES)
 
 
 def test_a_training_goes_on_when_its_bridge_crashes(plugin: Plugin) -> None:
