@@ -59,9 +59,11 @@ def _print(state: State) -> None:
 
     from faustwire_bridge.monitor.screen import screen  # noqa: PLC0415
     from faustwire_bridge.monitor.view_model import ViewModel  # noqa: PLC0415
+    from faustwire_bridge.monitor.watchers import PluginWatch  # noqa: PLC0415
 
     now = time.monotonic()
     view = ViewModel()
+    view.watched = PluginWatch().is_watched(state, now)
     view.take(state, now, time.time())
     # In a pipe nobody's terminal is too narrow.
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)

@@ -15,6 +15,7 @@ from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 from faustwire_bridge.monitor.monitor_socket import MonitorSocket
 from faustwire_bridge.monitor.target import Target, add_options, target
 from faustwire_bridge.monitor.view_model import Entry, ViewModel
+from faustwire_bridge.monitor.watchers import PluginWatch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +76,7 @@ def _seen(
     Raises:
         UnreachableError: no bridge was heard in time, and it is not to be waited for.
     """
-    view = ViewModel()
+    view, plugin = ViewModel(), PluginWatch()
     begun = time.monotonic()
     while True:
         fresh, patience = [], _REDRAW_SECONDS
@@ -84,6 +85,7 @@ def _seen(
             now, patience = time.monotonic(), 0.0
             if not isinstance(message, State):
                 break
+            view.watched = plugin.is_watched(message, now)
             fresh += view.take(message, now, time.time())
         if not fresh:
             fresh = view.miss(bridge.trouble(connection), now, time.time())

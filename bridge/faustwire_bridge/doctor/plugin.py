@@ -14,7 +14,7 @@ from faustwire.rendezvous import CONFIG_PATH, rendezvous
 from faustwire_bridge.children.compiler import missing
 from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subject
 from faustwire_bridge.doctor.machine import compile_once
-from faustwire_bridge.doctor.watchers import watchers
+from faustwire_bridge.monitor.watchers import watchers
 
 # Of disk: a program of ours is 50 KiB, and the old one is there while the new one is written.
 _ROOM_BYTES = 2**20

@@ -31,14 +31,14 @@ def screen(view: ViewModel, now: float, *, width: int, height: int | None = None
     state = view.state
     if state is None:
         return words.line(("waiting  ", "yellow"), printable(view.trouble or "for the bridge"))
-    head = [*_head(state, state.now + view.age(now)), *_trouble(view, now), Text()]
+    head = [*_head(view, state, state.now + view.age(now)), *_trouble(view, now), Text()]
     troubles = _held_back(state.workers, width, _MOST_TROUBLES if height is None else height // 4)
     # The table's head, the legend, and a line before the entries.
     others = 3 + sum(_height(text, width) for text in (*head, *troubles))
     room = None if height is None else max(0, height - others)
     past = condensed(view.entries)
     rows, kept = _budget(room, len(state.workers), len(past))
-    foot = legend(state, len(state.workers) - rows)
+    foot = legend(state, len(state.workers) - rows, heard=view.watched is not False)
     # What a worker did after the last that was heard of it is not known.
     at = state.now + (view.age(now) if view.trouble is None else 0.0)
     return Group(
@@ -59,22 +59,27 @@ def _budget(room: int | None, workers: int, entries: int) -> tuple[int, int]:
     return rows, max(0, min(entries, room - rows))
 
 
-def _head(state: State, at: float) -> list[Text]:
+def _head(view: ViewModel, state: State, at: float) -> list[Text]:
     where = f"{printable(state.host)}:{printable(state.dsp_path)}"
     title = words.line(("faustwire  ", "bold"), (where, "bold"), (f"   pid {state.pid}", "dim"))
     if state.recording:
         title.append("   ● ", "red").append(f"records to {printable(state.recording)}")
-    plays = words.line(("plays      ", "dim"), *_playing(state, at))
+    verb = "plays      " if view.watched is not False else "written    "
+    plays = words.line((verb, "dim"), *_playing(state, at, heard=view.watched is not False))
     return [title, plays, words.line(("follows    ", "dim"), _choice(state.follow))]
 
 
-def _playing(state: State, at: float) -> list[str | tuple[str, str]]:
+def _playing(state: State, at: float, *, heard: bool) -> list[str | tuple[str, str]]:
     if state.reloaded_at is None:
         return [("nothing of this bridge yet", "yellow")]
     who = "text of somebody's own"
     if state.playing_worker:
         who = printable(state.playing_worker)
         who += "" if state.playing_call is None else f", call {state.playing_call}"
+    if not heard:
+        times = "once" if state.reloads == 1 else f"{state.reloads} times"
+        since = f"   {words.ago(at - state.reloaded_at)}, {times}; no plugin watches this file"
+        return [(who, "bold yellow"), since]
     cost = ""
     if state.compile_seconds is not None:
         cost = f", {1000 * state.compile_seconds:.0f} ms of silence each"

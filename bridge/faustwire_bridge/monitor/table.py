@@ -125,12 +125,13 @@ def _tone(reason: Reason) -> str:
     return "green" if reason is Reason.PUBLISHED else ""
 
 
-def legend(state: State, hidden: int) -> Text:
+def legend(state: State, hidden: int, *, heard: bool = True) -> Text:
     """What the marks mean, and how many workers there is no room for.
 
     Args:
         state: the bridge's; only marks that its workers have are explained.
         hidden: how many workers the table leaves out.
+        heard: whether a plugin is there to play what is written.
 
     Returns:
         One line; if there are no workers, it says so.
@@ -138,7 +139,8 @@ def legend(state: State, hidden: int) -> Text:
     if not state.workers:
         return words.line(("no worker has come yet", "dim"))
     seen = {_standing(worker, state) for worker in state.workers}
-    told = [f"{mark} {name}" for name, (mark, _) in _MARKS.items() if name in seen]
+    names = {} if heard else {"plays": "written"}
+    told = [f"{mark} {names.get(name, name)}" for name, (mark, _) in _MARKS.items() if name in seen]
     if hidden > 0:
         told.append(f"and {hidden} more")
     return words.line(("   ".join(told), "dim"))

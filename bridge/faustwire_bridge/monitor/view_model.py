@@ -39,9 +39,12 @@ class ViewModel:
         state: the newest; None: there was none yet.
         trouble: why nothing is heard; None: the bridge is heard.
         entries: what happened, oldest first.
+        watched: whether some program watches the ``.dsp``; None: not known. Where none does, a
+            program is written, but nothing plays it.
     """
 
     def __init__(self) -> None:
+        self.watched: bool | None = None
         self.state: State | None = None
         self.trouble: str | None = None
         self.entries: deque[Entry] = deque(maxlen=_KEPT)
@@ -68,7 +71,7 @@ class ViewModel:
         if self._seen and events and events[0].number > self._seen + 1:
             missed = events[0].number - self._seen - 1
             fresh.append(Entry(wall, "bridge", f"{missed} events came and went unseen"))
-        fresh += [_entry(event, state, wall) for event in events]
+        fresh += [_entry(event, state, wall, heard=self.watched is not False) for event in events]
         self._seen = max([self._seen, *(event.number for event in events)])
         self.state, self.trouble, self._received = state, None, now
         self.entries += fresh
@@ -108,10 +111,10 @@ def _is_another(before: State, state: State) -> bool:
     return (before.pid, before.host) != (state.pid, state.host) or state.number < before.number
 
 
-def _entry(event: Event, state: State, wall: float) -> Entry:
+def _entry(event: Event, state: State, wall: float, *, heard: bool) -> Entry:
     at = wall - (state.now - event.at)
     # Where it was published to is the same each time; what each reload costs is not.
     detail = "" if event.detail == state.dsp_path else event.detail
-    if event.compile_seconds is not None:
+    if event.compile_seconds is not None and heard:
         detail = f"{detail} {1000 * event.compile_seconds:.0f} ms of silence".strip()
     return Entry(at, event.kind, detail, event.worker, event.call)

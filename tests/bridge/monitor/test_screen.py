@@ -43,6 +43,17 @@ def test_what_plays_is_told_with_its_age_and_cost() -> None:
         assert word in text
 
 
+def test_what_no_plugin_watches_is_written_and_not_played() -> None:
+    view = ViewModel()
+    view.watched = False
+    view.take(state(), 5.0, 1_700_000_000.0)
+    text = plain(view)
+    assert "written    anna, call 1201   3.5 s ago, 41 times; no plugin watches this file" in text
+    assert "▶ written" in text
+    assert "plays" not in text
+    assert "silence" not in text
+
+
 def test_a_bridge_without_workers_says_so() -> None:
     text = plain(state(playing_worker="", reloaded_at=None, reloads=0, workers=()))
     assert "nothing of this bridge yet" in text

@@ -59,3 +59,10 @@ def test_a_bridge_that_says_nothing_over_a_standing_connection_is_noticed() -> N
     assert view.miss(None, 5.0 + SILENCE_SECONDS - 0.1, WALL) == []
     [entry] = view.miss(None, 5.0 + SILENCE_SECONDS, WALL)
     assert "says nothing" in entry.detail
+
+
+def test_nothing_is_silent_for_a_reload_where_nobody_watches() -> None:
+    view = ViewModel()
+    view.watched = False
+    [entry] = view.take(state(events=(event(1, compile_seconds=0.057),)), 5.0, WALL)
+    assert entry.detail == ""
