@@ -13,7 +13,7 @@ import pytest
 for _needed in ("cyfaust", "flamo", "matplotlib", "rich", "watchdog"):
     pytest.importorskip(_needed)
 
-import soundfile  # type: ignore[import-untyped]  # noqa: E402
+import soundfile  # noqa: E402
 from matplotlib import image  # noqa: E402
 
 from faustwire_bridge.children.libfaust import compile_program  # noqa: E402

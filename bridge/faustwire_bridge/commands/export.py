@@ -16,18 +16,19 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "export",
         formatter_class=Paragraphs,
-        help="take a state out of a recording: .dsp, .json or .wav",
+        help="take a state out of a recording: .dsp, .json, .wav or .flac",
         description="Take the state of a worker's N-th call out of a recording: the program that "
         "a bridge writes for it (.dsp), a config to edit (.json, for `faustwire compile`), or what "
-        "it sounds like (.wav: the impulse response, left and right for each input, or a sound of "
-        "yours sent through it). With --all the sound of the whole run, from program to program.",
+        "it sounds like (.wav or .flac: the impulse response, left and right for each input, or a "
+        "sound of yours sent through it). With --all the sound of the whole run, from program to "
+        "program.",
         epilog=with_exit_codes(),
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, or folders of them")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--step", type=call, metavar="CALL", help=CALL_HELP)
     which.add_argument(
-        "--all", action="store_true", help="all that was published, crossfaded, as .wav"
+        "--all", action="store_true", help="all that was published, crossfaded, as a sound"
     )
     parser.add_argument(
         "--worker",
@@ -35,18 +36,23 @@ def add(commands: Commands) -> None:
         help="whose, where there are several; NAME#abc by the beginning of its incarnation",
     )
     parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT.dsp|OUT.json|OUT.wav", help="where to"
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT.dsp|OUT.json|OUT.wav|OUT.flac",
+        help="where to",
     )
     parser.add_argument(
         "--input",
         metavar="IN.wav",
-        help="for .wav: send this through it, of the model's sampling rate",
+        help="for sounds: send this through it; FLAC and other files than WAV, and other sampling "
+        "rates than the model's, need faustwire[audio]",
     )
     parser.add_argument(
         "--seconds",
         type=above_zero,
         metavar="S",
-        help="for .wav: how long (default: until it has died away; with --all as long as the run)",
+        help="for sounds: how long (default: until it has died away; with --all the run's length)",
     )
     parser.set_defaults(run=_export)
 

@@ -12,6 +12,7 @@ from faustwire.errors import FaustwireError
 from faustwire.terminal import printable
 from faustwire_bridge.commands import compile as compile_
 from faustwire_bridge.commands import (
+    completion,
     doctor,
     export,
     follow,
@@ -42,7 +43,10 @@ _EXIT_CODES: dict[type[Exception], int] = {
     follow.NotSteeredError: NOT_STEERED,
 }
 
-_COMMANDS = (serve, status, watch, follow, listen, doctor, replay, inspect, export, keys, compile_)
+_COMMANDS = (
+    *(serve, status, watch, follow, listen, doctor, replay, inspect, export, keys, compile_),
+    completion,
+)
 
 
 def run(arguments: Sequence[str] | None) -> int:
@@ -100,4 +104,5 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in _COMMANDS:
         command.add(commands)
+    parser.set_defaults(program=parser)  # Which `completion` describes.
     return parser

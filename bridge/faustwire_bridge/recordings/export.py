@@ -21,9 +21,9 @@ from faustwire.recording import Recording, recorded_worker
 from faustwire.recording.calls import find_call
 from faustwire.recording.publications import Publications, check_names
 from faustwire_bridge.recordings.rendering import Renderer, Scene, decay_seconds, program_text
-from faustwire_bridge.recordings.wave_file import read_wave, write_wave
+from faustwire_bridge.recordings.sound_file import SOUNDS, read_sound, write_sound
 
-KINDS = (".dsp", ".json", ".wav")
+KINDS = (".dsp", ".json", *SOUNDS)
 # Without a sound to send through a run: a click this often, so that each program is heard.
 _CLICK_SECONDS = 0.5
 # An hour of stereo floats is 1.4 GB.
@@ -41,7 +41,7 @@ class Excitation:
     """What to hear.
 
     Attributes:
-        source: a WAV file to send through; None: an impulse, or clicks.
+        source: a sound file to send through; None: an impulse, or clicks.
         seconds: how long; None: the source's length and the decay after it.
     """
 
@@ -74,8 +74,9 @@ def export(snapshot: Snapshot, output: Path, excitation: Excitation) -> None:
     Args:
         snapshot: what to write.
         output: ``.dsp``: the program, as a bridge writes it. ``.json``: a config, as
-            ``flamo_to_json`` gives and ``faustwire compile`` takes. ``.wav``: what it sounds like.
-        excitation: for ``.wav``.
+            ``flamo_to_json`` gives and ``faustwire compile`` takes. ``.wav``, ``.flac``: what it
+            sounds like.
+        excitation: for sounds.
 
     Raises:
         ExportError: another ending.
@@ -89,8 +90,8 @@ def export(snapshot: Snapshot, output: Path, excitation: Excitation) -> None:
         if snapshot.controls:
             config["controls"] = controls.to_overrides(snapshot.controls)
         _write(output, json.dumps(config))
-    elif output.suffix == ".wav":
-        write_wave(output, _heard(snapshot, excitation), snapshot.fs)
+    elif output.suffix in SOUNDS:
+        write_sound(output, _heard(snapshot, excitation), snapshot.fs)
     else:
         raise ExportError(f"{output}: name a file that ends in {', '.join(KINDS)}")
 
@@ -103,7 +104,7 @@ def export_run(
     Args:
         found: the recording.
         workers: names of those that are heard; empty: all.
-        output: a ``.wav``.
+        output: a ``.wav`` or ``.flac``.
         excitation: what is sent through; with ``seconds`` the whole run is squeezed into so many.
 
     Returns:
@@ -114,8 +115,9 @@ def export_run(
         FaustwireError: a snapshot can't be rendered.
         OSError: the file can't be written.
     """
-    if output.suffix != ".wav":
-        raise ExportError(f"{output}: a whole run is sound, so name a file that ends in .wav")
+    if output.suffix not in SOUNDS:
+        kinds = " or ".join(SOUNDS)
+        raise ExportError(f"{output}: a whole run is sound, so name a file that ends in {kinds}")
     check_names(found, workers)
     timed = list(_published(found, workers))
     if not timed:
@@ -130,7 +132,7 @@ def export_run(
     scale = seconds / lasted * fs
     scenes = [Scene(round((at - begun) * scale), snapshot) for at, snapshot in timed]
     with closing(Renderer()) as renderer:
-        write_wave(
+        write_sound(
             output, renderer.play_run(scenes, _looped(excitation, round(seconds * fs), fs)), fs
         )
     return len(scenes)
@@ -158,7 +160,7 @@ def _heard(snapshot: Snapshot, excitation: Excitation) -> NDArray[np.float64]:
             return renderer.impulse_response(
                 snapshot, excitation.seconds or decay_seconds(snapshot)
             )
-        x = _read(excitation.source, snapshot.fs)
+        x = read_sound(excitation.source, snapshot.fs)
         length = x.shape[1] + round(decay_seconds(snapshot) * snapshot.fs)
         if excitation.seconds is not None:
             length = round(excitation.seconds * snapshot.fs)
@@ -172,19 +174,8 @@ def _looped(excitation: Excitation, length: int, fs: float) -> NDArray[np.float6
         clicks = np.zeros((1, length))
         clicks[:, :: round(_CLICK_SECONDS * fs)] = 1.0
         return clicks
-    x = _read(excitation.source, fs)
+    x = read_sound(excitation.source, fs)
     return np.tile(x, -(-length // max(1, x.shape[1])))[:, :length]
-
-
-def _read(path: Path, fs: float) -> NDArray[np.float64]:
-    x, rate = read_wave(path)
-    if rate != round(fs):
-        raise ExportError(
-            f"{path} has a sampling rate of {rate} Hz and the model {fs:g} Hz: resample it first"
-        )
-    if not x.shape[1]:
-        raise ExportError(f"{path} is empty")
-    return x
 
 
 def _write(output: Path, text: str) -> None:

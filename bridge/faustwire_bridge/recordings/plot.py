@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +14,21 @@ from faustwire.errors import FaustwireError
 from faustwire.graph import Node
 from faustwire.messages import Snapshot
 from faustwire.terminal import printable
+from faustwire_bridge.analysis import stability
 from faustwire_bridge.analysis.transfer import circle, full, transfer
 from faustwire_bridge.recordings.summary import Account, Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _INK, _MUTED, _MARK = "#22262e", "#7a8290", "#d1495b"
 # Bands of a third of an octave, and frequencies in each: a reverberator's peaks are narrower than
 # any grid, what is heard of its colour is their mean.
 _BANDS, _PER_BAND = 30, 48
 _LOWEST_HZ = 20.0
+# For a decay time of what the bridge did not judge.
+_MOST_POINTS = 2**15
 
 
 class PlotError(FaustwireError, RuntimeError):
@@ -31,17 +36,35 @@ class PlotError(FaustwireError, RuntimeError):
 
 
 def draw(found: Summary, path: Path) -> None:
-    """Draw a summary, a column for each worker, and write it in the format of the path's ending.
+    """Draw a summary and write it in the format of the path's ending.
 
     Args:
-        found: the summary; of each worker its metrics, its decay time in seconds and its response
-            in dB are drawn.
+        found: as for ``figure``.
         path: the file to write; an ending that matplotlib knows, for instance ``.png``.
 
     Raises:
-        PlotError: matplotlib is not installed, no worker has sent a snapshot, or matplotlib can't
-            write a file with this ending.
+        PlotError: as ``figure``, or matplotlib can't write a file with this ending.
         OSError: the file can't be written.
+    """
+    drawn = figure(found)
+    try:
+        drawn.savefig(path, dpi=110)
+    except ValueError as problem:
+        raise PlotError(f"{path}: {problem}") from problem
+
+
+def figure(found: Summary) -> Figure:
+    """Draw a summary, a column for each worker.
+
+    Args:
+        found: the summary; of each worker its metrics, its decay time in seconds and its response
+            in dB are drawn: of what was published, or else of what it sent.
+
+    Returns:
+        The figure.
+
+    Raises:
+        PlotError: matplotlib is not installed, or no worker has sent a snapshot.
     """
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415  (optional)
@@ -53,18 +76,15 @@ def draw(found: Summary, path: Path) -> None:
     shown = [account for account in accounts if account.drawn]
     if not shown:
         raise PlotError("none of the first workers has sent a snapshot: there is nothing to draw")
-    figure = Figure(figsize=(6.5 * len(shown), 10), layout="constrained")
-    grid: Any = figure.subplots(3, len(shown), squeeze=False)
+    drawn = Figure(figsize=(6.5 * len(shown), 10), layout="constrained")
+    grid: Any = drawn.subplots(3, len(shown), squeeze=False)
     for column, account in enumerate(shown):
         _draw_metrics(grid[0, column], account)
         _draw_decay(grid[1, column], account)
         _draw_response(grid[2, column], account)
     if len(accounts) > len(shown):
-        figure.suptitle(f"the first {len(shown)} of {len(accounts)} workers")
-    try:
-        figure.savefig(path, dpi=110)
-    except ValueError as problem:
-        raise PlotError(f"{path}: {problem}") from problem
+        drawn.suptitle(f"the first {len(shown)} of {len(accounts)} workers")
+    return drawn
 
 
 def _draw_metrics(axes: Axes, account: Account) -> None:
@@ -96,18 +116,42 @@ def _draw_metrics(axes: Axes, account: Account) -> None:
 
 
 def _draw_decay(axes: Axes, account: Account) -> None:
-    points = list(account.rt60)
+    points = list(account.rt60) or _computed_decays(account)
     if points:
         axes.plot(*zip(*points, strict=True), ".-", color="#1d4e89", lw=1.0, ms=4)
     axes.set_ylabel("RT60, s (slowest mode, or a bound)")
-    _tidy(axes, "call" if points else "no decay was measured")
+    _tidy(axes, _of_what(account, "call") if points else "no decay was measured")
+
+
+def _computed_decays(account: Account) -> list[tuple[int, float]]:
+    """Decay times of a worker for which the bridge said none, since it published nothing."""
+    found = [
+        (call, stability.classify(each.graph, fs=each.fs, max_points=_MOST_POINTS).rt60_seconds)
+        for call, each in _snapshots(account)
+        if not account.models
+    ]
+    return [(call, seconds) for call, seconds in found if seconds is not None]
+
+
+def _snapshots(account: Account) -> list[tuple[int, Snapshot]]:
+    """Some of what was published of a worker; where that is nothing, of what it sent."""
+    found = []
+    for call, data in account.models or account.sent:
+        with suppress(FaustwireError):
+            message = codec.decode(data)
+            if isinstance(message, Snapshot):
+                found.append((call, message))
+    return found
+
+
+def _of_what(account: Account, label: str) -> str:
+    return label if account.models else f"{label} (sent, none was published)"
 
 
 def _draw_response(axes: Axes, account: Account) -> None:
     from matplotlib import colormaps  # noqa: PLC0415  (optional)
 
-    models = [(call, codec.decode(data)) for call, data in account.models]
-    snapshots = [(call, each) for call, each in models if isinstance(each, Snapshot)]
+    snapshots = _snapshots(account)
     shades = colormaps["viridis"](np.linspace(0.0, 0.85, max(1, len(snapshots))))
     for (call, snapshot), shade in zip(snapshots, shades, strict=False):
         hz, gain_db = response_db(snapshot.graph, snapshot.fs)
@@ -115,7 +159,7 @@ def _draw_response(axes: Axes, account: Account) -> None:
     if snapshots:
         axes.legend(loc="upper right", framealpha=0.7, fontsize=7, ncols=3)
     axes.set_ylabel("gain in thirds of an octave, dB")
-    _tidy(axes, "Hz")
+    _tidy(axes, _of_what(account, "Hz"))
 
 
 @np.errstate(all="ignore")  # a mode on the circle is infinite there

@@ -44,6 +44,7 @@ class Account:
         rt60: (call, seconds) of those for which a verdict says it.
         decays: RT60 in seconds that the last verdict says, until its event has come.
         models: (call, message) of some of those, evenly over all.
+        sent: the same of all that it sent, for one of which nothing was published.
     """
 
     hello: Hello
@@ -66,6 +67,7 @@ class Account:
     rt60: Curve[float] = field(default_factory=Curve)
     decays: float | None = None
     models: Curve[bytes] = field(default_factory=lambda: Curve(_KEPT_MODELS))
+    sent: Curve[bytes] = field(default_factory=lambda: Curve(_KEPT_MODELS))
 
     @property
     def rate(self) -> float:
@@ -171,6 +173,8 @@ def _sent_snapshot(account: Account, item: Item, seen: dict[str, Any]) -> None:
     numbers = _measured(account, metrics)
     if account.drawn:
         account.curve.add(call, numbers)
+        if not account.published and len(item.data) <= _MAX_MODEL_BYTES:
+            account.sent.add(call, item.data)
     if account.model is None:
         message = codec.decode(item.data)
         if isinstance(message, Snapshot):

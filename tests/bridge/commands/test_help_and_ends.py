@@ -18,7 +18,7 @@ from faustwire_bridge.commands import help_text
 from recordings import record, snapshot
 
 COMMANDS = ("serve", "status", "watch", "follow", "doctor", "replay", "inspect", "export", "keys",
-            "compile", "keys enrol")  # fmt: skip
+            "compile", "completion", "listen", "keys enrol", "keys forget")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -17,13 +18,13 @@ from faustwire.messages import Snapshot
 from faustwire.recording import Recording
 from faustwire_bridge.cli import main
 from faustwire_bridge.recordings.curve import Curve
-from faustwire_bridge.recordings.plot import response_db
+from faustwire_bridge.recordings.plot import figure, response_db
 from faustwire_bridge.recordings.summary import summarise
 from faustwire_bridge.recordings.wave_file import read_wave, write_wave
 from graph_response import frequency_response
 from graphs import fdn
 from recordings import record
-from runs import channel, sends, tells
+from runs import channel, says, sends, tells
 
 FROZEN = Path(__file__).parents[2] / "recordings" / "v1" / "every-reason.mcap"
 BLESSED = FROZEN.with_suffix("")
@@ -102,6 +103,22 @@ def test_a_curve_keeps_its_ends_and_is_even() -> None:
 def test_a_plot_shows_the_run(tmp_path: Path) -> None:
     assert run("inspect", FROZEN, "--plot", tmp_path / "run.png") == 0
     assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_worker_that_never_published_is_drawn_from_what_it_sent(tmp_path: Path) -> None:
+    loop = fdn()
+    said = [
+        says("quiet", Snapshot(call, call, 48000.0, loop, metrics={"loss": 1 / call}))
+        for call in range(1, 40)
+    ]
+    found = summarise(Recording(record(tmp_path / "run", said).folder))
+    axes: list[Any] = figure(found).axes
+    metrics, decay, response = axes
+    assert [len(line.get_xdata()) for line in metrics.lines] == [39, 0]
+    assert all(seconds > 0 for seconds in decay.lines[0].get_ydata())
+    assert len(response.lines) == len(decay.lines[0].get_ydata()) > 6
+    assert "sent, none was published" in decay.get_xlabel()
+    assert "sent, none was published" in response.get_xlabel()
 
 
 def test_without_matplotlib_it_says_what_to_install(
@@ -185,7 +202,7 @@ def test_a_run_is_heard_from_program_to_program(
         (["--all", "-o", "x.dsp"], "a whole run is sound"),
         (["--all", "--worker", "hasty", "-o", "x.wav"], "nothing of these workers was published"),
         (["--all", "--seconds", "1e5", "-o", "x.wav"], "squeeze it with --seconds"),
-        (["--step", "16", "--input", str(FROZEN), "-o", "x.wav"], "is no WAV file"),
+        (["--step", "16", "--input", str(FROZEN), "-o", "x.wav"], "is no sound that can be read"),
     ],
 )
 def test_what_can_not_be_exported_is_said_in_a_line(
