@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ModelError,
     )
     from faustwire_publisher.hot_reload import HotReload
+    from faustwire_publisher.integrations.sounds import log_sound
     from faustwire_publisher.lowering import flamo_to_json, lowers
     from faustwire_publisher.replay import Replay
 
@@ -28,6 +29,7 @@ __all__ = [
     "ModelError",
     "Replay",
     "flamo_to_json",
+    "log_sound",
     "lowers",
 ]
 
@@ -36,6 +38,7 @@ _PLACES = {
     "HotReload": "hot_reload",
     "Replay": "replay",
     "flamo_to_json": "lowering",
+    "log_sound": "integrations.sounds",
     "lowers": "lowering",
 }
 

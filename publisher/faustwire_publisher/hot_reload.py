@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from types import TracebackType
@@ -18,14 +18,17 @@ from faustwire_publisher.arguments import Metrics, number, period, read_metrics,
 from faustwire_publisher.bridge_link import BridgeLink
 from faustwire_publisher.errors import ArgumentError, ModelError
 from faustwire_publisher.gate_options import MIN_CHANGE_DB, with_reloads
+from faustwire_publisher.impulse_response import impulse_response
 from faustwire_publisher.lowering import defer, lower, lower_with_remarks
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.program_settings import ProgramSettings
-from faustwire_publisher.training_steps import after_steps, never_compiled
+from faustwire_publisher.training_steps import followed, never_compiled
 from faustwire_publisher.worker_session import WorkerSession
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from typing_extensions import Self
 
 # Long enough for a bridge to start from a cold disk; an update waits for it at most once.
@@ -129,6 +132,7 @@ class HotReload:
         timeout = number("timeout", timeout, above=0)
         self._session = WorkerSession(link, hello, wait=wait, timeout=timeout)
         self._calls = 0
+        self._heard: Callable[[], Node] | None = None
 
     @property
     def worker(self) -> str:
@@ -137,7 +141,7 @@ class HotReload:
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy, or what comes out of a pickle, keeps the arguments and is a worker of its own.
-        return {**self.__dict__, "_calls": 0, "_session": copy(self._session)}
+        return {**self.__dict__, "_calls": 0, "_heard": None, "_session": copy(self._session)}
 
     # -- the three calls -----------------------------------------------------------------------
 
@@ -193,6 +197,8 @@ class HotReload:
             )
             if session.last.reason is Reason.REFUSED and not session.proven:
                 raise ModelError(self.name, session.last.detail)
+            if published:
+                self._heard = graph
             return published
 
     def publish(self, code: str) -> bool:
@@ -239,15 +245,12 @@ class HotReload:
         Yields:
             This HotReload.
         """
-        with after_steps(model, optimizer, lambda: self.update(model, metrics=metrics)):
-            try:
-                yield self
-            except BaseException:
-                # What ended the training matters more than what the last update has to say.
-                with suppress(Exception):
-                    self.update(model, force=True, metrics=metrics)
-                raise
-        self.update(model, force=True, metrics=metrics)
+
+        def update(at_end: bool) -> None:
+            self.update(model, force=at_end, metrics=metrics)
+
+        with followed(model, optimizer, update):
+            yield self
 
     # -- how it ended ----------------------------------------------------------------------------
 
@@ -259,6 +262,25 @@ class HotReload:
             RuntimeError: nothing was called yet.
         """
         return self._session.last
+
+    def impulse_response(self, seconds: float = 1.0) -> NDArray[np.float64]:
+        """How the model sounds that ``update`` published last (``wait=False``: handed over last).
+
+        Args:
+            seconds: the length of the response.
+
+        Returns:
+            [samples, channels], float64 at the rate ``fs``: the outputs' responses to an impulse at
+            the first input, then those to one at the next. Without knobs.
+
+        Raises:
+            RuntimeError: nothing has been published yet.
+            ArgumentError: a length that is not above 0.
+        """
+        if self._heard is None:
+            raise RuntimeError("there is no impulse response before the first publish of a model")
+        samples = max(1, round(number("seconds", seconds, above=0) * self.fs))
+        return impulse_response(self._heard(), samples)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until the newest snapshot that was handed over has its verdict.

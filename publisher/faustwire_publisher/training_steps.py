@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ParamSpec, TypeVar
 
 import torch
@@ -59,6 +59,30 @@ def after_steps(
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def followed(
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer | None,
+    update: Callable[[bool], object],
+) -> Iterator[None]:
+    """Call a function after each step that trains a model, and once at the end.
+
+    Args:
+        model: the model.
+        optimizer: as in ``after_steps``.
+        update: the function; it is told whether this is the end.
+    """
+    with after_steps(model, optimizer, lambda: update(False)):
+        try:
+            yield
+        except BaseException:
+            # What ended the training matters more than what the last update has to say.
+            with suppress(Exception):
+                update(True)
+            raise
+    update(True)
 
 
 def _trains(optimizer: torch.optim.Optimizer, model: torch.nn.Module) -> bool:

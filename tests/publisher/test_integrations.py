@@ -75,10 +75,9 @@ def fit(model: Any, callback: Any, folder: Path, **arguments: Any) -> Any:
         max_epochs=1,
         callbacks=[callback, ModelCheckpoint(folder / "checkpoints")],
         accelerator="cpu",
-        logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        **arguments,
+        **{"logger": False, **arguments},
     )
     trainer.fit(model, batches, batches)
     return trainer
@@ -101,6 +100,24 @@ def test_each_step_of_a_lightning_training_is_heard_with_what_it_logs(
         assert "val_loss" in sent.metrics[-1]
     assert "-0.5" in plugin.program(), "1 − 3 · 0.5"
     assert list((tmp_path / "checkpoints").glob("*.ckpt"))
+
+
+def test_the_loggers_that_take_sounds_get_how_it_sounds(plugin: Plugin, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from faustwire.lightning import HotReloadCallback
+
+    board = TensorBoardLogger(tmp_path, name="board")
+    with HotReload(48000, **plugin.paths, min_interval=0) as live:
+        callback = HotReloadCallback(live, module="net.fdn", sounds=3600)
+        fit(learning(), callback, tmp_path, logger=[CSVLogger(tmp_path), board])
+    board.experiment.close()
+    events: Any = EventAccumulator(board.log_dir)
+    events.Reload()
+    steps = [sound.step for sound in events.Audio("impulse response/left")]
+    assert steps[0] == 1, steps
 
 
 @pytest.mark.parametrize("zero", [True, False])

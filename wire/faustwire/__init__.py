@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from faustwire_bridge import json_to_faust
-    from faustwire_publisher import HotReload, Replay, flamo_to_json, lowers
+    from faustwire_publisher import HotReload, Replay, flamo_to_json, log_sound, lowers
 
 __all__ = [
     "HotReload",
@@ -22,6 +22,7 @@ __all__ = [
     "flamo_to_faust",
     "flamo_to_json",
     "json_to_faust",
+    "log_sound",
     "lowers",
 ]
 
@@ -30,6 +31,7 @@ _HOMES = {
     "Replay": "faustwire_publisher",
     "flamo_to_json": "faustwire_publisher",
     "json_to_faust": "faustwire_bridge",
+    "log_sound": "faustwire_publisher",
     "lowers": "faustwire_publisher",
 }
 _EXTRA = "train"

@@ -5,6 +5,8 @@ Reached as ``faustwire.lightning``; needs ``lightning`` or ``pytorch_lightning``
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ import torch
 
 from faustwire_publisher.errors import ArgumentError
 from faustwire_publisher.hot_reload import HotReload
+from faustwire_publisher.integrations.sounds import log_sound, takes_sounds
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, LightningModule, Trainer
@@ -40,16 +43,22 @@ class HotReloadCallback(Callback):
         live: publishes; not closed at the end of a fit, so that the next one goes on with it.
         module: the path of the FLAMO module in the LightningModule, such as "fdn" or
             "net.reverb"; None: the LightningModule is one itself.
+        sounds: seconds at least between two impulse responses of what was published, which go to
+            the trainer's loggers that take sounds (TensorBoard, Weights & Biases); None: none go.
 
     Raises:
         ArgumentError: when the fit begins, if there is no such module.
     """
 
-    def __init__(self, live: HotReload, module: str | None = None) -> None:
+    def __init__(
+        self, live: HotReload, module: str | None = None, *, sounds: float | None = None
+    ) -> None:
         super().__init__()
         self.live = live
         self.module = module
+        self.sounds = sounds
         self._steps = 0
+        self._sounded = -math.inf
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check that the module is there before the first batch is read.
@@ -88,8 +97,20 @@ class HotReloadCallback(Callback):
         self._update(trainer, pl_module, force=True)
 
     def _update(self, trainer: Trainer, pl_module: LightningModule, *, force: bool) -> None:
-        if trainer.is_global_zero:
-            self.live.update(self._model(pl_module), force=force, metrics=lambda: _scalars(trainer))
+        if not trainer.is_global_zero:
+            return
+        model = self._model(pl_module)
+        if self.live.update(model, force=force, metrics=lambda: _scalars(trainer)):
+            self._sound(trainer, force=force)
+
+    def _sound(self, trainer: Trainer, *, force: bool) -> None:
+        """Log how it sounds; computing the response takes a part of a second."""
+        now = time.monotonic()
+        if self.sounds is None or (now < self._sounded + self.sounds and not force):
+            return
+        self._sounded = now
+        for logger in filter(takes_sounds, trainer.loggers):
+            log_sound(logger, self.live, trainer.global_step)
 
     def _model(self, pl_module: LightningModule) -> torch.nn.Module:
         if self.module is None:
