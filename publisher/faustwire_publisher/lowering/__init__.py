@@ -30,6 +30,7 @@ from faustwire_publisher.lowering import (
     gains,
     reverb,
     sections,
+    unreleased,
 )
 from faustwire_publisher.lowering.deferred import defer
 from faustwire_publisher.lowering.entry import flamo_to_json, lower, lower_with_remarks
@@ -49,5 +50,8 @@ __all__ = [
     "values",
 ]
 
-RULE_MODULES = (containers, delays, designs, filterbank, filters, gains, reverb, sections)
+RULE_MODULES = (
+    *(containers, delays, designs, filterbank, filters, gains, reverb, sections),
+    unreleased,
+)
 """Importing them fills the registry."""

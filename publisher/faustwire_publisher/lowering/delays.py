@@ -10,6 +10,7 @@ from flamo.processor import dsp
 from numpy.typing import NDArray
 
 from faustwire import graph
+from faustwire_publisher.lowering.batch import single
 from faustwire_publisher.lowering.deferred import parameter
 from faustwire_publisher.lowering.registry import lowers
 from faustwire_publisher.lowering.tensors import values
@@ -43,7 +44,7 @@ def gain_delay(leaf: dsp.GainDelay, name: str) -> graph.Delay:
         Delays in samples with their gains, of the same shape; all whole where the leaf has
         ``isint``.
     """
-    gains, delays = leaf.param
+    gains, delays = single(leaf, leaf.param, 3)
     samples = _samples(leaf, leaf.s2sample(leaf.map_delay(delays)), delays)
     gains = values(leaf.map_gain(gains))
     return graph.Delay(name, samples, np.broadcast_to(gains, samples.shape))
@@ -57,7 +58,7 @@ def _samples(leaf: Any, delays: torch.Tensor, raw: torch.Tensor) -> NDArray[Any]
     be whole; as a fractional one it would cost an interpolator for nothing. A parameter of double
     precision may have been computed in single: ``sample2s`` of integers does so.
     """
-    samples = values(delays)
+    samples = single(leaf, values(delays), 2)
     whole: NDArray[Any] = np.rint(samples)  # halves to even, as torch rounds
     if leaf.isint:
         return whole

@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from faustwire import graph
+from faustwire.errors import NonFiniteError
 from faustwire_publisher.errors import RefusalError
+from faustwire_publisher.lowering.batch import single
+from faustwire_publisher.lowering.finite import diverged
 from faustwire_publisher.lowering.registry import lowers
 from faustwire_publisher.lowering.sections import sos
 from faustwire_publisher.lowering.tensors import values
@@ -56,7 +59,7 @@ def cascade(leaf: Any, name: str) -> graph.SOS:
             of a graphic equaliser.
     """
     try:
-        return sos(name, _designed(leaf, lambda bins: bins))
+        return _cascade(leaf, name, lambda bins: bins)
     except RefusalError as refusal:
         raise RefusalError(f"{refusal}{_cause(leaf)}") from None
 
@@ -75,7 +78,47 @@ def parametric(leaf: Any, name: str) -> graph.SOS:
     Raises:
         RefusalError: a band is unstable.
     """
-    return sos(name, _designed(leaf, lambda bands: bands.swapaxes(0, 1)))
+    return _cascade(leaf, name, lambda bands: bands.swapaxes(0, 1))
+
+
+def _cascade(leaf: Any, name: str, bins_first: Callable[[NDArray[Any]], NDArray[Any]]) -> graph.SOS:
+    node = sos(name, _designed(leaf, bins_first))
+    # An a0 of 0 is found only here.
+    wrong = np.argwhere(~np.isfinite(node.sections))
+    if len(wrong) and diverged(leaf) is None:
+        raise NonFiniteError("", _impossible(leaf, wrong[0].tolist()))
+    return node
+
+
+def _impossible(leaf: Any, where: list[int]) -> str:
+    """Why finite parameters give no filter: which section, of what, and what to do."""
+    section, _, *entry = where
+    channel = f"channel {entry[0]}" if len(entry) == 1 else f"output {entry[0]} input {entry[1]}"
+    told = _told(leaf, section, entry)
+    return (
+        f"section {section} of {channel} has no filter: its parameters are finite ({told}), but "
+        f"{type(leaf).__name__} divides by 0 or takes a root of a negative number with them. Keep "
+        "them where the filter exists: frequencies between 0 and half of fs, resonances above 0 "
+        "(shelves: at most 1), and gains that single precision holds, in which FLAMO computes the "
+        "coefficients; a gain in dB that is scaled by a delay in samples must be tiny"
+    )
+
+
+def _told(leaf: Any, section: int, entry: list[int]) -> str:
+    """The parameters of a section: of a parametric equaliser by name, else their range."""
+    mapped = leaf.map(leaf.param).detach()
+    if getattr(leaf, "map_eq", None) is None or getattr(leaf, "is_twostage", False):
+        return f"mapped to {float(mapped.min()):.4g} … {float(mapped.max()):.4g}"
+    proportional = getattr(leaf, "is_proportional", False)
+    column = (0,) if proportional else tuple(entry)
+    scale = float(leaf.delays[entry[0]]) if proportional else 1.0
+    at = (section, *column)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frequency, resonance, gain = (float(part[at]) for part in leaf.map_eq(mapped))
+    return f"frequency {frequency:.4g} rad, resonance {resonance:.4g}, gain {gain * scale:.4g}" + (
+        f" = {gain:.4g} · {scale:g} samples" if proportional else ""
+    )
 
 
 def _cause(leaf: Any) -> str:
@@ -132,7 +175,8 @@ def _designed(leaf: Any, bins_first: Callable[[NDArray[Any]], NDArray[Any]]) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # FLAMO copies and indexes in ways that torch warns of
         _, b_bins, a_bins = type(leaf).get_poly_coeff(_DesignView(leaf), mapped)
-    b, a = (_taps(bins_first(bins.numpy(force=True))) for bins in (b_bins, a_bins))
+    designed = (single(leaf, bins.numpy(force=True), 4) for bins in (b_bins, a_bins))
+    b, a = (_taps(bins_first(bins)) for bins in designed)
     sections: Sections = np.concatenate((b, a)).swapaxes(0, 1)
     _DESIGNS[leaf] = key, sections
     return sections

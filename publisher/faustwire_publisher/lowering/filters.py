@@ -12,6 +12,7 @@ from flamo.processor import dsp
 
 from faustwire import graph
 from faustwire_publisher.errors import RefusalError
+from faustwire_publisher.lowering.batch import single
 from faustwire_publisher.lowering.deferred import parameter
 from faustwire_publisher.lowering.registry import lowers
 from faustwire_publisher.lowering.tensors import values
@@ -30,7 +31,7 @@ def fir(leaf: dsp.Filter, name: str) -> graph.FIR:
     Returns:
         The taps, of the same shape.
     """
-    return graph.FIR(name, values(leaf.map(parameter(leaf))))
+    return graph.FIR(name, single(leaf, values(leaf.map(parameter(leaf))), 3))
 
 
 @lowers(dsp.ScatteringMatrix, dsp.VelvetNoiseMatrix)
@@ -53,7 +54,7 @@ def scattering(leaf: dsp.ScatteringMatrix, name: str) -> graph.Node:
         Transactions on Audio, Speech, and Language Processing 28, 2020.
     """
     mapping = leaf.map_filter
-    matrices = leaf.map(parameter(leaf))
+    matrices = single(leaf, leaf.map(parameter(leaf)), 3)
     if type(mapping) is not ScatteringMapping or "forward" in vars(mapping):
         return graph.FIR(name, values(mapping(matrices)))
     decays = mapping.gain_per_sample**mapping.shifts

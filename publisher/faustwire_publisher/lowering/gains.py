@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from faustwire import graph
 from faustwire_publisher.errors import RefusalError
+from faustwire_publisher.lowering.batch import single
 from faustwire_publisher.lowering.deferred import parameter
 from faustwire_publisher.lowering.registry import lowers
 from faustwire_publisher.lowering.tensors import values
@@ -31,7 +32,7 @@ def matrix(leaf: dsp.Gain, name: str) -> graph.Gain:
     Raises:
         RefusalError: the map returns gains for another number of inputs than the module has.
     """
-    gains = values(leaf.map(parameter(leaf)))
+    gains = single(leaf, values(leaf.map(parameter(leaf))), 2)
     return graph.Gain(name, _inputs(gains, leaf.input_channels))
 
 
@@ -49,7 +50,7 @@ def diagonal(leaf: dsp.parallelGain, name: str) -> graph.DiagonalGain:
     Raises:
         RefusalError: the map returns gains for another number of inputs than the module has.
     """
-    gains = values(leaf.map(parameter(leaf)))
+    gains = single(leaf, values(leaf.map(parameter(leaf))), 2)
     return graph.DiagonalGain(name, _inputs(gains, leaf.input_channels))
 
 
@@ -64,7 +65,8 @@ def householder(leaf: dsp.HouseholderMatrix, name: str) -> graph.Householder:
     Returns:
         The node with u as its vector, [n].
     """
-    return graph.Householder(name, values(leaf.map(parameter(leaf)))[:, 0])
+    vectors = single(leaf, values(leaf.map(parameter(leaf))), 2)
+    return graph.Householder(name, vectors[:, 0])
 
 
 @lowers(AllpassFDNMatrix)

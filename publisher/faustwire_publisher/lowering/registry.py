@@ -11,6 +11,7 @@ from faustwire.errors import GraphError
 from faustwire.graph import CONTAINERS, Node, Series, channels
 from faustwire_publisher.errors import ModelError, RefusalError
 from faustwire_publisher.lowering import remarks
+from faustwire_publisher.lowering.finite import check_values
 from faustwire_publisher.lowering.overrides import check_overrides, evaluated_parameters
 
 Rule: TypeAlias = Callable[[Any, str], Node | None]
@@ -109,7 +110,8 @@ def lower_child(module: Any, name: str) -> Node | None:
     try:
         return _lowered(module, name, rule)
     except GraphError as below:
-        raise type(below)(f"{name}.{below.path}", below.problem) from below.__cause__
+        path = f"{name}.{below.path}".rstrip(".")
+        raise type(below)(path, below.problem) from below.__cause__
     except RefusalError as refusal:
         raise ModelError(name, str(refusal)) from None
     except Exception as failure:
@@ -142,6 +144,7 @@ def _lowered(module: Any, name: str, rule: Rule) -> Node | None:
             node = rule(module, name)
     if node is not None and not isinstance(node, CONTAINERS):
         _check_channels(module, node)
+        check_values(module, node)
     return node
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from faustwire import graph
+from faustwire_publisher.lowering.batch import single
 from faustwire_publisher.lowering.containers import shell
 from faustwire_publisher.lowering.registry import lowers
 from faustwire_publisher.lowering.sections import sos
@@ -46,6 +47,6 @@ def first_order_shelving(leaf: Any, name: str) -> graph.SOS:
     Raises:
         RefusalError: a section is unstable.
     """
-    b, a = (values(coefficients) for coefficients in leaf.map(leaf.param))
+    b, a = (single(leaf, values(part), 3) for part in leaf.map(leaf.param))
     zero = np.zeros_like(b[:1])
     return sos(name, np.concatenate((b, zero, a, zero), dtype=np.float64)[None])

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from faustwire import graph
 from faustwire_publisher.errors import RefusalError
+from faustwire_publisher.lowering.batch import single
 from faustwire_publisher.lowering.deferred import parameter
 from faustwire_publisher.lowering.registry import lowers
 from faustwire_publisher.lowering.tensors import values
@@ -31,7 +32,7 @@ def given_sections(leaf: dsp.SOSFilter, name: str) -> graph.SOS:
     Raises:
         RefusalError: a section is unstable.
     """
-    return sos(name, values(leaf.map(parameter(leaf))).astype(np.float64))
+    return sos(name, single(leaf, values(leaf.map(parameter(leaf))), 4).astype(np.float64))
 
 
 def sos(name: str, sections: NDArray[np.float64]) -> graph.SOS:

@@ -125,8 +125,8 @@ def test_a_rule_of_ones_own_may_know_what_its_hooks_do() -> None:
 
 
 def test_parameters_of_other_shapes_than_the_leaf_has_channels_are_refused() -> None:
-    """As another version of FLAMO might have them: a leading dimension for the batch."""
+    """As another version of FLAMO might have them: a dimension that nobody knows."""
     for leaf in (dsp.parallelDelay((3,), **DOUBLE), dsp.parallelFilter((5, 3), **DOUBLE)):
-        leaf.param = nn.Parameter(leaf.param.detach()[None])
+        leaf.param = nn.Parameter(leaf.param.detach()[None, None])
         with pytest.raises(ModelError, match="3 inputs and 3 outputs"):
             lower(leaf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -169,6 +170,17 @@ def test_values_that_are_not_finite_are_an_error_of_their_own(value: float) -> N
     with pytest.raises(NonFiniteError) as refused:
         lower(model)
     assert refused.value.path == "model.feedback_loop.feedforward.absorption"
+    assert f"its parameter param[1] is {value}: the training has diverged" in refused.value.problem
+
+
+def test_a_map_that_gives_no_number_is_told_from_a_parameter_that_is_none() -> None:
+    leaf = gain(2, 2)
+    leaf.map = lambda raw: torch.sqrt(-raw.abs())
+    with pytest.raises(NonFiniteError) as refused:
+        lower(parts(one=leaf))
+    assert refused.value.path == "model.one"
+    assert "matrix[0, 0] is nan: its parameters are finite" in refused.value.problem
+    assert "clamp what goes into it" in refused.value.problem
 
 
 def test_sections_that_are_not_finite_are_not_called_unstable() -> None:
@@ -179,7 +191,15 @@ def test_sections_that_are_not_finite_are_not_called_unstable() -> None:
 def test_a_design_that_comes_out_as_nan_is_not_finite() -> None:
     lines = torch.tensor([593.0, 1201.0], dtype=torch.float64)
     leaf = parallelFDNPEQ(delays=lines, design="biquad", is_proportional=True, **DOUBLE)
-    with pytest.raises(NonFiniteError):
+    with pytest.raises(NonFiniteError) as refused:
+        lower(parts(eq=leaf))
+    assert refused.value.path == "model.eq"
+    problem = refused.value.problem
+    assert re.match(r"section \d of channel \d has no filter: its parameters are finite", problem)
+    assert re.search(r"resonance [\d.]+, gain -[\d.e+]+ = -[\d.]+ · (593|1201) samples", problem)
+    assert "gains that single precision holds" in problem
+    leaf.param.data[0, 0] = float("nan")
+    with pytest.raises(NonFiniteError, match=r"its parameter param\[0, 0, 0\] is nan"):
         lower(leaf)
 
 
