@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from faustwire.extras import explained
+
 if TYPE_CHECKING:
     from faustwire_publisher.errors import (
         ArgumentError,
@@ -47,7 +49,13 @@ if not TYPE_CHECKING:  # so that a name that isn't there stays an error to type 
     def __getattr__(name):
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module = import_module(f"{__name__}.{_PLACES.get(name, 'errors')}")
+        try:
+            module = import_module(f"{__name__}.{_PLACES.get(name, 'errors')}")
+        except ModuleNotFoundError as problem:
+            told = explained(problem, f"{__name__}.{name}")
+            if told is None:
+                raise
+            raise told from problem
         return getattr(module, name)
 
 

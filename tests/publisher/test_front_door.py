@@ -11,7 +11,8 @@ import faustwire
 import faustwire_bridge
 import faustwire_publisher
 
-NAMES = ("HotReload", "Replay", "flamo_to_faust", "flamo_to_json", "json_to_faust", "lowers")
+NAMES = ("HotReload", "Replay", "flamo_to_faust", "flamo_to_json", "json_to_faust", "log_sound",
+         "lowers")  # fmt: skip
 
 
 def run(script: str) -> str:
@@ -34,7 +35,7 @@ def test_every_name_is_there_and_is_the_one_of_the_old_import() -> None:
     assert set(NAMES) <= set(dir(faustwire))
     for name in NAMES:
         assert callable(getattr(faustwire, name))
-    for name in ("HotReload", "Replay", "flamo_to_json", "lowers"):
+    for name in ("HotReload", "Replay", "flamo_to_json", "log_sound", "lowers"):
         assert getattr(faustwire, name) is getattr(faustwire_publisher, name)
     assert faustwire.json_to_faust is faustwire_bridge.json_to_faust
     with pytest.raises(AttributeError, match="nothing_of_the_kind"):
@@ -43,12 +44,16 @@ def test_every_name_is_there_and_is_the_one_of_the_old_import() -> None:
 
 @pytest.mark.parametrize("missing", ["torch", "flamo"])
 @pytest.mark.parametrize(
-    "used", ["faustwire.HotReload", "faustwire.flamo_to_json", "faustwire.flamo_to_faust(None, 1)"]
+    "used",
+    [
+        *("faustwire.HotReload", "faustwire.flamo_to_json", "faustwire.flamo_to_faust(None, 1)"),
+        *("faustwire.log_sound", "faustwire_publisher.HotReload", "faustwire_publisher.lowers"),
+    ],
 )
 def test_a_missing_package_is_named_with_the_extra_that_brings_it(missing: str, used: str) -> None:
     told = run(
         f"import sys; sys.modules[{missing!r}] = None\n"
-        "import faustwire\n"
+        "import faustwire, faustwire_publisher\n"
         f"try:\n    {used}\nexcept ModuleNotFoundError as problem:\n    print(problem)"
     )
     assert missing in told

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from faustwire.extras import explained
+
 if TYPE_CHECKING:
     from faustwire_bridge import json_to_faust
     from faustwire_publisher import HotReload, Replay, flamo_to_json, log_sound, lowers
@@ -34,8 +36,6 @@ _HOMES = {
     "log_sound": "faustwire_publisher",
     "lowers": "faustwire_publisher",
 }
-_EXTRA = "train"
-_IN_EXTRA = frozenset({"torch", "flamo"})
 
 
 def flamo_to_faust(
@@ -73,14 +73,10 @@ if not TYPE_CHECKING:  # so that an unknown name stays an error to type checkers
         try:
             return getattr(import_module(home), name)
         except ModuleNotFoundError as problem:
-            package = (problem.name or "").partition(".")[0]
-            if package not in _IN_EXTRA:
+            told = explained(problem, f"faustwire.{name}")
+            if told is None:
                 raise
-            raise ModuleNotFoundError(
-                f"faustwire.{name} needs {package}, which is not installed: "
-                f"pip install 'faustwire[{_EXTRA}]'",
-                name=problem.name,
-            ) from problem
+            raise told from problem
 
 
 def __dir__() -> list[str]:

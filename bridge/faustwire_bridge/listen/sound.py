@@ -12,6 +12,7 @@ from faustwire import codec
 from faustwire.controls import Slider
 from faustwire.errors import FaustwireError
 from faustwire.messages import Reason, Snapshot
+from faustwire_bridge.analysis.knob_positions import knobs_of_model
 from faustwire_bridge.core.hearing import Hearing
 from faustwire_bridge.listen.plan import Plan, make_plan
 
@@ -106,7 +107,8 @@ def read_sound(data: bytes, run: str, call: int, heard: Hearing) -> Sound | Refu
     if not isinstance(message, Snapshot):
         return Refused(run, call, str(Reason.REFUSED), "it is no model")
     plan = make_plan(message.graph, message.fs)
-    return Sound(run, call, plan, heard.margin_db, heard.rt60_seconds, message.controls)
+    knobs = knobs_of_model(message.graph, message.controls, fs=message.fs)
+    return Sound(run, call, plan, heard.margin_db, heard.rt60_seconds, knobs)
 
 
 def as_json(message: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 
+from faustwire import codec
+from faustwire.controls import sliders
 from faustwire.graph import (
     FIR,
     SOS,
@@ -17,8 +19,11 @@ from faustwire.graph import (
     Recursion,
     Series,
 )
+from faustwire.messages import Reason, Snapshot
 from faustwire_bridge.codegen.fractional import allpass, interpolator
+from faustwire_bridge.core.hearing import Hearing
 from faustwire_bridge.listen.plan import make_plan
+from faustwire_bridge.listen.sound import Sound, read_sound
 from graphs import fdn
 
 
@@ -66,3 +71,16 @@ def test_other_values_leave_the_structure_as_it_was() -> None:
 def test_the_structure_is_json() -> None:
     plan = make_plan(fdn(), 48_000)
     assert json.loads(plan.structure_text()) == plan.structure
+
+
+def test_a_page_gets_the_knobs_as_the_program_has_them() -> None:
+    """At rest where the model decays by itself, at the reference's 2 s where it does not."""
+    for gain, init in ((0.9, 10.0), (1.0, 2.0)):
+        loop = Recursion("loop", Delay("d", np.array([500.0])), Gain("g", np.array([[gain]])))
+        snapshot = Snapshot(1, 1, 48000.0, loop, controls=sliders({"rt60": True}))
+        sound = read_sound(codec.encode(snapshot), "run", 1, Hearing(True, Reason.PUBLISHED))
+        assert isinstance(sound, Sound)
+        frame = sound.frame(None)
+        header = json.loads(frame[4 : 4 + int.from_bytes(frame[:4], "little")])
+        assert header["controls"]["rt60"]["init"] == init
+        assert header["controls"]["rt60"]["neutral_end"] is True
