@@ -56,6 +56,8 @@ EXAMPLES: dict[str, Message] = {
     "follow": messages.Follow(messages.Choice("best", "snr", larger=True)),
     "steered": messages.Steered("the plugin follows best snr larger"),
     "watch": messages.Watch(7),
+    "listen": messages.Listen("f00d", 40),
+    "heard": messages.Heard("f00d", 41, Reason.UNCHANGED, "", 0.5, 2.5, b"\x81\xa0\x00"),
     "event": EVENT,
     "state": messages.State(
         7,

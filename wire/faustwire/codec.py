@@ -157,7 +157,7 @@ def _plain_fields(part: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """The value that msgpack packs for a field."""
-    if isinstance(value, (str, int, float)) or value is None:
+    if isinstance(value, (str, bytes, int, float)) or value is None:
         return value.value if isinstance(value, messages.Reason) else value
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
@@ -187,6 +187,8 @@ _TYPES: dict[str, type[Message]] = {
     "follow": messages.Follow,
     "steered": messages.Steered,
     "watch": messages.Watch,
+    "listen": messages.Listen,
+    "heard": messages.Heard,
     "event": messages.Event,
     "state": messages.State,
 }

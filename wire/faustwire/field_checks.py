@@ -153,6 +153,12 @@ def _sliders(value: Any) -> dict[str, controls.Slider]:
     return controls.sliders(value)
 
 
+def _packed(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise MessageError("expected the bytes of a message")
+    return value
+
+
 def _reason(value: Any) -> messages.Reason:
     # Not Reason(value): its error would spell the value out.
     reason = _REASONS.get(value) if isinstance(value, str) else None
@@ -206,6 +212,7 @@ _CHECKS: dict[str, _Check] = {
     "force": _flag,
     "fs": _rate,
     "graph": _graph,
+    "heard_call": _integer(0),
     "host": _text(MAX_TEXT),
     "incarnation": _text(64),
     "kind": _text(64),
@@ -235,6 +242,7 @@ _CHECKS: dict[str, _Check] = {
     "seq": _integer(0),
     "settle": _flag,
     "since": _measured,
+    "snapshot": _packed,
     "user": _text(MAX_TEXT),
     "warnings": _list(_text(MAX_TEXT), 1024),
     "worker": _text(MAX_NAME),

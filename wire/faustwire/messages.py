@@ -4,6 +4,7 @@ A worker says Hello, then sends Snapshots, OwnPrograms and Pings, one at a time,
 answers Hello with Welcome, Snapshot and OwnProgram with a Verdict, and Ping with Pong. Rejection is
 the answer to what it can't make sense of and to what its sender has no right to. Whoever steers
 sends Follow and gets Steered. Who watches sends Watch and gets the next State, again and again.
+Who listens sends Listen and gets the newest snapshot of a worker that may be heard.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ __all__ = [
     "Due",
     "Event",
     "Follow",
+    "Heard",
     "Hello",
+    "Listen",
     "Message",
     "OwnProgram",
     "Ping",
@@ -231,6 +234,41 @@ class Watch:
     number: int = 0
 
 
-ToBridge: TypeAlias = Hello | Snapshot | OwnProgram | Ping | Bye | Follow | Watch
-ToPeer: TypeAlias = Welcome | Verdict | Pong | Rejection | Steered
+@dataclass(frozen=True)
+class Listen:
+    """Asks for the newest judged snapshot of a worker; needs the right to watch, and no Hello.
+
+    Attributes:
+        incarnation: of the worker.
+        heard_call: of the snapshot that was heard last, and only a newer one is wanted; 0: none.
+    """
+
+    incarnation: str
+    heard_call: int = 0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The answer to Listen: a snapshot that may be heard, or why it may not.
+
+    Attributes:
+        incarnation: of the worker.
+        call: the number of its call.
+        reason: of the verdict on it.
+        detail: one line for people.
+        margin_db, rt60_seconds: as in Verdict.
+        snapshot: the Snapshot's bytes as they came; empty: it may not be heard.
+    """
+
+    incarnation: str
+    call: int
+    reason: Reason
+    detail: str = ""
+    margin_db: float | None = None
+    rt60_seconds: float | None = None
+    snapshot: bytes = field(default=b"", repr=False)
+
+
+ToBridge: TypeAlias = Hello | Snapshot | OwnProgram | Ping | Bye | Follow | Watch | Listen
+ToPeer: TypeAlias = Welcome | Verdict | Pong | Rejection | Steered | Heard
 Message: TypeAlias = ToBridge | ToPeer | Event | State

@@ -25,7 +25,12 @@ class JudgeProcess:
     """A child process that judges what it is asked to; see ``ChildProcess``."""
 
     def __init__(
-        self, limits: Limits, *, timeout: float = TIMEOUT_SECONDS, memory_bytes: int = MEMORY_BYTES
+        self,
+        limits: Limits,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        memory_bytes: int = MEMORY_BYTES,
+        niceness: int = 0,
     ) -> None:
         """Nothing is started yet.
 
@@ -33,13 +38,14 @@ class JudgeProcess:
             limits: how loud a program may be.
             timeout: wall-clock seconds that a judgement may take.
             memory_bytes: address space that it may take.
+            niceness: by so much it stands back behind other processes, see ``os.nice``.
         """
         self._limits = asdict(limits)
         self._timeout = timeout
         module = "faustwire_bridge.children.judge_child"
         self._child = ChildProcess(
             lambda *descriptors: [
-                *(sys.executable, "-m", module, *map(str, descriptors), str(memory_bytes))
+                *(sys.executable, "-m", module, *map(str, (*descriptors, memory_bytes, niceness)))
             ],
             timeout=timeout,
             # Its matrices are small; threads that wait for each other would fight for the cores.

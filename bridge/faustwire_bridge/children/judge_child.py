@@ -1,6 +1,6 @@
 """The process in which snapshots are decoded and judged, under a memory limit and a deadline.
 
-    python -m faustwire_bridge.children.judge_child CONTROL_FD REQUEST_FD ANSWER_FD MEMORY_BYTES
+    python -m faustwire_bridge.children.judge_child CONTROL_FD REQUEST_FD ANSWER_FD MEMORY NICENESS
 
 Started by ``judge``; the protocol is that of ``child_process``. A request's body is an encoded
 Snapshot as the worker sent it, and behind it the one that plays, if there is something to compare.
@@ -31,7 +31,8 @@ _MODELS = WrittenModels()
 
 def main() -> None:
     """Answer requests until there are no more."""
-    control_fd, request_fd, answer_fd, memory_bytes = map(int, sys.argv[1:])
+    control_fd, request_fd, answer_fd, memory_bytes, niceness = map(int, sys.argv[1:])
+    os.nice(niceness)
     # Ctrl-C in the bridge's terminal is for the bridge.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(ValueError, OSError):  # macOS knows no such limit

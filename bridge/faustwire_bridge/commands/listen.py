@@ -14,9 +14,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from faustwire.endpoint import MAX_PORT
+from faustwire.errors import FaustwireError
 from faustwire.terminal import printable
 from faustwire_bridge.commands import Commands, open_recording
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
+from faustwire_bridge.monitor.target import add_options, target
 
 if TYPE_CHECKING:
     from faustwire_bridge.listen.view import Source
@@ -25,18 +27,34 @@ if TYPE_CHECKING:
 _PORT = 8470
 
 
+class ListenError(FaustwireError, ValueError):
+    """Options that contradict each other."""
+
+
 def add(commands: Commands) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser(
         "listen",
         formatter_class=Paragraphs,
         help="hear a model in the browser",
-        description="Serve a page that plays a model in the browser, and print its link. Whoever "
-        "has the link can listen. Ctrl-C ends it.",
+        description="Serve a page that plays what a bridge judges, or what was recorded, in the "
+        "browser, and print its link. Whoever has the link can listen. Bridges and trainings may "
+        "come and go. Ctrl-C ends it.",
         epilog=with_exit_codes(_0="ended by Ctrl-C", _130=""),
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, or folders of them")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="recordings, or folders of them, to be heard without a bridge",
+    )
     _add_serving(parser)
+    parser.add_argument(
+        "--steer",
+        action="store_true",
+        help="let a page choose whom the plugin follows, as far as this machine may",
+    )
+    add_options(parser)
     parser.set_defaults(run=_listen)
 
 
@@ -73,14 +91,24 @@ def _port(text: str) -> int:
 
 
 def _listen(options: argparse.Namespace) -> int:
-    # What serves pages takes a fifth of a second to import; no other command shall wait for it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(_source(options), options))
+    return 0
+
+
+def _source(options: argparse.Namespace) -> Source:
+    # What these need takes a fifth of a second to import; no other command shall wait for it.
+    if not options.files:
+        from faustwire_bridge.listen.live import LiveSource  # noqa: PLC0415
+
+        return LiveSource(target(options))
+    if options.dsp_path or options.endpoint or options.steer:
+        raise ListenError("a recording has no bridge: leave out --dsp-path, --endpoint and --steer")
     from faustwire_bridge.listen.recorded import RecordedSource  # noqa: PLC0415
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     open_recording(options.files)
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(RecordedSource(options.files), options))
-    return 0
+    return RecordedSource(options.files)
 
 
 async def _serve(source: Source, options: argparse.Namespace) -> None:
@@ -92,7 +120,7 @@ async def _serve(source: Source, options: argparse.Namespace) -> None:
     names = frozenset(name.lower() for name in options.name)
     access = Access(token, own_names(), names)
     ports = (_PORT, 0) if options.port is None else (options.port,)
-    async with serving(source, Serving(options.bind, ports, access)) as bound:
+    async with serving(source, Serving(options.bind, ports, access, options.steer)) as bound:
         _tell(_link(options.bind, bound, token), browses=not options.no_browser)
         await source.run()
 

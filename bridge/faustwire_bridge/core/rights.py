@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from faustwire.messages import Follow, Rejection, Watch
+from faustwire.messages import Follow, Listen, Rejection, Watch
 from faustwire.packed_snapshot import Incoming
 from faustwire_bridge.core.events import User
 
 # All other messages are a worker's.
-_RIGHTS: Mapping[type[Incoming], str] = {Follow: "steer", Watch: "watch"}
+_RIGHTS: Mapping[type[Incoming], str] = {Follow: "steer", Watch: "watch", Listen: "watch"}
 
 
 def refusal(message: Incoming, user: User | None) -> Rejection | None:

@@ -11,7 +11,7 @@ from typing import Any
 from faustwire import codec
 from faustwire.controls import Slider
 from faustwire.errors import FaustwireError
-from faustwire.messages import Reason, Snapshot
+from faustwire.messages import Heard, Reason, Snapshot
 from faustwire_bridge.analysis.knob_positions import knobs_of_model
 from faustwire_bridge.core.hearing import Hearing
 from faustwire_bridge.listen.plan import Plan, make_plan
@@ -84,6 +84,12 @@ class Refused:
     def message(self, request: int | None) -> str:
         """What the page is told, with its number for what it has asked."""
         return json.dumps({"type": "refused", **asdict(self), "request": request})
+
+
+def hearing_of(heard: Heard) -> Hearing:
+    """What a bridge has decided about a snapshot that it was asked for."""
+    audible = bool(heard.snapshot)
+    return Hearing(audible, heard.reason, heard.detail, heard.margin_db, heard.rt60_seconds)
 
 
 def read_sound(data: bytes, run: str, call: int, heard: Hearing) -> Sound | Refused:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import zmq
 
 from faustwire import codec
-from faustwire.messages import Bye, Event, ToPeer, Verdict, Watch, Welcome
+from faustwire.messages import Bye, Event, Listen, ToPeer, Verdict, Watch, Welcome
 from faustwire_bridge.children.gates import Gates
+from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.core import events, instructions
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.state_machine import Core
 from faustwire_bridge.service.core_events import explain, failure, to_event
+from faustwire_bridge.service.earshot import Earshot
 from faustwire_bridge.service.listener import GoneError, Received
 from faustwire_bridge.service.listeners import Listeners
 from faustwire_bridge.service.observers import Observers
@@ -48,6 +50,7 @@ class Loop:
         files: PluginFiles,
         *,
         gates: Gates,
+        listeners_judge: JudgeProcess,
         rules: Rules,
         recorder: Recorder | None = None,
         recording: str = "",
@@ -59,6 +62,7 @@ class Loop:
             signals: becomes readable when the bridge is to end.
             files: what the plugin reads.
             gates: the child processes.
+            listeners_judge: judges what is only to be listened to.
             rules: how to decide.
             recorder: where everything is recorded; None: nowhere.
             recording: where that is, for workers and watchers.
@@ -74,6 +78,7 @@ class Loop:
         )
         self._core = Core(welcome, now, rules)
         self._observers = Observers(listeners, self._core.state)
+        self._earshot = Earshot(listeners, self._core.sessions, listeners_judge)
         self._verdict_log = VerdictLog()
         self._stopping: str | None = None
 
@@ -90,6 +95,7 @@ class Loop:
             if deadline is not None and time.monotonic() >= deadline:
                 self._handle_safely(events.Tick())
             self._observers.tell()
+            self._earshot.tell()
             self._keep_recording()
         _log.info("stopped", extra={"why": self._stopping})
 
@@ -100,12 +106,13 @@ class Loop:
         for listening in self._listeners.sockets:
             poller.register(listening, zmq.POLLIN)
         poller.register(self._signals, zmq.POLLIN)
-        for descriptor in self._gates.filenos():
-            poller.register(descriptor, zmq.POLLIN)
+        for descriptor in (*self._gates.filenos(), self._earshot.fileno()):
+            if descriptor is not None:
+                poller.register(descriptor, zmq.POLLIN)
         return dict(poller.poll(self._patience_ms()))
 
     def _patience_ms(self) -> int:
-        deadlines = [self._core.deadline(), self._gates.deadline()]
+        deadlines = [each.deadline() for each in (self._core, self._gates, self._earshot)]
         known = [deadline for deadline in deadlines if deadline is not None]
         if self._recorder is not None:
             known.append(time.monotonic() + _RECORDER_SECONDS)
@@ -116,13 +123,20 @@ class Loop:
         for _ in range(_BATCH):
             received = self._listeners.receive()
             for user in self._listeners.pop_revoked():
+                self._earshot.revoked(user)
                 self._handle_safely(events.Revoked(user))
             if received is None:
                 return
-            event = to_event(received)
-            if isinstance(event, events.Arrived) and isinstance(event.message, Watch):
-                self._observers.hear(event.peer, event.message, event.user)
-            else:
+            self._sort(to_event(received), received)
+
+    def _sort(self, event: events.CoreEvent, received: Received) -> None:
+        """Hand a message to whom it is for; those who watch or listen are not the core's."""
+        match event:
+            case events.Arrived(peer, Watch() as message, user):
+                self._observers.hear(peer, message, user)
+            case events.Arrived(peer, Listen() as message, user):
+                self._earshot.hear(peer, message, user)
+            case _:
                 self._handle_safely(event, received)
 
     def _take_outcomes(self) -> None:
@@ -176,6 +190,7 @@ class Loop:
             case instructions.Send(peer, message, again):
                 if isinstance(message, Verdict) and not again:
                     self._log_verdict(peer, message)
+                    self._earshot.decided(self._core.sessions.at(peer), message)
                 return self._send(peer, message, now_ns)
             case instructions.Happened(event):
                 self._tell(event, now_ns)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from faustwire_bridge.recordings.recorder import Recorder
 
 _log = logging.getLogger("faustwire.bridge")
+# Whoever only listens waits for whatever is published.
+_BEHIND = 10
 
 
 def serve(settings: Settings) -> None:
@@ -62,13 +64,15 @@ def serve(settings: Settings) -> None:
         _log.info(
             "ready", extra={"dsp": str(files.dsp_path), "endpoints": " ".join(opened.endpoints)}
         )
-        with closing(_gates(settings)) as gates:
+        behind = JudgeProcess(settings.rules.limits, niceness=_BEHIND)
+        with closing(_gates(settings)) as gates, closing(behind):
             recording = "" if settings.recording is None else settings.recording.target
             loop = Loop(
                 opened,
                 signals,
                 files,
                 gates=gates,
+                listeners_judge=behind,
                 rules=settings.rules,
                 recorder=recorder,
                 recording=recording,

@@ -1,0 +1,245 @@
+"""A running bridge as a page's source: watched like ``faustwire watch`` does, heard on request."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from faustwire.errors import FaustwireError
+from faustwire.messages import Follow, Heard, Rejection, State, Steered, WorkerState
+from faustwire.terminal import printable
+from faustwire_bridge.core.choices import choice
+from faustwire_bridge.listen.ear import Ear
+from faustwire_bridge.listen.sound import Refused, Sound, hearing_of, read_sound
+from faustwire_bridge.listen.steps_so_far import StepsSoFar
+from faustwire_bridge.listen.view import MOST_RUNS, View
+from faustwire_bridge.monitor.target import Target
+from faustwire_bridge.monitor.view_model import Entry, ViewModel
+from faustwire_bridge.monitor.watcher import Watcher
+
+_SLICE_SECONDS = 0.2
+_AGAIN_SECONDS = 1.0
+# As in a worker's counts.
+_PUBLISHED = ("published", "settled", "followed")
+# Runs that are heard at once: A and B of a few pages. Each is a connection and a thread.
+_MOST_EARS = 8
+
+
+class LiveSource:
+    """Plays what a bridge judges.
+
+    Attributes:
+        view: what the pages are told.
+    """
+
+    def __init__(self, bridge: Target) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            bridge: which.
+        """
+        self._bridge = bridge
+        self.view = View("bridge", bridge.endpoint)
+        self._seen = ViewModel()
+        self._watched: frozenset[str] = frozenset()
+        self._ears: dict[str, Ear] = {}
+        self._steps: dict[str, StepsSoFar] = {}
+        self._stop = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def run(self) -> None:
+        """Watch the bridge until cancelled, whatever becomes of it."""
+        self._loop = asyncio.get_running_loop()
+        watching = threading.Thread(target=self._watch, name="watch", daemon=True)
+        watching.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._stop.set()
+            for ear in self._ears.values():
+                ear.stop()
+
+    async def fetch(self, run: str, call: int) -> Sound | Refused:
+        """Find a snapshot among those that were heard; see ``Source``.
+
+        Args:
+            run: whose.
+            call: number of a call; 0: the first.
+
+        Returns:
+            The newest one that is not after that call, else the first, or why it is not heard.
+        """
+        kept = self._steps.get(run)
+        found = None if kept is None else kept.nearest(call)
+        if found is None:
+            return Refused(run, call, "not-heard", "nobody has listened to this run yet")
+        return await asyncio.to_thread(_sound, run, found)
+
+    def watch(self, runs: frozenset[str]) -> None:
+        """Hear these runs, and what the plugin plays.
+
+        Args:
+            runs: those that some page wants to hear.
+        """
+        self._watched = runs
+        self._choose_ears()
+
+    async def steer(self, words: list[str]) -> str:
+        """Have the plugin follow another worker.
+
+        Args:
+            words: as ``faustwire follow`` takes them.
+
+        Returns:
+            What came of it, for people.
+        """
+        try:
+            answer = await asyncio.to_thread(self._bridge.ask, Follow(choice(words)))
+        except FaustwireError as problem:
+            return str(problem)
+        if isinstance(answer, (Steered, Rejection)):
+            return printable(answer.detail)
+        return "the bridge gives another answer than was asked for"
+
+    # -- on the server's thread --------------------------------------------------------------
+
+    def _see(self, state: State) -> None:
+        now, wall = time.monotonic(), time.time()
+        self._tell_events(self._seen.take(state, now, wall))
+        self.view.title = f"{state.host} · {state.dsp_path}"
+        self.view.troubles["bridge"] = ""
+        for worker in state.workers:
+            if worker.newest_call is not None:
+                self.view.history(worker.incarnation).add(worker.newest_call, worker.metrics)
+        self.view.state = shown(state)
+        self._choose_ears()
+        self.view.changed()
+
+    def _miss(self, trouble: str | None) -> None:
+        now, wall = time.monotonic(), time.time()
+        self._tell_events(self._seen.miss(trouble, now, wall))
+        why = self._seen.trouble
+        if why is not None:
+            self.view.troubles["bridge"] = f"The bridge is not heard: {why}"
+            self.view.changed()
+
+    def _tell_events(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            self.view.add_event(asdict(entry))
+
+    def _choose_ears(self) -> None:
+        state = self._seen.state
+        playing = {state.playing_incarnation} - {""} if state is not None else set()
+        # What the plugin plays is judged already; so there is a past when a page comes.
+        wanted = [*sorted(self._watched), *sorted(playing - self._watched)][:_MOST_EARS]
+        for run in set(self._ears) - set(wanted):
+            self._ears.pop(run).stop()
+        for run in wanted:
+            if run not in self._ears:
+                self._ears[run] = Ear(
+                    self._bridge,
+                    run,
+                    after=self._steps[run].last_call if run in self._steps else 0,
+                    heard=self._post_heard,
+                    declined=self._post_declined,
+                )
+
+    def _hear(self, heard: Heard, found: Sound | Refused) -> None:
+        run = heard.incarnation
+        self.view.troubles["listen"] = ""
+        self.view.newest[run] = found
+        if isinstance(found, Sound):
+            steps = self._steps.setdefault(run, StepsSoFar())
+            steps.add(heard)
+            self.view.history(run).keep_snapshots(steps.calls())
+        while len(self._steps) > MOST_RUNS:
+            del self._steps[next(iter(self._steps))]
+        self.view.changed()
+
+    def _decline(self, why: str) -> None:
+        self.view.troubles["listen"] = why
+        self.view.changed()
+
+    # -- from other threads ------------------------------------------------------------------
+
+    def _post_heard(self, heard: Heard, found: Sound | Refused) -> None:
+        self._post(lambda: self._hear(heard, found))
+
+    def _post_declined(self, why: str) -> None:
+        self._post(lambda: self._decline(why))
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with closing(self._bridge.watcher()) as connection:
+                    self._watch_over(connection)
+            except FaustwireError as problem:  # noqa: PERF203 - once a second at most
+                self._post(partial(self._miss, str(problem)))
+                self._stop.wait(_AGAIN_SECONDS)
+
+    def _watch_over(self, connection: Watcher) -> None:
+        while not self._stop.is_set():
+            message = connection.receive(_SLICE_SECONDS)
+            if isinstance(message, State):
+                self._post(partial(self._see, message))
+            elif message is None:
+                self._post(partial(self._miss, self._bridge.trouble(connection)))
+
+    def _post(self, act: Callable[[], None]) -> None:
+        """Do something on the server's thread."""
+        loop = self._loop
+        if loop is not None and not self._stop.is_set():
+            with suppress(RuntimeError):  # It has just ended.
+                loop.call_soon_threadsafe(act)
+
+
+def shown(state: State) -> dict[str, Any]:
+    """A bridge's state as a page is told, without the type of its message.
+
+    Args:
+        state: the bridge's.
+
+    Returns:
+        The fields of a message ``state``.
+    """
+    playing = state.playing_incarnation
+    return {
+        "follow": str(state.follow),
+        "playing": {"run": playing, "call": state.playing_call} if playing else None,
+        "workers": [_row(worker, state) for worker in state.workers],
+    }
+
+
+def _row(worker: WorkerState, state: State) -> dict[str, Any]:
+    return {
+        "run": worker.incarnation,
+        "worker": worker.worker,
+        "host": worker.host,
+        "standing": _standing(worker, state),
+        "call": worker.newest_call,
+        "rate": worker.rate,
+        "metrics": worker.metrics,
+        "reason": "" if worker.reason is None else str(worker.reason),
+        "detail": "" if worker.detail == state.dsp_path else worker.detail,
+        "published": sum(worker.counts.get(kind, 0) for kind in _PUBLISHED),
+        "calls": worker.newest_call or 0,
+        "seen_seconds": max(0.0, state.now - worker.last_seen),
+    }
+
+
+def _standing(worker: WorkerState, state: State) -> str:
+    if not worker.connected:
+        return "gone"
+    if worker.incarnation == state.playing_incarnation:
+        return "plays"
+    return "followed" if worker.followed else "not followed"
+
+
+def _sound(run: str, heard: Heard) -> Sound | Refused:
+    return read_sound(heard.snapshot, run, heard.call, hearing_of(heard))

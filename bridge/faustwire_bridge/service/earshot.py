@@ -1,0 +1,93 @@
+"""Those who listen: like those who watch they take part in no decision about the plugin."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+
+from faustwire import codec
+from faustwire.messages import Listen, Rejection, ToPeer, Verdict
+from faustwire_bridge.children.judge import JudgeProcess
+from faustwire_bridge.core import rights
+from faustwire_bridge.core.audience import Audience
+from faustwire_bridge.core.events import JudgeFailed, User
+from faustwire_bridge.core.instructions import Judge
+from faustwire_bridge.core.sessions import Session, Sessions
+from faustwire_bridge.service.listener import GoneError
+from faustwire_bridge.service.listeners import Listeners
+
+_log = logging.getLogger("faustwire.bridge")
+
+
+class Earshot:
+    """Answers those who listen; a judge of its own works for them, behind everything else."""
+
+    def __init__(self, listeners: Listeners, sessions: Sessions, judge: JudgeProcess) -> None:
+        """Nobody listens yet.
+
+        Args:
+            listeners: where messages are sent.
+            sessions: the workers.
+            judge: for snapshots that the pipeline does not judge; it is started when needed.
+        """
+        self._listeners = listeners
+        self._audience = Audience(sessions)
+        self._judge = judge
+        self.fileno = judge.fileno
+        self.deadline = judge.deadline
+
+    def hear(self, peer: bytes, message: Listen, user: User | None) -> None:
+        """Take a message of somebody who listens.
+
+        Args:
+            peer: its connection.
+            message: what came.
+            user: whose key it was; None: it needed none.
+        """
+        answer = rights.refusal(message, user)
+        if answer is None:
+            name = None if user is None else user.name
+            problem = self._audience.ask(peer, name, message, time.monotonic())
+            answer = None if problem is None else Rejection(problem)
+        if answer is not None:
+            self._send(peer, answer)
+
+    def decided(self, session: Session | None, verdict: Verdict) -> None:
+        """A worker was given a verdict.
+
+        Args:
+            session: the worker; None: it has left.
+            verdict: what it was told.
+        """
+        if session is not None:
+            self._audience.decided(session, verdict)
+
+    def revoked(self, user: str) -> None:
+        """A user has lost its key or a right of it."""
+        self._audience.forget(user)
+
+    def tell(self) -> None:
+        """Send what is there to those who wait for it, and have the next snapshot judged."""
+        self._take_outcome()
+        for peer, heard in self._audience.pop_answers():
+            self._send(peer, heard)
+        snapshot = self._audience.begin_judging(time.monotonic())
+        if snapshot is not None:
+            failed = self._judge.begin(Judge(snapshot.data, None, None))
+            if failed is not None:
+                self._audience.end_judging(failed)
+
+    def _take_outcome(self) -> None:
+        try:
+            outcome = self._judge.outcome()
+        except Exception as problem:  # noqa: BLE001 - listeners must not end the bridge
+            _log.exception("internal error in a child's answer")
+            outcome = JudgeFailed(f"internal error: {problem!r}")
+        if outcome is not None:
+            self._audience.end_judging(outcome)
+
+    def _send(self, peer: bytes, message: ToPeer) -> None:
+        """Send a message; whoever has gone or does not read misses it, and asks again."""
+        with suppress(GoneError):
+            self._listeners.send(peer, codec.encode(message))
