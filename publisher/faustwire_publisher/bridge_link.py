@@ -77,6 +77,7 @@ class BridgeLink:
         self.endpoint = remote_endpoint(remote) if remote else place.endpoint
         self._place = place
         self._keyring = KeyRing(keys) if remote else None
+        self._keys_option = [] if keys is None else ["--keys", str(Path(keys).absolute())]
         # Decided once: no fault later on may make a worker send in the clear.
         self._encrypted = self._keyring is not None and knows(self._keyring, self.endpoint, keys)
         self._config_path = str(config)
@@ -86,6 +87,12 @@ class BridgeLink:
             if remote
             else EmbeddedBridge(place, str(config), self.record, to_options(self._gates))
         )
+
+    def page_options(self) -> list[str]:
+        """The options with which ``faustwire listen`` finds this bridge."""
+        if self._bridge is not None:
+            return ["--dsp-path", str(self._place.dsp_path)]
+        return ["--endpoint", self.endpoint, *self._keys_option]
 
     def connect(self, hello: Hello, *, steps_aside: bool = False) -> Client:
         """Start a connection for a worker of this process.

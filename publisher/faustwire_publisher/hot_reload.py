@@ -21,6 +21,7 @@ from faustwire_publisher.gate_options import MIN_CHANGE_DB, with_reloads
 from faustwire_publisher.impulse_response import impulse_response
 from faustwire_publisher.lowering import defer, lower, lower_with_remarks
 from faustwire_publisher.mailbox import Ticket
+from faustwire_publisher.page import Page
 from faustwire_publisher.program_settings import ProgramSettings
 from faustwire_publisher.training_steps import followed, never_compiled
 from faustwire_publisher.worker_session import WorkerSession
@@ -78,6 +79,7 @@ class HotReload:
         gates: options of the bridge that is started here, which decide what is written, by name:
             max_gain_db, max_jump_db, allow_unstable, compile_gate, compile_timeout,
             faust_libraries, cost_multiple. Default and meaning: see ``faustwire serve --help``.
+        listen: serve the page that plays the model in the browser, see ``listen``.
 
     It can be copied and pickled: a copy has the same arguments and connects on its own.
 
@@ -108,6 +110,7 @@ class HotReload:
         min_change_db: float | None = MIN_CHANGE_DB,
         let_ring: float | None = None,
         gates: Mapping[str, Any] | None = None,
+        listen: bool = False,
     ) -> None:
         self.fs = sampling_rate(fs)
         self.name = text("name", name)
@@ -133,6 +136,9 @@ class HotReload:
         self._session = WorkerSession(link, hello, wait=wait, timeout=timeout)
         self._calls = 0
         self._heard: Callable[[], Node] | None = None
+        self._page = Page(link.page_options(), self.endpoint)
+        if listen:
+            self._page.start()
 
     @property
     def worker(self) -> str:
@@ -281,6 +287,15 @@ class HotReload:
             raise RuntimeError("there is no impulse response before the first publish of a model")
         samples = max(1, round(number("seconds", seconds, above=0) * self.fs))
         return impulse_response(self._heard(), samples)
+
+    def listen(self) -> Page:
+        """Serve the page that plays the model in the browser; returns at once.
+
+        Returns:
+            The page, see ``page.Page``; a notebook shows it in the cell.
+        """
+        self._page.start()
+        return self._page
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until the newest snapshot that was handed over has its verdict.

@@ -101,6 +101,42 @@ class Rendezvous:
         self.log_path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class PagePlace:
+    """Where the page that plays a bridge on this machine is found again; see ``page_place``."""
+
+    directory: Path
+    key: str
+
+    @property
+    def lock_path(self) -> Path:
+        """Locked for as long as the page is served; holds its link."""
+        return self.directory / f"{self.key}.page"
+
+    @property
+    def log_path(self) -> Path:
+        """The log of a server that was started by a training."""
+        return self.directory / f"{self.key}.page.log"
+
+    def prepare(self) -> None:
+        """Make the directory, for this user alone.
+
+        Raises:
+            PathError: another user made it first, or others can write to it.
+        """
+        _prepare(self.directory)
+
+
+def page_place(endpoint: str) -> PagePlace:
+    """The place of the page that plays a bridge.
+
+    Args:
+        endpoint: of the bridge.
+    """
+    key = hashlib.sha256(os.fsencode(endpoint)).hexdigest()[:16]
+    return PagePlace(_directory(), key)
+
+
 def rendezvous(dsp_path: str | Path) -> Rendezvous:
     """The meeting place for a ``.dsp``; the same for every link or relative path to it.
 

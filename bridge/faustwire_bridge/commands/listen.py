@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import signal
 import socket
 import sys
+import time
 import webbrowser
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from faustwire.endpoint import MAX_PORT
 from faustwire.errors import FaustwireError
+from faustwire.file_lock import HeldError, file_lock, write_note
+from faustwire.rendezvous import PagePlace, page_place
 from faustwire.terminal import printable
 from faustwire_bridge.commands import Commands, open_recording
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 from faustwire_bridge.monitor.target import add_options, target
 
 if TYPE_CHECKING:
+    from faustwire_bridge.listen.server import Serving
     from faustwire_bridge.listen.view import Source
 
 # Easily told from the bridge's 5555, and forwarded by one ssh line that stays the same.
 _PORT = 8470
+_START_SECONDS = 10.0
+_IDLE_SECONDS = 60.0
+_LOOK_SECONDS = 1.0
 
 
 class ListenError(FaustwireError, ValueError):
@@ -81,6 +89,16 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
         help="a host name by which a proxy in front is reached; may be given several times",
     )
     parser.add_argument("--no-browser", action="store_true", help="only print the link")
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="if a page of this bridge is served on this machine already, print its link and end",
+    )
+    parser.add_argument(
+        "--leave-when-idle",
+        action="store_true",
+        help="end when neither a page nor the bridge has been there for a minute",
+    )
 
 
 def _port(text: str) -> int:
@@ -93,8 +111,34 @@ def _port(text: str) -> int:
 def _listen(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(_source(options), options))
+        if options.files:
+            asyncio.run(_serve(_source(options), options, keep=None))
+        else:
+            _listen_live(options)
     return 0
+
+
+def _listen_live(options: argparse.Namespace) -> None:
+    place = page_place(target(options).endpoint)
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(file_lock(place.lock_path, prepare=place.prepare))
+        except HeldError:
+            if options.once:
+                _tell(_link_of(place), browses=False)
+                return
+            held = None
+        asyncio.run(_serve(_source(options), options, keep=held))
+
+
+def _link_of(place: PagePlace) -> str:
+    """The link of the page that is served, which may just be starting."""
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            return str(json.loads(place.lock_path.read_text())["link"])
+        time.sleep(0.05)
+    raise ListenError(f"a page is starting, but says no link: {place.lock_path}")
 
 
 def _source(options: argparse.Namespace) -> Source:
@@ -111,7 +155,8 @@ def _source(options: argparse.Namespace) -> Source:
     return RecordedSource(options.files)
 
 
-async def _serve(source: Source, options: argparse.Namespace) -> None:
+async def _serve(source: Source, options: argparse.Namespace, *, keep: int | None) -> None:
+    """Serve until cancelled, and note the link in a lock file if there is one."""
     from faustwire_bridge.listen.access import Access, new_token, own_names  # noqa: PLC0415
     from faustwire_bridge.listen.server import Serving, serving  # noqa: PLC0415
 
@@ -120,9 +165,27 @@ async def _serve(source: Source, options: argparse.Namespace) -> None:
     names = frozenset(name.lower() for name in options.name)
     access = Access(token, own_names(), names)
     ports = (_PORT, 0) if options.port is None else (options.port,)
-    async with serving(source, Serving(options.bind, ports, access, options.steer)) as bound:
-        _tell(_link(options.bind, bound, token), browses=not options.no_browser)
-        await source.run()
+    how = Serving(options.bind, ports, access, options.steer)
+    async with serving(source, how) as bound:
+        link = _link(options.bind, bound, token)
+        if keep is not None:
+            write_note(keep, json.dumps({"pid": os.getpid(), "link": link}).encode())
+        _tell(link, browses=not options.no_browser)
+        await _until_idle(source, how, leaves=options.leave_when_idle)
+
+
+async def _until_idle(source: Source, how: Serving, *, leaves: bool) -> None:
+    running = asyncio.create_task(source.run())
+    needed = time.monotonic()
+    while not leaves or time.monotonic() < needed + _IDLE_SECONDS:
+        done, _ = await asyncio.wait([running], timeout=_LOOK_SECONDS)
+        if done:
+            break
+        if how.sessions or not source.view.troubles.get("bridge"):
+            needed = time.monotonic()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
 
 
 def _link(host: str, port: int, token: str) -> str:

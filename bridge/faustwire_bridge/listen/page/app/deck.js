@@ -1,7 +1,7 @@
 import { Analyst } from "./analyst.js";
 
 /** @import { Analysis } from "../analysis/worker.js" */
-/** @import { Connection, Snapshot } from "../connection.js" */
+/** @import { Connection, Snapshot, Worker } from "../connection.js" */
 /** @import { Knobs } from "../engine/knobs.js" */
 /** @import { Node } from "../engine/plan.js" */
 /** @import { Sound } from "./sound.js" */
@@ -51,6 +51,8 @@ export class Deck extends EventTarget {
     /** @type {Map<Letter, number>} the step that is wanted, while another one is fetched */
     this.wanted = new Map();
     this.fetching = false;
+    /** @type {Map<string, string>} the worker of each run */
+    this.workers = new Map();
     connection.addEventListener("snapshot", (event) => this.#live(/** @type {CustomEvent} */ (event).detail));
     connection.addEventListener("open", () => this.#again());
   }
@@ -65,6 +67,22 @@ export class Deck extends EventTarget {
     for (const letter of /** @type {Letter[]} */ (["A", "B"])) {
       const { choice, snapshot } = this.slots[letter];
       if (choice?.kind === "step" && !snapshot) this.choose(letter, choice);
+    }
+  }
+
+  /**
+   * A slot that plays a worker live goes on with its next run: the training was started again.
+   *
+   * @param {Worker[]} workers
+   */
+  meet(workers) {
+    for (const { run, worker } of workers) this.workers.set(run, worker);
+    const here = workers.filter(({ standing }) => standing !== "gone");
+    for (const letter of /** @type {Letter[]} */ (["A", "B"])) {
+      const { choice } = this.slots[letter];
+      if (choice?.kind !== "live" || here.some(({ run }) => run === choice.run)) continue;
+      const next = here.find(({ worker }) => worker === this.workers.get(choice.run));
+      if (next) this.choose(letter, { kind: "live", run: next.run });
     }
   }
 

@@ -76,6 +76,7 @@ on("state", (state) => {
   seen.workers = state.workers;
   seen.follow = state.follow;
   compare.workers = state.workers;
+  deck.meet(state.workers);
   if (!deck.slots.A.choice && state.workers.length) {
     const playing = state.playing?.run ?? state.workers[0].run;
     deck.choose("A", { kind: "live", run: playing });

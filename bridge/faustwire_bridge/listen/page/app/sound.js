@@ -216,6 +216,8 @@ export function drawMeter({ peaks, rms, gain }) {
   const canvas = element("meter");
   const context = /** @type {HTMLCanvasElement} */ (canvas).getContext("2d");
   if (!context) return;
+  const loudest = 20 * Math.log10(Math.max(...peaks, 1e-3));
+  canvas.setAttribute("aria-valuenow", loudest.toFixed(0));
   const { width, height } = context.canvas;
   const style = getComputedStyle(canvas);
   const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();

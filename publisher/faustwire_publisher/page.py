@@ -1,0 +1,116 @@
+"""The page that plays the model in the browser: ``faustwire listen``, started as a program."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import IO, Any
+
+from faustwire.errors import FaustwireError
+from faustwire.rendezvous import page_place
+
+_LINK = re.compile(r"http://\S+")
+_WAIT_SECONDS = 10.0
+
+
+class PageError(FaustwireError, RuntimeError):
+    """The page can't be served; the text says why."""
+
+
+class Page:
+    """The page of one bridge, which no training owns: whoever asks for it first starts it.
+
+    It outlives this process and finds the next one, and ends by itself a minute after the bridge
+    has gone and the last browser has left it. Its link is printed as soon as it is served.
+    """
+
+    def __init__(self, options: Sequence[str], endpoint: str) -> None:
+        """Nothing is started yet.
+
+        Args:
+            options: of ``faustwire listen``, by which it finds the bridge.
+            endpoint: of the bridge.
+        """
+        self._options = tuple(options)
+        self._endpoint = endpoint
+        self._reset()
+
+    def _reset(self) -> None:
+        self._started = False
+        self._told = threading.Event()
+        self._link: str | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_options": self._options, "_endpoint": self._endpoint}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._reset()
+
+    def start(self) -> None:
+        """Have the page served, unless that was done; returns at once."""
+        if self._started:
+            return
+        self._started = True
+        # RuntimeError: the interpreter is ending.
+        try:
+            child = self._start()
+        except (OSError, FaustwireError, RuntimeError) as problem:
+            sys.stderr.write(f"faustwire: the page can't be served: {problem}\n")
+            self._told.set()
+            return
+        threading.Thread(
+            target=self._hear, args=(child,), name="faustwire-page", daemon=True
+        ).start()
+
+    @property
+    def link(self) -> str:
+        """The link that opens the page; waits until it is served.
+
+        Raises:
+            PageError: it is not.
+        """
+        self.start()
+        if not self._told.wait(_WAIT_SECONDS) or self._link is None:
+            log = page_place(self._endpoint).log_path
+            raise PageError(f"the page is not served; `faustwire listen` says why, or {log}")
+        return self._link
+
+    def __repr__(self) -> str:
+        return f"Page({self._link or self._endpoint!r})"
+
+    def _start(self) -> subprocess.Popen[str]:
+        place = page_place(self._endpoint)
+        place.prepare()
+        command = [sys.executable, "-m", "faustwire_bridge", "listen", *self._options]
+        command += ["--once", "--leave-when-idle"]
+        with place.log_path.open("wb") as log:
+            return subprocess.Popen(  # noqa: S603 - our own program
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd="/",
+                # Ctrl-C in the training's terminal must not end the page.
+                start_new_session=True,
+            )
+
+    def _hear(self, child: subprocess.Popen[str]) -> None:
+        stdout: IO[str] | None = child.stdout
+        assert stdout is not None  # noqa: S101 - it was asked for
+        with stdout:
+            found = _LINK.search(stdout.readline())
+        self._link = None if found is None else found.group()
+        self._told.set()
+        with suppress(OSError, ValueError):
+            if self._link is not None:
+                sys.stderr.write(f"faustwire: listen at {self._link}\n")
+            else:
+                log = page_place(self._endpoint).log_path
+                sys.stderr.write(f"faustwire: the page can't be served, see {log}\n")
+        child.wait()

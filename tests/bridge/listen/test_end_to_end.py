@@ -1,0 +1,91 @@
+"""A real training, a real bridge, `faustwire listen`, and the page in Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from bridges import Plugin, eventually, served
+from chromium import Browser, chromium, needs_chromium
+from faustwire.rendezvous import page_place
+from faustwire_publisher import HotReload
+from models import fdn
+from page_client import listening
+from peers import peer
+
+pytestmark = needs_chromium
+
+_SOUND = "return document.getElementById('meter').getAttribute('aria-valuenow') > -60"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        opened.size(1280, 900)
+        yield opened
+
+
+@pytest.fixture
+def _no_page_is_left(plugin: Plugin) -> Iterator[None]:
+    """The page that a training has started would go on for a minute."""
+    yield
+    place = page_place(plugin.place.endpoint)
+    with suppress(FileNotFoundError):
+        os.kill(json.loads(place.lock_path.read_text())["pid"], signal.SIGTERM)
+        eventually(lambda: not place.lock_path.exists(), "the page ends")
+    place.log_path.unlink(missing_ok=True)
+
+
+@pytest.mark.usefixtures("_no_page_is_left")
+def test_a_training_is_heard_within_three_seconds_of_its_first_publish(
+    browser: Browser, plugin: Plugin
+) -> None:
+    with HotReload(48_000, **plugin.paths, worker="<b>ann</b>", listen=True) as live:
+        link = live.listen().link
+        browser.go(link)
+        browser.press(" ")
+        browser.until("return document.getElementById('link').dataset.state === 'open'", "the page")
+        metrics = {"<img src=x onerror=alert(1)>": 0.5}
+        eventually(lambda: live.update(fdn(8), metrics=metrics), "the first publish")
+        published = time.monotonic()
+        browser.until(_SOUND, "sound")
+        assert time.monotonic() - published < 3.0
+        names = "return [...document.querySelectorAll('#workers .name')].map((n) => n.textContent)"
+        assert browser.run(names) == ["<b>ann</b>"]
+        assert browser.run("return document.querySelectorAll('main img, main b').length") == 0
+        assert browser.errors() == []
+        # A second training finds the same page.
+        with HotReload(48_000, **plugin.paths, worker="ben", listen=True) as other:
+            assert other.listen().link == link
+
+
+def test_the_page_says_that_the_bridge_has_gone_and_goes_on_with_the_next(
+    browser: Browser, plugin: Plugin
+) -> None:
+    with served(plugin, "--no-compile-gate") as bridge:
+        endpoint = bridge.endpoint
+        with listening("--endpoint", endpoint) as link:
+            browser.go(link)
+            with peer(endpoint, "anna") as anna:
+                anna.update(0.5)
+                about = "return document.getElementById('about-A').textContent"
+                browser.until(f"{about}.startsWith('step 1')", "the first step")
+                bridge.process.kill()
+                bridge.process.wait()
+                troubles = "return document.getElementById('troubles').textContent"
+                browser.until(f"{troubles}.includes('The bridge is not heard')", "the trouble")
+            with (
+                served(plugin, "--no-compile-gate", bind=endpoint),
+                peer(endpoint, "anna", incarnation="anna-2") as anna,
+            ):
+                anna.call = 7
+                anna.update(0.75)
+                browser.until(f"{about}.startsWith('step 8')", "the step of the next training")
+                browser.until(f"{troubles}.trim() === ''", "no trouble")
+    assert [line for line in browser.errors() if "WebSocket" not in line] == []
