@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # How many tests run at once: many of them only wait.
 WORKERS ?= 3
 
-.PHONY: help lint-page demo test test-slow soak-gates soak fuzz lint types bless bench bench-networks docs check format clean
+.PHONY: help lint-page demo listen test test-slow soak-gates soak fuzz lint types bless bench bench-networks docs check format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## two trainings, one bridge, one stand-in plugin; results in demo-out/
 	PYTHONPATH=examples $(BIN)/python -m demo --out demo-out
+
+listen: $(READY) ## two small models train, and the page that plays them opens in the browser
+	PYTHONPATH=examples $(BIN)/python -m demo --out demo-out --listen --steps 1500
 
 # Tests start hundreds of processes of ours: each would compile the same modules.
 test test-slow: export PYTHONDONTWRITEBYTECODE :=

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from demo import tables
 from demo.picture import Change, draw
 from demo.programs import ProgramError
 from demo.rooms import ROOMS
-from demo.session import Heard, Record, run
+from demo.session import RECORDING, Heard, Record, run
 from demo.sound import Response, impulse_response, save
 from demo.worker import Call
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 steps=options.steps,
                 min_interval=options.min_interval,
                 on_call=_Bars(progress, options.steps),
+                on_link=_open if options.listen else None,
             )
     except ProgramError as error:
         console.print(str(error), style="red", markup=False)
@@ -51,7 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(tables.workers(record), tables.plugin(record, heard))
     for path in _leave(out, record, heard):
         console.print(f"  {path.relative_to(out.parent)}", highlight=False)
+    recording = os.path.relpath(out / RECORDING)
+    console.print(f"hear each step in the browser:  faustwire listen {recording}", soft_wrap=True)
     return 0 if all(reload.ok for reload in record.reloads) else 1
+
+
+def _open(link: str) -> None:
+    """Nothing: whoever serves the page says its link, and opens it where there is a screen."""
 
 
 def _leave(out: Path, record: Record, heard: Sequence[Heard]) -> list[Path]:
@@ -109,6 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--steps", type=int, default=250, help="of each optimiser (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--listen", action="store_true", help="serve the page that plays the models meanwhile"
     )
     parser.add_argument(
         "--min-interval",

@@ -13,8 +13,10 @@ from typing import Any
 
 from demo.programs import EXAMPLES, Line, Program, ProgramError, await_line
 from demo.worker import Call
+from faustwire_publisher.page import Page
 from stand_in_plugin import Reload
 
+RECORDING = "demo.mcap"
 _READY_SECONDS = 60.0
 # Two steps a second would be slow; a worker that is silent for so long has hung.
 _SILENCE_SECONDS = 120.0
@@ -67,15 +69,17 @@ def run(
     steps: int,
     min_interval: float,
     on_call: Callable[[str, Call], None],
+    on_link: Callable[[str], None] | None = None,
 ) -> tuple[Record, list[Heard]]:
     """Train, publish, reload.
 
     Args:
-        out: where the ``.dsp``, the config and the logs go.
+        out: where the ``.dsp``, the config, the recording and the logs go.
         rooms: what to train, one worker each.
         steps: of each worker.
         min_interval: seconds between two reloads.
         on_call: told of every call of ``update``.
+        on_link: told the link of a page that plays the models; None: none is served.
 
     Raises:
         ProgramError: a process failed, or the plugin would have crashed.
@@ -90,6 +94,8 @@ def run(
     dsp, config = out / "demo.dsp", out / "faust-current-dsp.txt"
     dsp.unlink(missing_ok=True)
     config.unlink(missing_ok=True)
+    for leftover in out.glob("demo*.mcap"):
+        leftover.unlink()
     with ExitStack() as programs:
 
         def start(name: str, *arguments: str) -> Program:
@@ -101,9 +107,12 @@ def run(
             "bridge",
             *("-m", "faustwire_bridge", "serve", "--print-ready", "--bind", "tcp://127.0.0.1:0"),
             *("--dsp-path", str(dsp), "--config-path", str(config)),
+            *("--record", str(out / RECORDING)),
         )
         endpoints = await_line(bridge, lines, "endpoints", _READY_SECONDS)
         endpoint = next(one for one in endpoints if one.startswith("tcp://"))
+        if on_link is not None:
+            on_link(Page(["--endpoint", endpoint], endpoint).link)
         plugin = start(
             "plugin",
             *(str(EXAMPLES / "stand_in_plugin.py"), "--config", str(config)),
