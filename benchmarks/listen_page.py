@@ -1,6 +1,6 @@
 """The page that plays the model, in figures: from snapshot to page, what it costs, what is heard.
 
-    PYTHONPATH=tools:tests/support python benchmarks/listen_page.py
+    PYTHONPATH=tools python benchmarks/listen_page.py
 
 Prints the two tables of docs/listen.md: for networks of 4 … 64 lines with a dense matrix and a
 filter a line, and for each kind of change. Needs node 20 and the extra ``faust``.
@@ -17,17 +17,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import zmq
+
+from bridges import Plugin, served
 from faustwire import codec
-from faustwire.messages import Snapshot
+from faustwire.messages import Hello, Snapshot
 from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import generate
 from graphs import fdn
-
-from bridges import Plugin, served  # isort: skip
-from page_client import PageClient, listening, opened  # isort: skip
-from peers import Peer, peer  # isort: skip
+from page_client import PageClient, listening, opened
 
 _FS = 48_000.0
+_RUN = "anna-1"
 _SIZES = (4, 8, 16, 32, 64)
 _SNAPSHOTS = 20
 _HERE = Path(__file__).parent
@@ -67,32 +68,35 @@ def _changes() -> list[dict[str, float]]:
 
 
 @contextmanager
-def _page() -> Iterator[tuple[PageClient, Peer]]:
+def _page() -> Iterator[tuple[PageClient, zmq.Socket[bytes]]]:
     with (
         tempfile.TemporaryDirectory() as folder,
         served(Plugin(Path(folder)), "--no-compile-gate") as bridge,
         listening("--endpoint", bridge.endpoint) as link,
-        peer(bridge.endpoint, "anna") as worker,
+        zmq.Context() as context,
+        context.socket(zmq.DEALER, linger=0) as worker,
         opened(link) as page,
     ):
-        page.say(type="watch", runs=["anna-1"])
+        worker.connect(bridge.endpoint)
+        worker.send(codec.encode(Hello("anna", _RUN, min_interval=0.0)))
+        worker.recv()
+        page.say(type="watch", runs=[_RUN])
         yield page, worker
 
 
-def _to_page(page: PageClient, worker: Peer, lines: int) -> float:
+def _to_page(page: PageClient, worker: zmq.Socket[bytes], lines: int) -> float:
     """Seconds from a snapshot's leaving its worker to its coming to the page, median."""
     took = []
     for seed in range(_SNAPSHOTS):
-        worker.call += 1
-        message = Snapshot(worker.call, worker.call, _FS, fdn(lines, seed=seed))
-        data = codec.encode(message)
+        call = 1000 * lines + seed
+        data = codec.encode(Snapshot(call, call, _FS, fdn(lines, seed=seed)))
         begun = time.monotonic()
-        worker.send_bytes(data)
-        while page.until_type("snapshot")["call"] != worker.call:
-            page.say(type="ready", run="anna-1")
+        worker.send(data)
+        while page.until_type("snapshot")["call"] != call:
+            page.say(type="ready", run=_RUN)
         took.append(time.monotonic() - begun)
-        page.say(type="ready", run="anna-1")
-        worker.receive()
+        page.say(type="ready", run=_RUN)
+        worker.recv()
     return statistics.median(took)
 
 
