@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # How many tests run at once: many of them only wait.
 WORKERS ?= 3
 
-.PHONY: help lint-page demo listen test test-slow soak-gates soak fuzz lint types bless bench bench-networks docs check format clean
+.PHONY: help lint-page pictures demo listen test test-slow soak-gates soak fuzz lint types bless bench bench-networks docs check format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -86,6 +86,11 @@ format: $(READY) ## ruff's formatter and its safe fixes
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) demo-out site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+pictures: $(READY) ## the page's pictures in docs/pictures, from a demo that is run for them; needs Chromium
+	mkdir -p docs/pictures
+	FAUSTWIRE_PICTURES=$(CURDIR)/docs/pictures $(BIN)/python -m pytest -m slow -k test_pictures \
+		--timeout 1800 tests/bridge/listen/test_recorded_page.py
 
 lint-page: ## eslint and the TypeScript compiler over the page's JavaScript; needs npm
 	npm ci --no-audit --no-fund

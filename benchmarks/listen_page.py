@@ -74,9 +74,10 @@ def _page() -> Iterator[tuple[PageClient, zmq.Socket[bytes]]]:
         served(Plugin(Path(folder)), "--no-compile-gate") as bridge,
         listening("--endpoint", bridge.endpoint) as link,
         zmq.Context() as context,
-        context.socket(zmq.DEALER, linger=0) as worker,
+        context.socket(zmq.DEALER) as worker,
         opened(link) as page,
     ):
+        worker.linger = 0
         worker.connect(bridge.endpoint)
         worker.send(codec.encode(Hello("anna", _RUN, min_interval=0.0)))
         worker.recv()

@@ -15,7 +15,10 @@ export class Compare {
     this.workers = [];
     for (const letter of LETTERS) {
       const select = /** @type {HTMLSelectElement} */ (element(`choice-${letter}`));
-      select.addEventListener("change", () => deck.choose(letter, JSON.parse(select.value)));
+      select.addEventListener("change", () => {
+        const choice = JSON.parse(select.value || "null");
+        if (choice) deck.choose(letter, choice);
+      });
       letterButton(letter).addEventListener("click", () => deck.hear(letter));
     }
     element("swap").addEventListener("click", () => this.swap());
