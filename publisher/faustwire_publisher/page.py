@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from faustwire.rendezvous import page_place
 
 _LINK = re.compile(r"http://\S+")
 _WAIT_SECONDS = 10.0
+# Of a notebook's cell, in pixels: the page's upper half.
+_HEIGHT = 900
 
 
 class PageError(FaustwireError, RuntimeError):
@@ -79,6 +82,15 @@ class Page:
             log = page_place(self._endpoint).log_path
             raise PageError(f"the page is not served; `faustwire listen` says why, or {log}")
         return self._link
+
+    def _repr_html_(self) -> str:
+        """The page itself, in a notebook's cell."""
+        link = html.escape(self.link, quote=True)
+        return (
+            f'<iframe src="{link}" width="100%" height="{_HEIGHT}" style="border: 0" '
+            f'allow="autoplay; microphone"></iframe><p><a href="{link}" target="_blank" '
+            'rel="noopener">in a window of its own</a></p>'
+        )
 
     def __repr__(self) -> str:
         return f"Page({self._link or self._endpoint!r})"

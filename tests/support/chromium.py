@@ -35,6 +35,9 @@ _ARGUMENTS = (
 # Nothing but the driver of this machine is asked, whatever the environment's proxies are.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
+# Whether the page's level meter shows anything.
+SOUNDS = "return document.getElementById('meter').getAttribute('aria-valuenow') > -60"
+
 
 class Browser:
     """One session of a browser."""
@@ -57,6 +60,10 @@ class Browser:
 
     def go(self, link: str) -> None:
         self._ask("POST", f"{self._session}/url", {"url": link})
+
+    def into_frame(self) -> None:
+        """From here on scripts run in the page's first frame."""
+        self._ask("POST", f"{self._session}/frame", {"id": 0})
 
     def run(self, script: str, *arguments: Any) -> Any:
         """What a script returns; a promise is waited for."""

@@ -6,6 +6,9 @@ from functools import cache
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent / "page"
+# Whose cells may hold the page: those of this machine, or of a tunnel that ends here. Only who has
+# the link can frame it.
+_NOTEBOOKS = "'self' http://localhost:* http://127.0.0.1:* https://localhost:*"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -36,14 +39,13 @@ def security_headers(host: str) -> dict[str, str]:
     """
     policy = (
         f"default-src 'self'; connect-src 'self' ws://{host} wss://{host}; object-src 'none'; "
-        "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+        f"frame-ancestors {_NOTEBOOKS}; base-uri 'none'; form-action 'none'"
     )
     return {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Resource-Policy": "same-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
         "Cache-Control": "no-store",
     }

@@ -150,7 +150,8 @@ def _happened(item: Item, at: float) -> Iterator[StepFact | Happening]:
         {
             "at": at,
             "kind": event.kind,
-            "detail": event.detail[:_MOST_CHARACTERS],
+            # Where it was published to is the same each time.
+            "detail": "" if event.kind in PUBLISHED else event.detail[:_MOST_CHARACTERS],
             "worker": event.worker,
             "call": event.call,
         }

@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 
 from bridges import Plugin, eventually, served
-from chromium import Browser, chromium, needs_chromium
+from chromium import SOUNDS, Browser, chromium, needs_chromium
 from faustwire.rendezvous import page_place
 from faustwire_publisher import HotReload
 from models import fdn
@@ -20,8 +20,6 @@ from page_client import listening
 from peers import peer
 
 pytestmark = needs_chromium
-
-_SOUND = "return document.getElementById('meter').getAttribute('aria-valuenow') > -60"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +52,7 @@ def test_a_training_is_heard_within_three_seconds_of_its_first_publish(
         metrics = {"<img src=x onerror=alert(1)>": 0.5}
         eventually(lambda: live.update(fdn(8), metrics=metrics), "the first publish")
         published = time.monotonic()
-        browser.until(_SOUND, "sound")
+        browser.until(SOUNDS, "sound")
         assert time.monotonic() - published < 3.0
         names = "return [...document.querySelectorAll('#workers .name')].map((n) => n.textContent)"
         assert browser.run(names) == ["<b>ann</b>"]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from chromium import Browser, chromium, needs_chromium
+from chromium import SOUNDS, Browser, chromium, needs_chromium
 from faustwire import codec
 from faustwire.messages import Reason, Snapshot, Verdict
+from faustwire_publisher.page import Page
 from graphs import fdn
 from page_client import listening
 from recordings import record, worker
@@ -23,8 +26,8 @@ _STEPS = 30
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The page with a recording of two workers."""
+def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of the page with a recording of two workers."""
     folder = tmp_path_factory.mktemp("recording")
     items = []
     for name in ("anna", "ben"):
@@ -35,7 +38,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
             items.append((worker(name), codec.encode(snapshot)))
             items.append((worker(name, "out"), codec.encode(verdict)))
     record(folder, items)
-    with listening(str(folder)) as link, chromium() as opened:
+    with listening(str(folder)) as link:
+        yield link
+
+
+@pytest.fixture(scope="module")
+def browser(link: str) -> Iterator[Browser]:
+    with chromium() as opened:
         opened.size(1280, 900)
         opened.go(link)
         opened.until(_about("A", f"step {_STEPS}"), "the last step")
@@ -93,6 +102,32 @@ def test_a_and_b_are_switched_by_a_key_at_equal_loudness(browser: Browser) -> No
     browser.press("x")
     browser.until(f"{pressed} === 'false'", "A is heard again")
     assert browser.errors() == []
+
+
+def test_a_notebook_of_this_machine_holds_the_page_in_its_cell(browser: Browser, link: str) -> None:
+    page = Page([], "tcp://127.0.0.1:1")
+    page._link, page._started = link, True
+    page._told.set()
+    cell = page._repr_html_().encode()
+
+    class Notebook(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(cell)
+
+        def log_message(self, *_: object) -> None:
+            """No line for each request."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Notebook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser.go(f"http://127.0.0.1:{server.server_port}/")
+        browser.into_frame()
+        browser.until(_about("A", f"step {_STEPS}"), "the last step")
+        browser.press(" ")
+        browser.until(SOUNDS, "sound")
+        server.shutdown()
 
 
 @pytest.mark.slow
