@@ -10,7 +10,7 @@ from contextlib import closing
 from faustwire.errors import FaustwireError
 from faustwire.messages import Heard, Listen, Rejection
 from faustwire.terminal import printable
-from faustwire_bridge.listen.sound import Refused, Sound, hearing_of, read_sound
+from faustwire_bridge.listen.sound import PageSound, Refused, hearing_of, read_sound
 from faustwire_bridge.monitor.monitor_socket import MonitorSocket
 from faustwire_bridge.monitor.target import Target
 
@@ -29,7 +29,7 @@ class Ear:
         run: str,
         *,
         after: int,
-        heard: Callable[[Heard, Sound | Refused], None],
+        heard: Callable[[Heard, PageSound | Refused], None],
         declined: Callable[[str], None],
     ) -> None:
         """Begin.

@@ -16,7 +16,7 @@ from faustwire.messages import Follow, Heard, Rejection, State, Steered, WorkerS
 from faustwire.terminal import printable
 from faustwire_bridge.core.choices import choice
 from faustwire_bridge.listen.ear import Ear
-from faustwire_bridge.listen.sound import Refused, Sound, hearing_of, read_sound
+from faustwire_bridge.listen.sound import PageSound, Refused, hearing_of, read_sound
 from faustwire_bridge.listen.steps_so_far import StepsSoFar
 from faustwire_bridge.listen.view import MOST_RUNS, View
 from faustwire_bridge.monitor.target import Target
@@ -65,7 +65,7 @@ class LiveSource:
             for ear in self._ears.values():
                 ear.stop()
 
-    async def fetch(self, run: str, call: int) -> Sound | Refused:
+    async def fetch(self, run: str, call: int) -> PageSound | Refused:
         """Find a snapshot among those that were heard; see ``Source``.
 
         Args:
@@ -150,11 +150,11 @@ class LiveSource:
                     declined=self._post_declined,
                 )
 
-    def _hear(self, heard: Heard, found: Sound | Refused) -> None:
+    def _hear(self, heard: Heard, found: PageSound | Refused) -> None:
         run = heard.incarnation
         self.view.troubles["listen"] = ""
         self.view.newest[run] = found
-        if isinstance(found, Sound):
+        if isinstance(found, PageSound):
             steps = self._steps.setdefault(run, StepsSoFar())
             steps.add(heard)
             self.view.history(run).keep_snapshots(steps.calls())
@@ -168,7 +168,7 @@ class LiveSource:
 
     # -- from other threads ------------------------------------------------------------------
 
-    def _post_heard(self, heard: Heard, found: Sound | Refused) -> None:
+    def _post_heard(self, heard: Heard, found: PageSound | Refused) -> None:
         self._post(lambda: self._hear(heard, found))
 
     def _post_declined(self, why: str) -> None:
@@ -241,5 +241,5 @@ def _standing(worker: WorkerState, state: State) -> str:
     return "followed" if worker.followed else "not followed"
 
 
-def _sound(run: str, heard: Heard) -> Sound | Refused:
+def _sound(run: str, heard: Heard) -> PageSound | Refused:
     return read_sound(heard.snapshot, run, heard.call, hearing_of(heard))

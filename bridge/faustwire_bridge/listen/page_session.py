@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection
 
 from faustwire.errors import FaustwireError
 from faustwire_bridge.listen.history import Told
-from faustwire_bridge.listen.sound import Refused, Sound, as_json
+from faustwire_bridge.listen.sound import PageSound, Refused, as_json
 from faustwire_bridge.listen.view import Source
 
 VERSION = 1
@@ -71,7 +71,7 @@ class PageSession:
         self._troubles: dict[str, str] = {}
         self._told: dict[str, Told] = {}
         # Of each run: what was sent last, and whether the page has taken it in.
-        self._sent: dict[str, Sound | Refused] = {}
+        self._sent: dict[str, PageSound | Refused] = {}
         self._busy: set[str] = set()
         self._allowance, self._counted = _BURST, time.monotonic()
 
@@ -188,11 +188,11 @@ class PageSession:
         if newest is None or run in self._busy or self._sent.get(run) is newest:
             return
         self._sent[run] = newest
-        if isinstance(newest, Sound):
+        if isinstance(newest, PageSound):
             self._busy.add(run)
         await self._send_found(newest, None)
 
-    async def _send_found(self, found: Sound | Refused, request: int | None) -> None:
+    async def _send_found(self, found: PageSound | Refused, request: int | None) -> None:
         if isinstance(found, Refused):
             await self._socket.send(found.message(request))
             return

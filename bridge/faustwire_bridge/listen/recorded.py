@@ -22,7 +22,7 @@ from faustwire_bridge.core.instructions import Judge
 from faustwire_bridge.core.sound_limits import Limits
 from faustwire_bridge.listen.history import History
 from faustwire_bridge.listen.recorded_steps import Happening, RunAccount, StepFact, Steps
-from faustwire_bridge.listen.sound import Refused, Sound, read_sound
+from faustwire_bridge.listen.sound import PageSound, Refused, read_sound
 from faustwire_bridge.listen.view import MOST_RUNS, View
 
 # How often a page hears how far the reading is.
@@ -103,7 +103,7 @@ class RecordedSource:
             if self._judge is not None:
                 self._judge.close()
 
-    async def fetch(self, run: str, call: int) -> Sound | Refused:
+    async def fetch(self, run: str, call: int) -> PageSound | Refused:
         """Find a snapshot; see ``Source``.
 
         Args:
@@ -178,7 +178,7 @@ class RecordedSource:
 
     def _read(
         self, worker: RecordedWorker, call: int, judged: Hearing | None
-    ) -> tuple[Sound | Refused, Hearing | None]:
+    ) -> tuple[PageSound | Refused, Hearing | None]:
         """A snapshot, and what was decided about it."""
         run = worker.hello.incarnation
         if judged is not None and not judged.audible:

@@ -20,7 +20,7 @@ _LENGTH = struct.Struct("<I")
 
 
 @dataclass(frozen=True)
-class Sound:
+class PageSound:
     """A snapshot that may be heard.
 
     Attributes:
@@ -92,7 +92,7 @@ def hearing_of(heard: Heard) -> Hearing:
     return Hearing(audible, heard.reason, heard.detail, heard.margin_db, heard.rt60_seconds)
 
 
-def read_sound(data: bytes, run: str, call: int, heard: Hearing) -> Sound | Refused:
+def read_sound(data: bytes, run: str, call: int, heard: Hearing) -> PageSound | Refused:
     """Make a judged snapshot what a page plays.
 
     Args:
@@ -114,7 +114,7 @@ def read_sound(data: bytes, run: str, call: int, heard: Hearing) -> Sound | Refu
         return Refused(run, call, str(Reason.REFUSED), "it is no model")
     plan = make_plan(message.graph, message.fs)
     knobs = knobs_of_model(message.graph, message.controls, fs=message.fs)
-    return Sound(run, call, plan, heard.margin_db, heard.rt60_seconds, knobs)
+    return PageSound(run, call, plan, heard.margin_db, heard.rt60_seconds, knobs)
 
 
 def as_json(message: Mapping[str, Any]) -> str:

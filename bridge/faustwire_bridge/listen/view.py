@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from faustwire_bridge.listen.history import History
-from faustwire_bridge.listen.sound import Refused, Sound
+from faustwire_bridge.listen.sound import PageSound, Refused
 
 _MOST_EVENTS = 100
 # Runs whose curves are kept; of a longer sweep those that were heard of last.
@@ -35,7 +35,7 @@ class View:
         default_factory=lambda: deque(maxlen=_MOST_EVENTS)
     )
     troubles: dict[str, str] = field(default_factory=dict)
-    newest: dict[str, Sound | Refused] = field(default_factory=dict)
+    newest: dict[str, PageSound | Refused] = field(default_factory=dict)
     _histories: OrderedDict[str, History] = field(default_factory=OrderedDict)
     _wakers: set[asyncio.Event] = field(default_factory=set)
     _happened: int = 0
@@ -86,7 +86,7 @@ class Source(Protocol):
     async def run(self) -> None:
         """Keep the view up to date until cancelled."""
 
-    async def fetch(self, run: str, call: int) -> Sound | Refused:
+    async def fetch(self, run: str, call: int) -> PageSound | Refused:
         """The newest snapshot of a run that is not after a call, else its first.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core_by_hand import Bridge, arrived
-from faustwire.messages import Hello, Listen, Reason, Snapshot, Verdict
+from faustwire.messages import Choice, Follow, Hello, Listen, Reason, Snapshot, Verdict
 from faustwire_bridge.core import audience as audience_module
 from faustwire_bridge.core.audience import LEASE_SECONDS, MAX_LISTENERS, Audience
 from faustwire_bridge.core.events import Judged
@@ -58,7 +58,7 @@ def test_what_was_published_is_heard_without_another_judgement(bridge: Bridge) -
 
 def test_what_is_not_followed_is_judged_once_for_all_who_wait_for_it(bridge: Bridge) -> None:
     audience = Audience(bridge.core.sessions)
-    bridge.core._scheduler.follow = bridge.core.follow.__class__("worker", "anna")
+    bridge.take(arrived(b"boss", Follow(Choice("worker", "anna"))))
     assert send(bridge, audience, BERTA, 1).reason is Reason.NOT_FOLLOWED
     assert audience.begin_judging(NOW) is None, "nobody has asked"
     for ear in (EAR, b"other"):
@@ -82,7 +82,7 @@ def test_what_is_not_followed_is_judged_once_for_all_who_wait_for_it(bridge: Bri
 
 def test_what_only_libfaust_could_tell_is_not_heard(bridge: Bridge) -> None:
     audience = Audience(bridge.core.sessions)
-    bridge.core._scheduler.follow = bridge.core.follow.__class__("worker", "anna")
+    bridge.take(arrived(b"boss", Follow(Choice("worker", "anna"))))
     send(bridge, audience, BERTA, 1)
     audience.ask(EAR, None, Listen("berta"), NOW)
     audience.begin_judging(NOW)
