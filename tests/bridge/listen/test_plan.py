@@ -23,7 +23,7 @@ from faustwire.messages import Reason, Snapshot
 from faustwire_bridge.codegen.fractional import allpass, interpolator
 from faustwire_bridge.core.hearing import Hearing
 from faustwire_bridge.listen.plan import make_plan
-from faustwire_bridge.listen.sound import Sound, read_sound
+from faustwire_bridge.listen.sound import PageSound, read_sound
 from graphs import fdn
 
 
@@ -79,7 +79,7 @@ def test_a_page_gets_the_knobs_as_the_program_has_them() -> None:
         loop = Recursion("loop", Delay("d", np.array([500.0])), Gain("g", np.array([[gain]])))
         snapshot = Snapshot(1, 1, 48000.0, loop, controls=sliders({"rt60": True}))
         sound = read_sound(codec.encode(snapshot), "run", 1, Hearing(True, Reason.PUBLISHED))
-        assert isinstance(sound, Sound)
+        assert isinstance(sound, PageSound)
         frame = sound.frame(None)
         header = json.loads(frame[4 : 4 + int.from_bytes(frame[:4], "little")])
         assert header["controls"]["rt60"]["init"] == init
