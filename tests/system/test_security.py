@@ -451,7 +451,7 @@ def test_who_listens_on_the_way_reads_nothing_and_without_keys_everything(
 ) -> None:
     """Without keys: the control."""
     studio, box = KeyRing(tmp_path / "studio"), KeyRing(tmp_path / "box")
-    studio.enrol("box", box.pair()[0], frozenset({"publish"}))
+    studio.enrol("box", box.pair()[0], frozenset({"publish", "text"}))
     options = ["--keys", str(studio.folder)] if keys else []
     with served(plugin, *options) as bridge, closing(Wiretap(bridge.endpoint)) as tap:
         if keys:

@@ -12,8 +12,9 @@ from zmq.utils import z85
 from faustwire.endpoint import EndpointError, normal, to_connect
 from faustwire.errors import FaustwireError
 
-# What a key may be enrolled for: to send snapshots, to see what happens, to choose who is heard.
-RIGHTS = ("publish", "watch", "steer")
+# What a key may be enrolled for: to send snapshots, to see what happens, to choose who is heard, to
+# send Faust text of its own.
+RIGHTS = ("publish", "watch", "steer", "text")
 
 KEY_BYTES = 32
 # Part of "<name>/<worker>", and of a line whose fields are parted by spaces.

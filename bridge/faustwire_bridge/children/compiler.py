@@ -77,8 +77,8 @@ class Compiler:
         self._memory_bytes = memory_bytes
         options = [str(memory_bytes), str(int(libraries)), str(max_load)]
         self._child = ChildProcess(
-            lambda control, text, _: [
-                *(sys.executable, os.fspath(_CHILD), str(control), str(text), *options)
+            lambda *descriptors: [
+                *(sys.executable, os.fspath(_CHILD), *map(str, descriptors), *options)
             ],
             timeout=timeout,
         )
@@ -110,7 +110,13 @@ class Compiler:
         if said is not None and "missing" in said:
             self._child.end()
             return Missing(f"there is no libfaust ({said['missing']}): {INSTALL}")
-        return None if said is None else from_plain(said)
+        if said is None or "size" not in said:
+            return None if said is None else from_plain(said)
+        try:
+            program = self._child.body(said.pop("size")).decode()
+        except OSError as problem:
+            return Failed(f"the program was lost: {problem}")
+        return from_plain({**said, "program": program})
 
     def _explain(self, ended: Ended) -> str:
         if ended.late:

@@ -4,12 +4,14 @@ Started by ``compiler`` as a file, not as a module, so that it is ready at once:
 only ``cyfaust_wheel`` and what plays, and not numpy. It ends when the bridge's end of its socket
 closes.
 
-    python compiler_child.py CONTROL_FD TEXT_FD MEMORY_BYTES LIBRARIES(0|1) MAX_LOAD
+    python compiler_child.py CONTROL_FD TEXT_FD EXPANDED_FD MEMORY_BYTES LIBRARIES(0|1) MAX_LOAD
 
 One JSON object a line: first ``{"ready": "cyfaust 2.83.1"}`` or ``{"missing": why}``; then for each
 request ``{"size": bytes of the text, "name": …, "play": bool, "thorough": bool, "seconds":
 deadline}`` the fields of ``core.compile_report.Report``. What is heavier than MAX_LOAD is not
-played; how the others are played is written in ``player``.
+played; how the others are played is written in ``player``. Of a thorough request's text, what it
+imports is written into it; then ``size`` is that of the text in EXPANDED_FD, which everything else
+is said of.
 """
 
 from __future__ import annotations
@@ -35,11 +37,14 @@ from typing import Any
 # The directory of this file holds modules of ours whose names must not hide others.
 del sys.path[0]
 from faustwire_bridge.children import cyfaust_wheel, player  # noqa: E402
+from faustwire_bridge.children.child_process import write_whole  # noqa: E402
 from faustwire_bridge.children.play_plan import FS  # noqa: E402
 from faustwire_bridge.children.play_signal import buffers  # noqa: E402
+from faustwire_bridge.core.program_imports import MAX_EXPANDED, imports_something  # noqa: E402
 
 # What it says for people; libfaust quotes the offending expression, however long it is.
 _MAX_PROBLEM = 600
+_TOO_LONG = f"with what it imports the program has more than {MAX_EXPANDED} characters"
 # The plugin's block, and of how many the cost of running is taken: 0.1 s, so that a program at the
 # limit takes less than a tenth of a second to measure.
 _PLUGIN_BLOCK = 128
@@ -53,15 +58,18 @@ _Compile = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 def main() -> None:
     """Answer requests until there are no more."""
-    control_fd, text_fd, memory_bytes, libraries = map(int, sys.argv[1:5])
+    control_fd, text_fd, expanded_fd, memory_bytes, libraries = map(int, sys.argv[1:6])
+    # The plugin sees neither; a library that only lies here would crash it.
+    os.environ.pop("FAUST_LIB_PATH", None)
     # Ctrl-C in the bridge's terminal is for the bridge.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = socket.socket(fileno=control_fd)
     try:
-        version, compile_program = _backend(libraries=bool(libraries), max_load=float(sys.argv[5]))
+        version, compile_program = _backend(libraries=bool(libraries), max_load=float(sys.argv[6]))
     except ImportError as problem:
         _send(control, {"missing": str(problem)})
         return
+    os.chdir("/")
     with contextlib.suppress(ValueError, OSError):  # macOS knows no such limit
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     _send(control, {"ready": version})
@@ -72,6 +80,10 @@ def main() -> None:
             # Should the bridge be killed meanwhile, nobody else ends a compile that hangs.
             signal.setitimer(signal.ITIMER_REAL, wanted["seconds"] + 1)
             answer = compile_program(text, wanted)
+            if "program" in answer:
+                expanded = answer.pop("program").encode()
+                write_whole(expanded_fd, expanded)
+                answer["size"] = len(expanded)
             signal.setitimer(signal.ITIMER_REAL, 0)
             _send(control, answer)
 
@@ -99,6 +111,12 @@ class _Library:
 
     def compile(self, text: str, wanted: dict[str, Any]) -> dict[str, Any]:
         deadline = time.monotonic() + wanted["seconds"]
+        expanded = {}
+        if wanted["thorough"] and imports_something(text):
+            found, said = cyfaust_wheel.expand(self._cyfaust, text, wanted["name"])
+            if found is None or len(found) > MAX_EXPANDED:
+                return _refusal(said if found is None else _TOO_LONG)
+            text, expanded = found, {"program": found}
         begun = time.process_time()
         factory, said = cyfaust_wheel.create_factory(self._cyfaust, text, wanted["name"])
         if factory is None:
@@ -109,7 +127,7 @@ class _Library:
         described = json.loads(factory.get_json())
         channels = described["inputs"], described["outputs"]
         load = _load(program, *channels)
-        answer = _description(described, seconds) | {"load": load}
+        answer = _description(described, seconds) | expanded | {"load": load}
         if not wanted["play"] or load > self._max_load:  # too heavy to run is too heavy to play
             return answer
         if wanted["thorough"]:
@@ -127,11 +145,18 @@ class _Program:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, f"{wanted['name']}.dsp")
             source.write_text(text)
+            expanded = {}
+            if wanted["thorough"] and imports_something(text):
+                result = _run(folder, "-e", "-O", folder, "-o", "expanded.dsp", str(source))
+                if result.returncode:
+                    return _refusal(result.stderr)
+                text = cyfaust_wheel.without_origin(
+                    Path(folder, "expanded.dsp").read_text(), wanted["name"]
+                )
+                source.write_text(text)
+                expanded = {"program": text}
             begun = _children_seconds()
-            command = ["faust", "-json", "-O", folder, "-o", "program.cpp", str(source)]
-            result = subprocess.run(  # noqa: S603
-                command, cwd=folder, capture_output=True, text=True, check=False
-            )
+            result = _run(folder, "-json", "-O", folder, "-o", "program.cpp", str(source))
             seconds = _children_seconds() - begun
             if result.returncode:
                 return _refusal(result.stderr)
@@ -139,7 +164,17 @@ class _Program:
         needed = described.get("library_list")
         if needed and not self._libraries:
             return _refusal(f"ERROR : the plugin's machine has no Faust libraries: {needed[0]}")
-        return _description(described, seconds)
+        return _description(described, seconds) | expanded
+
+
+def _run(folder: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603
+        ["faust", *arguments],  # noqa: S607
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def _children_seconds() -> float:

@@ -9,6 +9,12 @@ import contextlib
 import io
 from typing import Any
 
+# With paths of this machine in them, or of no use to anybody.
+_ORIGIN = (
+    *("declare version ", "declare compile_options ", "declare filename "),
+    "declare library_path",
+)
+
 
 def load(*, libraries: bool = True) -> Any:
     """Load the wheel, which is optional and has 8 MB.
@@ -46,3 +52,35 @@ def create_factory(cyfaust: Any, text: str, name: str, *options: str) -> tuple[A
     with contextlib.redirect_stdout(said):
         factory = cyfaust.create_dsp_factory_from_string(name, text, *options)
     return factory, said.getvalue()
+
+
+def expand(cyfaust: Any, text: str, name: str) -> tuple[str | None, str]:
+    """Write what a program imports into it.
+
+    Args:
+        cyfaust: the module.
+        text: the program.
+        name: what the program is called.
+
+    Returns:
+        (the same program without imports, None if it makes no sense; what libfaust said).
+    """
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        expanded = cyfaust.expand_dsp_from_string(name, text)
+    return None if expanded is None else without_origin(expanded[1], name), said.getvalue()
+
+
+def without_origin(expanded: str, name: str) -> str:
+    """Leave out what libfaust says of this machine and of itself in a program that it has expanded.
+
+    Args:
+        expanded: the program.
+        name: what libfaust was told that it is called, and declares.
+
+    Returns:
+        The program; who wrote the libraries, and their licences, are still declared in it.
+    """
+    heads = (f'declare name "{name}";', *_ORIGIN)
+    lines = expanded.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(heads))

@@ -15,8 +15,8 @@ from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 
 # Printed below each line that enrols a key with the default rights.
 _ALL_RIGHTS = (
-    "That lets it publish, and nothing else: for `faustwire status`, `watch` and `follow` from "
-    f"here, add --rights {','.join(RIGHTS)}."
+    "That lets it publish models, and nothing else: for `faustwire status`, `watch` and `follow` "
+    "from here, add --rights publish,watch,steer; to publish Faust text of its own, text as well."
 )
 
 
@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
         default=frozenset({"publish"}),
         metavar="RIGHT[,…]",
         help=f"some of {', '.join(RIGHTS)} (default: publish, which is not enough for `status`, "
-        "`watch` and `follow`)",
+        "`watch`, `follow` and Faust text of one's own)",
     )
 
     revoke = _add(actions, "revoke", _revoke, "let a key connect no more, and cut it off")

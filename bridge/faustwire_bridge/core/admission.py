@@ -1,11 +1,12 @@
-"""What can't be published now, whoever's turn it is: what is throttled, or not followed. Pure."""
+"""What can't be published now, whoever's turn it is: throttled, not followed, no right. Pure."""
 
 from __future__ import annotations
 
-from faustwire.messages import Choice, Reason
+from faustwire.messages import Choice, OwnProgram, Reason
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.instructions import Instruction
 from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
+from faustwire_bridge.core.rights import text_problem
 from faustwire_bridge.core.selection import followed, why_unheard
 from faustwire_bridge.core.sessions import Session, Sessions
 from faustwire_bridge.core.turns import throttled
@@ -46,6 +47,8 @@ class Admission:
             How it ends; None: it is due.
         """
         publication = publication_of(session, message)
+        if isinstance(message, OwnProgram) and (problem := text_problem(session.user)):
+            return Conclusion(publication, Reason.REFUSED, problem)
         reason = throttled(session, message, now, self._pipeline.last_reload)
         if reason is not None:
             return Conclusion(publication, reason)

@@ -40,6 +40,8 @@ class Report:
         unplayed: what there was no time to play, for people; empty: nothing.
         load: processor time that a second of sound takes at 48 kHz in the interpreter of single
             precision, in blocks of the plugin's size; None: not measured.
+        program: the same program with what it imports written into it, which all this is said of;
+            empty: it imports nothing, or it is ours.
     """
 
     problem: str = ""
@@ -52,10 +54,12 @@ class Report:
     peak_in: str = ""
     level: float | None = None
     unplayed: str = ""
+    program: str = ""
 
     def text_size(self) -> int:
         """Characters of all its texts: how much room it takes where it is remembered."""
-        return len(self.problem) + sum(64 + len(control.address) for control in self.controls)
+        texts = len(self.problem) + len(self.program)
+        return texts + sum(64 + len(control.address) for control in self.controls)
 
 
 def from_plain(answer: Mapping[str, Any]) -> Report:

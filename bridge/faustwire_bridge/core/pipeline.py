@@ -26,7 +26,7 @@ from faustwire_bridge.core.events import (
 from faustwire_bridge.core.instructions import Compile, Judge, Write
 from faustwire_bridge.core.playing import Playing
 from faustwire_bridge.core.plugin_limits import check_plugin_limits, control_warnings
-from faustwire_bridge.core.program_imports import import_problem
+from faustwire_bridge.core.program_imports import import_problem, imports_something, unexpanded
 from faustwire_bridge.core.program_structure import structure
 from faustwire_bridge.core.refusal import Refusal
 from faustwire_bridge.core.sessions import Session
@@ -245,13 +245,18 @@ class Pipeline:
                 self._known.put(key, problem, now + RETRY_SECONDS)
                 return self._check_report(publication, problem)
             case Unchecked(why):
+                if publication.call is None and imports_something(publication.program):
+                    return Conclusion(publication, Reason.REFUSED, unexpanded(why))
                 warnings = (*publication.warnings, f"{NOT_CHECKED}{why}")
                 return self._write(replace(publication, warnings=warnings))
 
     def _check_report(self, publication: Publication, said: Report | str) -> Write | Conclusion:
         if isinstance(said, str):
             return Conclusion(publication, Reason.DOES_NOT_COMPILE, said)
-        publication = replace(publication, report=said)
+        program = said.program or publication.program
+        publication = replace(publication, report=said, program=program)
+        if fingerprint(program) == self.playing.program:
+            return Conclusion(publication, Reason.UNCHANGED)
         refusal = self._refusal(said)
         if refusal is not None:
             return _refused(publication, refusal)

@@ -23,7 +23,33 @@ LIBRARIES = frozenset(f"{name}.lib" for name in _NAMES.split())
 _LOADERS = frozenset({"import", "library", "component", "soundfile"})
 # As in Faust's lexer: comments, text between quotes, words; any other character by itself.
 _TOKENS = re.compile(r'//[^\n]*|/\*.*?\*/|(?P<word>"[^"]*"|[A-Za-z_][A-Za-z0-9_]*|\S)', re.DOTALL)
+_WORDS = re.compile(r"\b(?:import|library|component|soundfile)\b")
 _LONGEST_SHOWN = 60
+# Each character is looked at, in the bridge itself.
+_MAX_IMPORTING = 2**18
+# The largest of Faust's own, its network reverberator, has 6.5 million.
+MAX_EXPANDED = 2**23
+
+
+def imports_something(program: str) -> bool:
+    """Whether a program has libfaust look something up."""
+    # Most have no such word, and this is fast.
+    return bool(_WORDS.search(program)) and any(word in _LOADERS for word in _tokens(program))
+
+
+def unexpanded(why: str) -> str:
+    """Say why a program that imports can't be written.
+
+    Args:
+        why: there is no libfaust.
+
+    Returns:
+        One line.
+    """
+    return (
+        "the program imports libraries, which the plugin would look up again, and only libfaust "
+        f"can write them into it: {why}"
+    )
 
 
 def import_problem(program: str) -> str | None:
@@ -38,6 +64,13 @@ def import_problem(program: str) -> str | None:
     if "<mdoc" in program:
         # Its content has rules of its own for quotes and comments.
         return "the program has an <mdoc> section, which can't be checked for imports: remove it"
+    if not _WORDS.search(program):
+        return None
+    if len(program) > _MAX_IMPORTING:
+        return (
+            f"a program that imports has at most {_MAX_IMPORTING} characters, and this one has "
+            f"{len(program)}: make it shorter, or write in it what it imports"
+        )
     tokens = _tokens(program)
     for word in tokens:
         if word not in _LOADERS:

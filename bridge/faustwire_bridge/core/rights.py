@@ -8,7 +8,8 @@ from faustwire.messages import Follow, Listen, Rejection, Watch
 from faustwire.packed_snapshot import Incoming
 from faustwire_bridge.core.events import User
 
-# All other messages are a worker's.
+# All other messages are a worker's. Text of its own is one, which needs "text" as well: who may not
+# send it is told so in its verdict.
 _RIGHTS: Mapping[type[Incoming], str] = {Follow: "steer", Watch: "watch", Listen: "watch"}
 
 
@@ -29,4 +30,22 @@ def refusal(message: Incoming, user: User | None) -> Rejection | None:
     return Rejection(
         f"the key of {user.name!r} is not enrolled to {right}; to let it, run there: "
         f"faustwire keys enrol {user.name} --rights {rights}"
+    )
+
+
+def text_problem(user: User | None) -> str | None:
+    """Check whether somebody who may publish may publish Faust text of its own.
+
+    Args:
+        user: whose key it came with; None: it needed none, and every right is granted.
+
+    Returns:
+        Why not, and what to do; None: it is allowed.
+    """
+    if user is None or "text" in user.rights:
+        return None
+    rights = ",".join((*sorted(user.rights), "text"))
+    return (
+        f"the key of {user.name!r} may publish models, and no Faust text of its own; to let it, "
+        f"run on the bridge's machine: faustwire keys enrol {user.name} --rights {rights}"
     )

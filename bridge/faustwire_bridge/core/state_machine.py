@@ -277,7 +277,7 @@ class Core:
 
     def _said(self, session: Session, event: Arrived, now: float) -> list[Instruction]:
         peer, message = event.peer, event.message
-        session.heard = now
+        session.heard, session.user = now, event.user
         match message:
             case Ping():
                 return [Send(peer, Pong())]

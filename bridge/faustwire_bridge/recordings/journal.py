@@ -17,9 +17,10 @@ from faustwire.errors import MessageError, shown
 from faustwire_bridge.core import events
 from faustwire_bridge.core.compile_report import Control, Report
 from faustwire_bridge.core.events import CoreEvent
+from faustwire_bridge.core.program_imports import MAX_EXPANDED
 
-# The longest is a report with its sliders; the plugin has room for far fewer.
-MAX_BYTES = 2**20
+# The longest is a report with its sliders, and with a program that libfaust has expanded.
+MAX_BYTES = 2**20 + 4 * MAX_EXPANDED
 _MAX_CONTROLS = 4096
 
 _Check: TypeAlias = Callable[[Any], Any]
@@ -136,6 +137,7 @@ _CHECKS: dict[str, _Check] = {
     "peak_in": _text,
     "peer": _of_type(bytes),
     "problem": _text,
+    "program": _text,
     "report": _part(Report),
     "seconds": _number,
     "seq": _maybe(_whole),
@@ -145,7 +147,7 @@ _CHECKS: dict[str, _Check] = {
     "why": _text,
 }
 # Fields that the first recordings don't have; they have defaults.
-_LATER = {"level", "load", "peak_in", "unplayed"}
+_LATER = {"program", "level", "load", "peak_in", "unplayed"}
 _TYPES: dict[str, type[CoreEvent]] = {
     "lost": events.Lost,
     "revoked": events.Revoked,

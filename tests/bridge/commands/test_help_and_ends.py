@@ -94,4 +94,6 @@ def test_enrolling_a_key_tells_which_rights_it_lacks(
 ) -> None:
     at = ["--keys", str(tmp_path / "keys")]
     assert main(["keys", "enrol", "anna", "ab" * 32, *at]) == 0
-    assert "may now publish (not watch or steer: --rights publish" in capsys.readouterr().out
+    assert (
+        "may now publish (not watch or steer or text: --rights publish" in capsys.readouterr().out
+    )

@@ -8,6 +8,8 @@ import pytest
 
 from core_by_hand import Bridge
 from faustwire.messages import Reason
+from faustwire_bridge.core import events
+from faustwire_bridge.core.compile_report import Report
 from faustwire_bridge.core.program_imports import LIBRARIES, import_problem
 
 PROCESS = "process = _,_;"
@@ -68,3 +70,33 @@ def test_the_libraries_that_libfaust_brings_are_known() -> None:
         pytest.skip("this libfaust brings none")
     assert brought >= {"stdfaust.lib"}
     assert {"stdfaust.lib", "filters.lib", "delays.lib", "oscillators.lib"} <= LIBRARIES & brought
+
+
+def test_a_long_program_that_imports_is_not_searched_for_ever() -> None:
+    """A million parentheses would take the bridge, and everybody who waits, most of a second."""
+    long = "process = " + "(" * 2**20
+    problem = import_problem(f'{long}\nimport("stdfaust.lib");')
+    assert problem is not None
+    assert "262144 characters" in problem
+    assert import_problem(long) is None
+
+
+def test_without_libfaust_a_program_that_imports_is_not_written() -> None:
+    """The plugin would look it up again; one that imports nothing is written, with a warning."""
+    bridge = Bridge()
+    bridge.compiled = events.Unchecked("there is no libfaust")
+    verdict = bridge.worker().publish(f'import("stdfaust.lib");\n{PROCESS}')
+    assert verdict.reason is Reason.REFUSED
+    assert "there is no libfaust" in verdict.detail
+    assert bridge.worker("bert").publish(f"// import\n{PROCESS}").published
+
+
+def test_what_libfaust_has_expanded_is_written_and_compared_with_what_plays() -> None:
+    bridge = Bridge()
+    bridge.compiled = events.Compiled(Report(program=PROCESS))
+    anna = bridge.worker()
+    assert anna.publish(f'import("stdfaust.lib");\n{PROCESS}').published
+    assert bridge.writes[-1].program == PROCESS
+    again = anna.publish(f'import("maths.lib");\n{PROCESS}')
+    assert again.reason is Reason.UNCHANGED
+    assert anna.publish(PROCESS).reason is Reason.UNCHANGED
