@@ -3,10 +3,11 @@
     python tools/soak.py --minutes 10
 
 Real HotReloads reach a real bridge over TCP, most through a proxy that cuts and parts; workers and
-bridge are killed with SIGKILL, the bridge is stopped for a while; a reader looks at the .dsp as
-fast as it can. The last fifth of the time no bridge dies, which is when its memory is watched. Then
-everything ends in order, and the counts are printed. Fails on a call without an end, on a snapshot
-that one bridge published twice, on a torn file, on anything left behind.
+bridge are killed with SIGKILL, the bridge is stopped for a while; hostile peers of each kind do
+their worst (``soak_hostile``, not with ``--peaceful``); a reader looks at the .dsp as fast as it
+can. The last fifth of the time no bridge dies, which is when its memory is watched. Then everything
+ends in order, and the counts are printed. Fails on a call without an end, on a snapshot that one
+bridge published twice, on a torn file, on a bridge that ended by itself, on anything left behind.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from bridges import Plugin, alive, eventually
 from processes import send_signal
 from proxy import Proxy
 from soak_counts import Counts, Samples
-from soak_parts import WORKERS, Bridge, Watcher, Workers
+from soak_parts import WORKERS, Bridge, Hostile, Watcher, Workers
 
 # These live from the first to the last minute, so that their memory can be watched.
 OLD_GUARD = 4
@@ -49,8 +50,8 @@ _SAMPLE_SECONDS = 1.0
 class Soak:
     """The soak test, in a folder."""
 
-    def __init__(self, folder: Path, seed: int, stack: ExitStack) -> None:
-        self.counts = Counts()
+    def __init__(self, folder: Path, seed: int, stack: ExitStack, *, hostile: bool) -> None:
+        self.counts = Counts(hostile=hostile)
         self.bridge_memory, self.worker_memory = Samples(), Samples()
         self._dice = random.Random(seed)  # noqa: S311 - dice
         self._plugin = Plugin(folder / "plugin")
@@ -63,6 +64,9 @@ class Soak:
         stack.callback(self._watcher.close)
         self._workers = Workers(folder, self.counts, endpoints)
         stack.callback(self._workers.close)
+        self._hostile = Hostile(self._bridge.endpoint, seed) if hostile else None
+        if self._hostile is not None:
+            stack.callback(self._hostile.end)
         self._reader = subprocess.Popen(
             ["nice", "-n", "19", sys.executable, file_reader.__file__, str(self._plugin.dsp_path)],
             stdin=subprocess.PIPE,
@@ -77,7 +81,10 @@ class Soak:
         # Workers are there before anything is taken from them.
         eventually(self._plugin.dsp_path.exists, "a first program is published")
         self._storm(begun + seconds * (1 - CALM), calm=False)
+        self._workers.calm_since = time.monotonic()
         self._storm(begun + seconds, calm=True)
+        if self._hostile is not None:
+            self._hostile.end()
         for proxy in self._proxies:
             proxy.heal()
         self._wait(_HEALING_SECONDS)
@@ -191,10 +198,10 @@ class Soak:
         self.counts.torn = report["broken"]
 
 
-def soak(seconds: float, seed: int) -> Soak:
-    """Run the soak test in a temporary folder."""
+def soak(seconds: float, seed: int, *, hostile: bool = False) -> Soak:
+    """Run the soak test in a temporary folder, among hostile peers or not."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        made = Soak(Path(name), seed, stack)
+        made = Soak(Path(name), seed, stack, hostile=hostile)
         made.run(seconds)
         return made
 
@@ -204,11 +211,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, help="of what is killed and cut; default: a new one")
+    parser.add_argument("--peaceful", action="store_true", help="without hostile peers")
     options = parser.parse_args()
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
     sys.stdout.write(f"{WORKERS} workers for {options.minutes:g} minutes, seed {seed}\n")
     sys.stdout.flush()
-    made = soak(options.minutes * 60, seed)
+    made = soak(options.minutes * 60, seed, hostile=not options.peaceful)
     sys.stdout.write(
         f"{made.counts}\n  bridge, in the calm: {made.bridge_memory}\n"
         f"  a worker, all the time: {made.worker_memory}\n"

@@ -33,6 +33,9 @@ class Counts:
     torn: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     disorderly: int = 0
+    ended: int = 0
+    hostile: bool = False
+    waits: list[float] = field(default_factory=list)
 
     def problems(self) -> list[str]:
         """Violated expectations, one sentence each."""
@@ -44,7 +47,9 @@ class Counts:
             f"{self.internal_errors} internal errors": self.internal_errors,
             f"{self.disorderly} workers did not end in order": self.disorderly,
             f"{self.still_shown} workers are shown that have gone": self.still_shown,
-            f"{self.unseen_events} events unseen": self.unseen_events,
+            # Hostile peers make more of them than a state has.
+            f"{self.unseen_events} events unseen": self.unseen_events and not self.hostile,
+            f"the bridge ended by itself, {self.ended} times": self.ended,
             "nothing was published": not self.published,
             "the reader saw nothing": not self.contents,
         }
@@ -67,7 +72,18 @@ class Counts:
             f"  published {self.published}, later {self.settled}; lost {self.lost}, doubled "
             f"{self.doubled}, torn "
             f"{len(self.torn)} of {self.contents} contents in {self.looks} looks, left behind "
-            f"{len(self.leftovers)}, internal errors {self.internal_errors}"
+            f"{len(self.leftovers)}, internal errors {self.internal_errors}, ended by itself "
+            f"{self.ended}\n"
+            f"  in the calm, from workers without a proxy: {self._waited()}"
+        )
+
+    def _waited(self) -> str:
+        if not self.waits:
+            return "no verdicts"
+        median, late = np.percentile(self.waits, [50, 99])
+        return (
+            f"{len(self.waits)} verdicts, p50 {1000 * median:.0f} ms, p99 {1000 * late:.0f} ms, "
+            f"longest {1000 * max(self.waits):.0f} ms"
         )
 
 
@@ -92,9 +108,10 @@ class Samples:
             return "too short to tell"
         # The first quarter is warming up.
         late = len(self.at) // 4
+        most = max(self.mib)
         slope = float(np.polyfit(self.at[late:], self.mib[late:], 1)[0]) * 60
         return (
             f"{self.mib[0]:.1f} MiB at first, {self.mib[late]:.1f} at a quarter, "
-            f"{self.mib[-1]:.1f} in the end, {slope:+.2f} a minute; "
+            f"{self.mib[-1]:.1f} in the end, at most {most:.1f}, {slope:+.2f} a minute; "
             f"{self.descriptors[late]} descriptors at a quarter, {self.descriptors[-1]} in the end"
         )

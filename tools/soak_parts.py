@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
+import soak_hostile
 import soak_workers
 from bridges import Plugin, ServedBridge, alive, eventually, free_port, served
 from faustwire.messages import Event, State
@@ -46,8 +48,13 @@ class Bridge:
         )
 
     def look(self) -> None:
-        """Remember its processes, which must have ended at the end."""
+        """Remember its processes, which must have ended at the end; start one that has ended."""
+        assert self._served is not None
         self.family |= {self.pid, *children(self.pid)}
+        if self._served.process.poll() is not None:
+            self._counts.ended += 1
+            self._read_log()
+            self.start()
 
     def end(self, signal: int) -> None:
         """End the bridge, and count the errors in its log."""
@@ -55,6 +62,10 @@ class Bridge:
         self.look()
         send_signal(self.pid, signal)
         self._served.process.wait(20.0)
+        self._read_log()
+
+    def _read_log(self) -> None:
+        assert self._served is not None
         published: Counter[tuple[str, int]] = Counter()
         for line in self._served.log().splitlines():
             with suppress(ValueError):
@@ -112,6 +123,8 @@ class Workers:
     def __init__(self, folder: Path, counts: Counts, endpoints: list[str]) -> None:
         self._folder, self._counts, self._endpoints = folder, counts, endpoints
         self._pids: dict[int, int] = {}
+        # Whoever waits for a verdict from then on, over no proxy, waits for nothing but the bridge.
+        self.calm_since = math.inf
         self.all_pids: set[int] = set()
         self._nursery = subprocess.Popen(
             [sys.executable, soak_workers.__file__],
@@ -167,6 +180,8 @@ class Workers:
         self._counts.calls += account.calls
         self._counts.told += account.told
         self._counts.outcomes.update(account.outcomes)
+        if slot % len(self._endpoints) == 0:
+            self._counts.waits += [took for at, took in account.waits if at >= self.calm_since]
         return account
 
     def close(self) -> None:
@@ -175,3 +190,31 @@ class Workers:
             send_signal(pid, SIGKILL)
         self._nursery.kill()
         self._nursery.communicate()
+
+
+class Hostile:
+    """Hostile peers, one process of each kind."""
+
+    def __init__(self, endpoint: str, seed: int) -> None:
+        self._processes = [
+            subprocess.Popen(
+                [
+                    "nice",
+                    "-n",
+                    "10",
+                    sys.executable,
+                    soak_hostile.__file__,
+                    kind,
+                    endpoint,
+                    f"{seed}",
+                ]
+            )
+            for kind in soak_hostile.KINDS
+        ]
+
+    def end(self) -> None:
+        """Kill them; they hang up without a word."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        self._processes = []

@@ -34,6 +34,7 @@ _TIMEOUT_SECONDS = 2.0
 # Between two calls: sixteen trainings leave a core to the rest.
 _PAUSE_SECONDS = (0.02, 0.12)
 _ACCOUNT_SECONDS = 0.5
+_MAX_WAITS = 2000
 # How many calls are forced, wait=False and True. No throttle hides it when one is done twice, and
 # only who waits sends it again: the others have something newer by then.
 _FORCED = (0.02, 0.25)
@@ -61,6 +62,7 @@ class Account:
         told: calls that returned without a bridge's answer; it may have come later.
         open: snapshots that have not ended yet.
         ended: the worker ended in order, so open snapshots are lost.
+        waits: of the last calls that had a verdict, when they began and what they took, seconds.
     """
 
     calls: int = 0
@@ -69,6 +71,7 @@ class Account:
     told: int = 0
     open: int = 0
     ended: bool = False
+    waits: list[tuple[float, float]] = field(default_factory=list)
 
 
 class _Watched(HotReload):
@@ -128,11 +131,15 @@ class _Training:
             for parameter in self._model.parameters():
                 parameter.mul_(1 + self._dice.uniform(-1e-3, 1e-3))
         metrics = {"loss": self._dice.random()}
+        sent, begun = len(self._live.tickets), time.monotonic()
         self._live.update(
             self._model, force=self._dice.random() < _FORCED[self._role.wait], metrics=metrics
         )
         self._account.calls += 1
         last = self._live.last
+        if last.reason is not Reason.NO_BRIDGE and len(self._live.tickets) > sent:
+            waits = [*self._account.waits, (begun, time.monotonic() - begun)]
+            self._account.waits = waits[-_MAX_WAITS:]
         if last.reason is Reason.NO_BRIDGE and self._role.wait:
             self._account.told += 1
             self._told.add(last.seq)

@@ -35,6 +35,14 @@ def test_nothing_is_lost_doubled_torn_or_left_behind_when_workers_and_bridge_are
     assert soaked.counts.unseen_events == 0
 
 
+@pytest.mark.slow
+def test_hostile_peers_of_each_kind_cost_the_others_nothing_but_time() -> None:
+    """`make soak` has them for ten minutes."""
+    soaked = soak(60.0, seed=7, hostile=True)
+    assert soaked.counts.problems() == []
+    assert soaked.counts.waits
+
+
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits another process, as Linux can")
 def test_connections_leave_the_bridge_enough_descriptors_to_write_with(plugin: Plugin) -> None:
     """Workers that behave come back, others may have the rest."""

@@ -143,6 +143,22 @@ def test_what_played_when_it_was_set_aside_is_judged_again(bridge: Bridge) -> No
     assert told(bridge.take(bridge.judged())) == [(slow.peer, 2, Reason.PUBLISHED)]
 
 
+def test_what_sounded_like_what_played_is_judged_again(bridge: Bridge) -> None:
+    slow, quick = bridge.worker("slow"), bridge.worker("quick")
+    send(slow, 1, 0.25)
+    bridge.take(bridge.judged())
+    send(slow, 2, 0.25 + 1e-7)
+    send(quick, 1, 0.5)
+    bridge.until(bridge.now + SLICE_SECONDS)
+    aside = bridge.judged_aside()
+    assert isinstance(aside.outcome, events.Judged)
+    assert aside.outcome.change_db is not None
+    assert aside.outcome.change_db < -80.0
+    bridge.take(bridge.judged())
+    assert told(bridge.take(aside)) == []
+    assert told(bridge.take(bridge.judged())) == [(slow.peer, 2, Reason.PUBLISHED)]
+
+
 def test_what_was_set_aside_is_throttled_like_everything_else(bridge: Bridge) -> None:
     slow, quick = bridge.worker("slow", min_interval=1.0), bridge.worker("quick")
     send(slow, 1, 0.25)
