@@ -2,8 +2,9 @@
 
     python tools/wire_fuzz.py --count 1000000
 
-A decoded message must survive another round of encoding unchanged. None may take a second, and
-memory must not grow. Prints its seed; a message that breaks a rule is saved.
+A decoded message must survive another round of encoding unchanged, and be read likewise by the
+bridge, which leaves a snapshot's graph packed. None may take a second, and memory must not grow.
+Prints its seed; a message that breaks a rule is saved.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
-from faustwire import codec
+from faustwire import codec, packed_snapshot
 from faustwire.errors import MessageError
-from faustwire.messages import Reason, Rejection, Verdict
+from faustwire.limits import MAX_NAME
+from faustwire.messages import Message, Reason, Rejection, Snapshot, Verdict
+from faustwire.packed_snapshot import Incoming, PackedSnapshot
 from mutations import Mutations
 from processes import rss_mib
 
@@ -39,6 +42,7 @@ def judge(data: bytes) -> str:
     Raises:
         BrokenRuleError: it broke a rule.
     """
+    came = read_packed(data)
     try:
         message = codec.decode(data)
     except MessageError as problem:
@@ -49,7 +53,29 @@ def judge(data: bytes) -> str:
     again = codec.encode(message)
     if codec.encode(codec.decode(again)) != again:
         raise BrokenRuleError("it is not the same again")
+    if not is_same(came, message):
+        raise BrokenRuleError("the bridge reads something else")
     return codec._NAMES[type(message)]
+
+
+def read_packed(data: bytes) -> Incoming | None:
+    """Read a message as the bridge does; None: it is refused, with what it can be answered."""
+    try:
+        return packed_snapshot.read(data)
+    except MessageError as problem:
+        codec.decode(codec.encode(Rejection(str(problem))))
+        return None
+
+
+def is_same(came: Incoming | None, message: Message) -> bool:
+    """Whether what the bridge has read is the message, as far as it has read it."""
+    if not isinstance(message, Snapshot):
+        return came is not None and codec.encode(message) == codec.encode(came)  # type: ignore[arg-type]
+    if not isinstance(came, PackedSnapshot):
+        return False
+    metrics = {name: value for name, value in message.metrics.items() if len(name) <= MAX_NAME}
+    header = message.seq, message.call, message.force, repr(metrics)
+    return header == (came.seq, came.call, came.force, repr(dict(came.metrics)))
 
 
 class WireFuzz:
