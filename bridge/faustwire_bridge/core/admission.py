@@ -5,7 +5,8 @@ from __future__ import annotations
 from faustwire.messages import Choice, OwnProgram, Reason
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.instructions import Instruction
-from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
+from faustwire_bridge.core.pipeline import Pipeline
+from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.rights import text_problem
 from faustwire_bridge.core.selection import followed, why_unheard
 from faustwire_bridge.core.sessions import Session, Sessions

@@ -6,7 +6,7 @@ step, or with the publication's conclusion.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from faustwire.fingerprint import fingerprint
 from faustwire.messages import NOT_CHECKED, Reason
@@ -28,10 +28,9 @@ from faustwire_bridge.core.playing import Playing
 from faustwire_bridge.core.plugin_limits import check_plugin_limits, control_warnings
 from faustwire_bridge.core.program_imports import import_problem, imports_something, unexpanded
 from faustwire_bridge.core.program_structure import structure
+from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.refusal import Refusal
-from faustwire_bridge.core.sessions import Session
 from faustwire_bridge.core.sound_limits import (
-    Assessment,
     Limits,
     check_load,
     check_played,
@@ -46,62 +45,6 @@ RETRY_SECONDS = 10.0
 # Characters of a report that is remembered; the plugin can use twelve controls, and text of a
 # worker's own may have a million.
 _MAX_REMEMBERED = 2**16
-
-
-@dataclass(frozen=True)
-class Publication:
-    """A snapshot or program on its way to the plugin.
-
-    Attributes:
-        session, seq: the worker and the number of its message.
-        kind: "call"; or "settled" or "followed" for a snapshot that had its verdict before, and is
-            published because its time has come or because another worker was chosen.
-        call: number of the call of ``update``; None: Faust text of the worker's own.
-        arrival: arrival index across all workers.
-        program: Faust text, once there is one.
-        snapshot: its bytes; None: Faust text of the worker's own.
-        force: also if nobody hears the change.
-        compared_with: ``fingerprint`` of the program that played when it was judged.
-        warnings: what is not as the worker has it, one line each.
-        assessment: what is known of the model's sound.
-        report: what libfaust says of the program's structure.
-    """
-
-    session: Session
-    seq: int
-    kind: str = "call"
-    call: int | None = None
-    arrival: int = 0
-    program: str = ""
-    snapshot: bytes | None = field(default=None, repr=False)
-    force: bool = False
-    compared_with: str | None = None
-    warnings: tuple[str, ...] = ()
-    assessment: Assessment = field(default_factory=Assessment)
-    report: Report | None = None
-
-    @property
-    def needs_playing(self) -> bool:
-        """Whether only playing the program can tell how it sounds.
-
-        What libfaust says of it then holds for this text alone, not for its structure.
-        """
-        return self.call is None or not self.assessment.certain
-
-
-@dataclass(frozen=True)
-class Conclusion:
-    """How a publication ended.
-
-    Attributes:
-        publication: which.
-        reason: one of the closed list.
-        detail: one line for people.
-    """
-
-    publication: Publication
-    reason: Reason
-    detail: str = ""
 
 
 class Pipeline:

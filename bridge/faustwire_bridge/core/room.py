@@ -13,10 +13,11 @@ from faustwire_bridge.core.instructions import (
     SetAside,
     Write,
 )
-from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
+from faustwire_bridge.core.pipeline import Pipeline
+from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.refusal import Refusal
 from faustwire_bridge.core.sessions import Session, Sessions
-from faustwire_bridge.core.sound_limits import Assessment, Limits, check_jump, inaudible
+from faustwire_bridge.core.sound_limits import Assessment, Limits, check_jump
 from faustwire_bridge.core.turns import Aside, Turn, Turns
 from faustwire_bridge.core.verdicts import Verdicts
 from faustwire_bridge.core.waiting import Submission
@@ -72,7 +73,7 @@ class Room:
         """
         publication, self._pipeline.current = self._pipeline.current, None
         if self._turns.aside is None and publication is not None:
-            self._turns.set_aside(publication, self._pipeline.playing.program, now)
+            self._turns.set_aside(publication, now)
             return [SetAside()]
         turn = self._turns.end(now)
         assert turn is not None, "it is being published"  # noqa: S101
@@ -101,18 +102,14 @@ class Room:
         self._turns.begin(aside.turn._replace(began=now))
         if isinstance(outcome, Judged) and outcome.refusal is None:
             assessment = outcome.assessment
-            if self._was_compared(aside, outcome) and isinstance(submission, PackedSnapshot):
+            stale = publication.compared_with != self._pipeline.playing.program
+            if assessment is None and stale and isinstance(submission, PackedSnapshot):
+                # The plugin had this very program then.
                 return self._pipeline.begin_snapshot(publication, submission)
             if assessment is not None and (louder := self._jump(assessment)):
                 return Conclusion(publication, louder.reason, louder.detail)
         self._pipeline.current = publication
         return self._pipeline.continue_after(outcome, now)
-
-    def _was_compared(self, aside: Aside, judged: Judged) -> bool:
-        """Whether it was found to be, or to sound like, what plays no more."""
-        if aside.playing == self._pipeline.playing.program:
-            return False
-        return judged.assessment is None or inaudible(judged.change_db, self._limits) is not None
 
     def _jump(self, assessment: Assessment) -> Refusal | None:
         if assessment.level_db is None:

@@ -18,7 +18,8 @@ from faustwire_bridge.core.instructions import (
     Send,
     Write,
 )
-from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
+from faustwire_bridge.core.pipeline import Pipeline
+from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.room import Room
 from faustwire_bridge.core.sessions import Session, Sessions
 from faustwire_bridge.core.settling import newest_unsettled, settles_at

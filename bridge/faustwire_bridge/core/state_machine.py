@@ -43,7 +43,8 @@ from faustwire_bridge.core.instructions import (
     Stop,
 )
 from faustwire_bridge.core.membership import Membership
-from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
+from faustwire_bridge.core.pipeline import Pipeline
+from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.room import Room
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.scheduler import Scheduler

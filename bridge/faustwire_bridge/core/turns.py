@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from faustwire.messages import Reason
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.events import Outcome
-from faustwire_bridge.core.pipeline import Publication
+from faustwire_bridge.core.publication import Publication
 from faustwire_bridge.core.sessions import Session, Sessions
 from faustwire_bridge.core.shares import SLICE_SECONDS, Shares, sender
 from faustwire_bridge.core.throttle import LastReload, turned_down
@@ -40,14 +40,12 @@ class Aside:
 
     Attributes:
         publication, turn: what it is.
-        playing: ``fingerprint`` of the program that played then; None: not known.
         since: when it was set aside, in seconds on the bridge's clock.
         outcome: what came of it; None: it is not done.
     """
 
     publication: Publication
     turn: Turn
-    playing: str | None
     since: float
     outcome: Outcome | None = None
 
@@ -167,17 +165,16 @@ class Turns:
             self._shares.add(sender(turn.session), now - turn.began, now)
         return turn
 
-    def set_aside(self, publication: Publication, playing: str | None, now: float) -> None:
+    def set_aside(self, publication: Publication, now: float) -> None:
         """Have what is being published go on in the background; nothing else does.
 
         Args:
             publication: what it is.
-            playing: ``fingerprint`` of the program that plays; None: not known.
             now: seconds on the bridge's clock.
         """
         turn = self.end(now)
         assert turn is not None, "it is being published"  # noqa: S101
-        self.aside = Aside(publication, turn, playing, now)
+        self.aside = Aside(publication, turn, now)
 
     def finish_aside(self, outcome: Outcome, now: float) -> None:
         """What goes on in the background is done, and waits to go on in front.

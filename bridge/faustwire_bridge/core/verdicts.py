@@ -7,7 +7,8 @@ from dataclasses import replace
 from faustwire.messages import HOLDS_BACK, Due, Reason, Verdict
 from faustwire_bridge.core.event_log import EventLog
 from faustwire_bridge.core.instructions import Happened, Instruction, Send
-from faustwire_bridge.core.pipeline import Conclusion, Pipeline, Publication
+from faustwire_bridge.core.pipeline import Pipeline
+from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.sessions import Session
