@@ -137,7 +137,11 @@ class _Training:
         )
         self._account.calls += 1
         last = self._live.last
-        if last.reason is not Reason.NO_BRIDGE and len(self._live.tickets) > sent:
+        if (
+            self._role.wait
+            and last.reason is not Reason.NO_BRIDGE
+            and len(self._live.tickets) > sent
+        ):
             waits = [*self._account.waits, (begun, time.monotonic() - begun)]
             self._account.waits = waits[-_MAX_WAITS:]
         if last.reason is Reason.NO_BRIDGE and self._role.wait:
