@@ -134,7 +134,7 @@ class StandInPlugin:
         self._program: CompiledProgram | None = None
         self._loads = 0
         self._changed = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._noticed_s = 0.0
         self._observer = Observer()
         self._dsp_watch: ObservedWatch | None = None
@@ -166,15 +166,17 @@ class StandInPlugin:
         """Reload whenever a file changes; returns after ``stop``, or when the DAW would be gone."""
         while self._survive or not self.crashed:
             self._changed.wait()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             time.sleep(self._block_seconds)
             self._changed.clear()
+            if self._stopping.is_set():  # it was told so between the two
+                return
             self._reload()
 
     def stop(self) -> None:
         """End ``run`` from another thread."""
-        self._stopping = True
+        self._stopping.set()
         self._changed.set()
 
     def close(self) -> None:

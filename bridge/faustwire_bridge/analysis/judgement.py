@@ -47,6 +47,8 @@ def judge(
         model, program = _written(snapshot)
     except FaustwireError as problem:
         return _refused(str(problem))
+    except (ArithmeticError, ValueError) as problem:
+        return _refused(f"its numbers are too large or too small to be computed with: {problem}")
     if len(program.text) > MAX_PROGRAM:
         # libfaust would not be done with it in time, and everybody would wait for that.
         return _refused(

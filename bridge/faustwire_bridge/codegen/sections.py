@@ -27,6 +27,9 @@ from faustwire_bridge.codegen.builder import (
 )
 
 _DIRECT_FORM_ABOVE = 0.1
+# Poles beyond twice the unit circle: no digits to be kept; and where a2 is so large that 1 − a2
+# has none left, the other form divides by zero.
+_FAR_OUTSIDE = 4.0
 
 
 class _Section(NamedTuple):
@@ -146,7 +149,7 @@ def _suits_direct_form(section: _Section) -> bool:
     """Whether |A| stays large on the circle, or no state-variable form exists."""
     _, _, _, a1, a2 = section
     at_dc, at_nyquist = 1 + a1 + a2, 1 - a1 + a2
-    if at_dc <= 0 or at_nyquist <= 0:
+    if at_dc <= 0 or at_nyquist <= 0 or a2 > _FAR_OUTSIDE:
         return True
     lowest = min(at_dc, at_nyquist)
     if a1 * a1 < 4 * a2:
