@@ -104,6 +104,19 @@ def test_the_wire_page_states_the_limits_that_hold() -> None:
     assert f"{codec.MAX_PROGRAM // 2**20} Mi characters" in WIRE
 
 
+def test_the_plugin_page_states_what_the_bridge_goes_by() -> None:
+    from faustwire.rendezvous import CONFIG_PATH
+    from faustwire_bridge.core.plugin_limits import PLUGIN_SLOTS
+    from faustwire_bridge.core.sound_limits import MAX_LOAD
+
+    page = (ROOT / "docs" / "plugin.md").read_text()
+    assert f"`{CONFIG_PATH}`, always" in page
+    assert f"has {PLUGIN_SLOTS} knobs" in page
+    assert f"more than {100 * MAX_LOAD:.0f} % of a core" in page
+    for command in re.findall(r"python (examples/\S+\.py)", page):
+        assert (ROOT / command).is_file()
+
+
 def test_the_models_page_names_every_module_that_has_a_rule() -> None:
     page = (ROOT / "docs" / "models.md").read_text()
     parallel = re.compile("^parallel(Biquad|SOSFilter|SVF|GEQ|PEQ|AccurateGEQ)$")

@@ -81,7 +81,7 @@ def config(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             WARNING,
             f"the plugin reads {CONFIG_PATH} and nothing else; this is about {path}",
-            "leave out --config-path, unless your plugin was built with another one",
+            "leave out --config-path, unless yours reads another one (docs/plugin.md)",
         )
     yield from _replaceable(path)
     try:
