@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         ForkError,
         ModelError,
     )
+    from faustwire_publisher.flamo_model import json_to_flamo
     from faustwire_publisher.hot_reload import HotReload
     from faustwire_publisher.integrations.sounds import log_sound
     from faustwire_publisher.lowering import flamo_to_json, lowers
@@ -31,6 +32,7 @@ __all__ = [
     "ModelError",
     "Replay",
     "flamo_to_json",
+    "json_to_flamo",
     "log_sound",
     "lowers",
 ]
@@ -41,6 +43,7 @@ _PLACES = {
     "Replay": "replay",
     "flamo_to_json": "lowering",
     "log_sound": "integrations.sounds",
+    "json_to_flamo": "flamo_model",
     "lowers": "lowering",
 }
 

@@ -11,8 +11,10 @@ import faustwire
 import faustwire_bridge
 import faustwire_publisher
 
-NAMES = ("HotReload", "Replay", "flamo_to_faust", "flamo_to_json", "json_to_faust", "log_sound",
-         "lowers")  # fmt: skip
+NAMES = (
+    *("HotReload", "Replay", "certify", "flamo_to_faust", "flamo_to_json", "json_to_faust"),
+    *("json_to_flamo", "log_sound", "lowers"),
+)
 
 
 def run(script: str) -> str:
@@ -35,9 +37,10 @@ def test_every_name_is_there_and_is_the_one_of_the_old_import() -> None:
     assert set(NAMES) <= set(dir(faustwire))
     for name in NAMES:
         assert callable(getattr(faustwire, name))
-    for name in ("HotReload", "Replay", "flamo_to_json", "log_sound", "lowers"):
+    for name in ("HotReload", "Replay", "flamo_to_json", "json_to_flamo", "log_sound", "lowers"):
         assert getattr(faustwire, name) is getattr(faustwire_publisher, name)
-    assert faustwire.json_to_faust is faustwire_bridge.json_to_faust
+    for name in ("certify", "json_to_faust"):
+        assert getattr(faustwire, name) is getattr(faustwire_bridge, name)
     with pytest.raises(AttributeError, match="nothing_of_the_kind"):
         getattr(faustwire, "nothing_of_the_kind")  # noqa: B009 - mypy knows that it is not there
 
@@ -63,5 +66,5 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(missing: str, 
 def test_a_replay_and_a_program_from_a_file_need_neither() -> None:
     run(
         "import sys; sys.modules['torch'] = sys.modules['flamo'] = None\n"
-        "import faustwire; faustwire.Replay; faustwire.json_to_faust"
+        "import faustwire; faustwire.Replay; faustwire.json_to_faust; faustwire.certify"
     )

@@ -15,15 +15,24 @@ from typing import TYPE_CHECKING, Any
 from faustwire.extras import explained
 
 if TYPE_CHECKING:
-    from faustwire_bridge import json_to_faust
-    from faustwire_publisher import HotReload, Replay, flamo_to_json, log_sound, lowers
+    from faustwire_bridge import certify, json_to_faust
+    from faustwire_publisher import (
+        HotReload,
+        Replay,
+        flamo_to_json,
+        json_to_flamo,
+        log_sound,
+        lowers,
+    )
 
 __all__ = [
     "HotReload",
     "Replay",
+    "certify",
     "flamo_to_faust",
     "flamo_to_json",
     "json_to_faust",
+    "json_to_flamo",
     "log_sound",
     "lowers",
 ]
@@ -31,8 +40,10 @@ __all__ = [
 _HOMES = {
     "HotReload": "faustwire_publisher",
     "Replay": "faustwire_publisher",
+    "certify": "faustwire_bridge",
     "flamo_to_json": "faustwire_publisher",
     "json_to_faust": "faustwire_bridge",
+    "json_to_flamo": "faustwire_publisher",
     "log_sound": "faustwire_publisher",
     "lowers": "faustwire_publisher",
 }

@@ -13,8 +13,8 @@ from faustwire_bridge.codegen import ChannelChoice, generate
 
 def json_to_faust(
     config: Mapping[str, Any],
-    *,
     controls: Mapping[str, Any] | None = None,
+    *,
     channels: ChannelChoice = None,
 ) -> str:
     """Write the program that a config describes.

@@ -12,13 +12,12 @@ microseconds and decides most models. For the others the modes are counted (``mo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
-from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series, label
+from faustwire.graph import SOS, Array, Node, Recursion, label
 from faustwire_bridge.analysis.decay_rate import (
     EXACT_WITHIN,
     LN_60_DB,
@@ -29,6 +28,7 @@ from faustwire_bridge.analysis.decay_rate import (
     slowest_rate,
 )
 from faustwire_bridge.analysis.mode_count import MAX_POINTS, UndecidedError
+from faustwire_bridge.analysis.ringing import ringing
 from faustwire_bridge.analysis.transfer import section_poles
 from faustwire_bridge.analysis.workload import edges_of_band
 
@@ -63,6 +63,7 @@ class Stability:
         growth_db_per_second: of the fastest growing mode, where known.
         path: of the recursion, or filter, that decided; "" where there is none.
         detail: one line for people.
+        proof: what decided, in a few words.
     """
 
     verdict: StabilityClass
@@ -72,6 +73,7 @@ class Stability:
     growth_db_per_second: float | None
     path: str
     detail: str
+    proof: str
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def classify(
         _classify_loop(node, path, _MARGIN, exact_decay=exact_decay, max_points=max_points)
         if isinstance(node, Recursion)
         else _classify_filter(node, path, _MARGIN)
-        for node, path in _ringing(graph, label(graph))
+        for node, path in ringing(graph, label(graph))
     ]
     return _summary(parts, fs)
 
@@ -130,30 +132,24 @@ def contracts(graph: Node) -> bool:
     Returns:
         Whether that is known; False: it takes more than a bound to decide.
     """
-    loops = [node for node, _ in _ringing(graph, "") if isinstance(node, Recursion)]
+    loops = [node for node, _ in ringing(graph, "") if isinstance(node, Recursion)]
     return all(_coarsest_edges(loop, _MARGIN)[1] for loop in loops)
-
-
-def _ringing(node: Node, path: str) -> Iterator[tuple[Recursion | SOS, str]]:
-    """The outermost recursions, and the filters outside of them."""
-    if isinstance(node, (Recursion, SOS)):
-        yield node, path
-    elif isinstance(node, (Series, Parallel)):
-        for child in node.nodes:
-            yield from _ringing(child, f"{path}.{label(child)}")
 
 
 def _classify_filter(node: SOS, path: str, margin: float) -> _Part:
     outermost = float(abs(section_poles(node)).max())
     rate = -math.log(outermost) if outermost else math.inf
-    return _Part(
-        path,
-        _verdict(rate, margin),
-        None,
-        rate,
-        exact=True,
-        note="it has a pole outside the unit circle",
-    )
+    verdict = _verdict(rate, margin)
+    note = f"{_POLES[verdict]} the unit circle"
+    return _Part(path, verdict, None, rate, exact=True, note=note)
+
+
+# Where the outermost pole of a filter lies.
+_POLES = {
+    StabilityClass.STABLE: "it has all poles inside",
+    StabilityClass.MARGINAL: "it has a pole on",
+    StabilityClass.UNSTABLE: "it has a pole outside",
+}
 
 
 def _verdict(rate: float, margin: float) -> StabilityClass:
@@ -213,9 +209,11 @@ def _bounded(
         rate = rate_bound(loop, margin, edges)
         beyond = -rate * EXACT_WITHIN
         exact = math.isfinite(rate) and bool(loop_gain(loop, beyond, edges).low.min() > 1)
-        return _Part(path, StabilityClass.STABLE, margin_db, rate, exact=exact, note="loop gain")
+        note = "its gain is below one at every frequency"
+        return _Part(path, StabilityClass.STABLE, margin_db, rate, exact=exact, note=note)
     if loop_gain(loop, -margin, edges).low.min() > 1:
-        return _Part(path, StabilityClass.MARGINAL, margin_db, 0.0, exact=True, note="loop gain")
+        note = "its gain is one at every frequency"
+        return _Part(path, StabilityClass.MARGINAL, margin_db, 0.0, exact=True, note=note)
     return None
 
 
@@ -232,14 +230,15 @@ def _counted(
     if rate < margin:
         note = "modes on the unit circle"
         return _Part(path, StabilityClass.MARGINAL, margin_db, 0.0, exact=True, note=note)
-    return _Part(path, StabilityClass.STABLE, margin_db, rate, exact=exact, note="counted")
+    note = "every mode lies inside the unit circle: they were counted"
+    return _Part(path, StabilityClass.STABLE, margin_db, rate, exact=exact, note=note)
 
 
 def _summary(parts: list[_Part], fs: float) -> Stability:
     """The worst part speaks for the graph."""
     if not parts:
         detail = "nothing in it rings"
-        return Stability(StabilityClass.STABLE, None, None, True, None, "", detail)
+        return Stability(StabilityClass.STABLE, None, None, True, None, "", detail, detail)
     worst = min(parts, key=_badness)
     margins = [part.margin_db for part in parts if part.margin_db is not None]
     rate = worst.slowest_rate
@@ -251,20 +250,23 @@ def _summary(parts: list[_Part], fs: float) -> Stability:
             growth = -rate * fs * 20 / math.log(10)
     margin_db = min(margins, default=None)
     detail = _detail(worst, margin_db, rt60, growth)
-    return Stability(worst.verdict, margin_db, rt60, worst.exact, growth, worst.path, detail)
+    return Stability(
+        worst.verdict, margin_db, rt60, worst.exact, growth, worst.path, detail, worst.note
+    )
 
 
-_ORDER = [
+# The first of these that a part of a graph has is that of the whole.
+WORST_FIRST = (
     StabilityClass.UNSTABLE,
     StabilityClass.UNDECIDED,
     StabilityClass.MARGINAL,
     StabilityClass.STABLE,
-]
+)
 
 
 def _badness(part: _Part) -> tuple[int, float]:
     rate = 0.0 if part.slowest_rate is None else part.slowest_rate
-    return _ORDER.index(part.verdict), rate
+    return WORST_FIRST.index(part.verdict), rate
 
 
 def _detail(worst: _Part, margin_db: float | None, rt60: float | None, growth: float | None) -> str:

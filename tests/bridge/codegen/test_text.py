@@ -325,7 +325,7 @@ def test_a_control_that_finds_nothing_to_act_on_is_a_warning() -> None:
 def test_a_graph_survives_json_and_becomes_the_same_program() -> None:
     graph = loop()
     config = json.loads(json.dumps(to_json(graph, FS, "Hall")))
-    text = json_to_faust(config, controls=ALL)
+    text = json_to_faust(config, ALL)  # by position, as scripts for the reference do
     knobs = knobs_of_model(graph, sliders(ALL), fs=FS)
     assert text == generate(graph, fs=FS, name="Hall", controls=knobs, channels=None).text
 
