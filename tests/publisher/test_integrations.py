@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +249,57 @@ def test_flamos_losses_go_along(plugin: Plugin) -> None:
     assert first.keys() == {"MSELoss", "L1Loss", "loss"}
     assert first["loss"] == first["MSELoss"] + 0.5 * first["L1Loss"]
     assert last["valid_loss"] == trainer.valid_loss[-1]
+
+
+class Loop:
+    """A training that offers no callback."""
+
+    def __init__(self, model: torch.nn.Module, batch: torch.Tensor) -> None:
+        self.model, self.batch, self.loss = model, batch, 0.0
+
+    def train(self) -> None:
+        optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-3)
+        loss = self.model(self.batch).square().mean()
+        loss.backward()
+        optimizer.step()
+        self.loss = loss.item()
+
+
+def test_the_training_pages_python_runs(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every block, with what its text speaks of; only the plugin's files lie elsewhere."""
+    import lightning.pytorch
+    from flamo.optimize.dataset import Dataset, load_dataset
+    from flamo.optimize.trainer import Trainer
+
+    import faustwire
+    from models import fdn
+
+    impulse = torch.eye(1, 512).reshape(1, 512, 1)
+    model = fdn(2, nfft=512)
+    data = Dataset(input=impulse, target=impulse, expand=4, device="cpu")
+    train_set, valid_set = load_dataset(data, batch_size=2, split=0.5)
+    learner = learning()
+    learner.fdn = learner.net["fdn"]
+    quiet: dict[str, Any] = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False}
+    monkeypatch.setattr(lightning.pytorch, "Trainer", partial(lightning.pytorch.Trainer, **quiet))
+    ours = partial(HotReload, **plugin.paths, min_interval=0)
+    monkeypatch.setattr(faustwire, "HotReload", ours, raising=False)
+    page = (ROOT / "docs" / "training.md").read_text()
+    with ours(fs=48000) as live:
+        names: dict[str, Any] = {
+            "live": live,
+            "torch": torch,
+            "model": model,
+            "trainer": Loop(model, impulse),
+            "train_set": train_set,
+            "valid_set": valid_set,
+            "learning": learner,
+            "Trainer": partial(Trainer, log=False),
+            "batches": [impulse] * 3,
+        }
+        for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+            calls = live._calls
+            exec(block.replace("max_epochs=10", "max_epochs=1"), names)  # noqa: S102
+            heard = names["live"]
+            assert heard._calls > (calls if heard is live else 0)
+            assert heard.last.reason in (Reason.PUBLISHED, Reason.UNCHANGED), heard.last
