@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+import textwrap
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -168,6 +170,29 @@ def test_what_contributing_names_is_there() -> None:
     )
     assert len(named) > 20
     assert [path for path in sorted(named - made) if not (ROOT / path).exists()] == []
+
+
+def test_the_recipes_name_tables_where_they_are() -> None:
+    """``NAME` in `path``: the file defines it at its top level."""
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"`(\w+)` (?:in|of)\s+`((?:\w+/)+\w+\.py)`", page)
+    assert {name for name, _ in named} >= {"Reason", "_LEAVES", "_TYPES", "_CHECKS", "EXAMPLES"}
+    for name, path in named:
+        file = ROOT / ("bridge/faustwire_bridge" if path.startswith("commands/") else "") / path
+        defined = rf"^(class {name}\b|{name}(:.*)? = )"
+        assert re.search(defined, file.read_text(), re.MULTILINE), f"{name} is not in {path}"
+
+
+def test_the_recipe_for_a_command_makes_one(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    (block,) = re.findall(r"```python\n(   \"{3}``faustwire ping.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(textwrap.dedent(block), names)  # noqa: S102
+    parser = argparse.ArgumentParser()
+    names["add"](parser.add_subparsers())
+    with pytest.raises(SystemExit):
+        parser.parse_args(["ping", "--help"])
+    assert "Exit codes" in capsys.readouterr().out
 
 
 def test_contributing_says_why_a_file_is_long() -> None:
