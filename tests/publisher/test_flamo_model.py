@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 import torch
 
 import flamo_truth
-from faustwire import graph
+from bridges import Plugin
+from faustwire import HotReload, graph
 from faustwire.config_file import from_json, to_json
 from faustwire.errors import GraphError
 from faustwire.graph import Node
@@ -19,6 +21,7 @@ from faustwire_publisher.lowering import lower
 from flamo_filters import FRACTIONAL, MODELS, SLOW, make
 from graph_response import frequency_response, impulse_response, relative_db
 from models import fdn
+from program import faustwire
 
 torch.set_num_threads(1)
 
@@ -79,6 +82,21 @@ def test_what_is_published_of_it_is_what_was_recorded() -> None:
     assert once == twice
     first, second = (impulse_response(from_json(one).graph, SAMPLES) for one in (config, once))
     assert relative_db(second, first) < -200
+
+
+def test_a_recorded_state_comes_back_as_it_was_heard(plugin: Plugin, tmp_path: Path) -> None:
+    """From a training, through a recording and `faustwire export`, to a model and the program."""
+    pytest.importorskip("cyfaust")
+    from faustwire_bridge.children.libfaust import compile_program
+
+    run, config = tmp_path / "run.mcap", tmp_path / "model.json"
+    with HotReload(FS, **plugin.paths, min_interval=0, record=run) as live:
+        assert live.update(fdn(4))
+    faustwire("export", str(run), "--step", "1", "-o", str(config))
+    model = json_to_flamo(json.loads(config.read_text()), nfft=NFFT, dtype=torch.float64)
+    heard = compile_program(plugin.program(), double=True).impulse_response(SAMPLES, FS)
+    again = flamo_truth.impulse_response(model, SAMPLES)
+    assert relative_db(again, heard[:1]) < -120
 
 
 def test_it_trains() -> None:
