@@ -76,6 +76,25 @@ def sliders(controls: Mapping[str, Any] | None) -> dict[str, Slider]:
     return {name: _slider(name, asked[name]) for name in DEFAULTS if name in asked}
 
 
+def overridden(
+    embedded: Mapping[str, Slider], controls: Mapping[str, Any] | None
+) -> dict[str, Slider]:
+    """The sliders of a config, with those that a caller asks for, or leaves out, instead.
+
+    Args:
+        embedded: of the config, by the control's name.
+        controls: as for ``sliders``.
+
+    Returns:
+        The sliders that are left, by the control's name.
+
+    Raises:
+        ControlError: as ``sliders``.
+    """
+    kept = {name: slider for name, slider in embedded.items() if name not in (controls or {})}
+    return kept | sliders(controls)
+
+
 def placed(chosen: Mapping[str, Slider], *, decays: bool) -> dict[str, Slider]:
     """Give each slider a position at first, as the model asks for it.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from faustwire.config_file import from_json
-from faustwire.controls import Slider, sliders
+from faustwire.controls import Slider, overridden
 from faustwire.graph import SOS, Delay, Node, Parallel, Recursion, Series, label
 from faustwire_bridge.analysis.knob_positions import (
     attenuated,
@@ -109,12 +109,11 @@ def certify(
         ControlError: the controls are.
     """
     graph, fs, name, embedded = from_json(config)
-    chosen = {key: slider for key, slider in embedded.items() if key not in (controls or {})}
-    chosen |= sliders(controls)
-    knob = knobs_of_model(graph, chosen, fs=fs).get("rt60")
+    knobs = knobs_of_model(graph, overridden(embedded, controls), fs=fs)
+    knob = knobs.get("rt60")
     cases = [_case(graph, fs, position, exact_decay) for position in _positions(knob)]
     worst = min(cases, key=lambda case: case.badness)
-    problem = _single_precision(graph, fs, name, chosen, worst)
+    problem = _single_precision(graph, fs, name, knobs, worst)
     return {
         "name": name,
         "fs": fs,
@@ -151,12 +150,12 @@ def _classified(node: Node, fs: float, exact_decay: bool) -> Stability:
 
 
 def _single_precision(
-    graph: Node, fs: float, name: str, chosen: Mapping[str, Slider], worst: _Case
+    graph: Node, fs: float, name: str, knobs: Mapping[str, Slider], worst: _Case
 ) -> str | None:
     """What breaks in single precision of a model that is stable in double."""
     if worst.verdict is StabilityClass.UNSTABLE:
         return None
-    program = generate(graph, fs=fs, name=name, controls=chosen, channels=None).text
+    program = generate(graph, fs=fs, name=name, controls=knobs, channels=None).text
     if problem := overflow(graph, program):
         return f"{problem} is beyond single precision"
     problem = cancelling_loop(worst.graph, fs=fs, rt60_seconds=_longest(worst.parts))
@@ -165,25 +164,32 @@ def _single_precision(
 
 def _figures(worst: _Case, fs: float) -> dict[str, Any]:
     found = [part.found for part in worst.parts]
-    margins = [one.margin_db for one in found if one.margin_db is not None]
-    growths = [one.growth_db_per_second for one in found if one.growth_db_per_second is not None]
     decays = worst.verdict is StabilityClass.STABLE
     longest = _longest(worst.parts) if decays else None
-    peak = measure(worst.graph, fs=fs) if decays else None
-    silent = peak is None or not math.isfinite(peak.peak_db)
+    growths = _known(one.growth_db_per_second for one in found)
     return {
-        "margin_db": min(margins, default=None),
+        "margin_db": min(_known(one.margin_db for one in found), default=None),
         "rt60_seconds": longest,
         "rt60_exact": all(one.rt60_exact for one in found if one.rt60_seconds == longest),
         "growth_db_per_second": max(growths, default=None),
-        "peak_db": None if peak is None or silent else peak.peak_db,
-        "peak_hz": None if peak is None or silent else peak.frequency_hz,
+        **_peak(worst.graph, fs, decays=decays),
     }
 
 
+def _peak(graph: Node, fs: float, *, decays: bool) -> dict[str, float | None]:
+    """The peak of what decays; nothing else has one, and silence none in dB."""
+    peak = measure(graph, fs=fs) if decays else None
+    if peak is None or not math.isfinite(peak.peak_db):
+        return {"peak_db": None, "peak_hz": None}
+    return {"peak_db": peak.peak_db, "peak_hz": peak.frequency_hz}
+
+
+def _known(figures: Iterable[float | None]) -> list[float]:
+    return [figure for figure in figures if figure is not None]
+
+
 def _longest(parts: list[_Part]) -> float | None:
-    times = [part.found.rt60_seconds for part in parts if part.found.rt60_seconds is not None]
-    return max(times, default=None)
+    return max(_known(part.found.rt60_seconds for part in parts), default=None)
 
 
 def _detail(worst: _Case, knob: Slider | None) -> str:

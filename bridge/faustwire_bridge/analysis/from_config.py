@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from faustwire.config_file import from_json
-from faustwire.controls import sliders
+from faustwire.controls import overridden
 from faustwire_bridge.analysis.knob_positions import knobs_of_model
 from faustwire_bridge.codegen import ChannelChoice, generate
 
@@ -37,7 +37,5 @@ def json_to_faust(
         ChannelError: the model has no such channels.
     """
     graph, fs, name, embedded = from_json(config)
-    chosen = {key: slider for key, slider in embedded.items() if key not in (controls or {})}
-    chosen |= sliders(controls)
-    knobs = knobs_of_model(graph, chosen, fs=fs)
+    knobs = knobs_of_model(graph, overridden(embedded, controls), fs=fs)
     return generate(graph, fs=fs, name=name, controls=knobs, channels=channels).text

@@ -58,9 +58,7 @@ class OwnResponse:
         if kind in (system.Series, nn.Sequential) and isinstance(node, graph.Series):
             return self._in_row(module, node, signal)
         if kind is system.Parallel and isinstance(node, graph.Parallel):
-            branches = zip((module.branchA, module.branchB), node.nodes, strict=True)
-            outputs = [self.of(branch, below, signal) for branch, below in branches]
-            return outputs[0] + outputs[1] if module.sum_output else np.hstack(outputs)
+            return self._beside(module, node, signal)
         if kind is system.Recursion and isinstance(node, graph.Recursion):
             return self._around(module, node, signal)
         return self._through(module, signal)
@@ -71,6 +69,11 @@ class OwnResponse:
         for key, child in module.named_children():
             signal = self.of(child, parts.get(key), signal)
         return signal
+
+    def _beside(self, module: Any, node: graph.Parallel, signal: Response) -> Response:
+        branches = zip((module.branchA, module.branchB), node.nodes, strict=True)
+        outputs = [self.of(branch, below, signal) for branch, below in branches]
+        return outputs[0] + outputs[1] if module.sum_output else np.hstack(outputs)
 
     def _around(self, module: Any, node: graph.Recursion, signal: Response) -> Response:
         """What comes out of a loop.
