@@ -119,12 +119,12 @@ def compile_seconds(text: str) -> float:
 
 
 def run_seconds(text: str, seconds: float = 0.5) -> float:
-    """The time that the interpreter takes for some seconds of noise."""
+    """The processor time that the interpreter takes for some seconds of noise."""
     program = compile_program(text)
     noise = np.random.default_rng(0).normal(size=(program.n_in, round(seconds * FS)))
-    start = time.perf_counter()
+    start = time.process_time()
     program.render(noise, FS)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def rows(sizes: list[int], sections: int, repeats: int) -> Iterator[str]:
