@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from faustwire.codec import MAX_METRICS
 from faustwire.endpoint import EndpointError, to_connect
+from faustwire.errors import shown
 from faustwire.file_path import expanded
 from faustwire.key_ring import KeyRing
 from faustwire.limits import MAX_NAME
@@ -20,6 +21,9 @@ from faustwire_publisher.errors import ArgumentError
 # Losses and the like by name, numbers or tensors of one element; or a function that returns them,
 # which is called only for the calls that are sent.
 Metrics: TypeAlias = Mapping[str, Any] | Callable[[], Mapping[str, Any] | None]
+
+# What a message can hold; more calls than any training makes.
+_MOST_CALLS = 2**63
 
 
 def number(argument: str, value: Any, *, above: float | None = None) -> float:
@@ -36,11 +40,11 @@ def number(argument: str, value: Any, *, above: float | None = None) -> float:
     wanted = "a number of at least 0" if above is None else f"a number above {above:g}"
     try:
         result = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         result = math.nan
     low_enough = result >= 0 if above is None else result > above
     if isinstance(value, (bool, str)) or not math.isfinite(result) or not low_enough:
-        raise ArgumentError(f"{argument}={value!r}: give {wanted}")
+        raise ArgumentError(f"{argument}={shown(value)}: give {wanted}")
     return result
 
 
@@ -68,8 +72,8 @@ def period(value: Any) -> int:
     Raises:
         ArgumentError: it is something else.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ArgumentError(f"every={value!r}: give a whole number from 1, 1 for every call")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < _MOST_CALLS:
+        raise ArgumentError(f"every={shown(value)}: give a whole number from 1, 1 for every call")
     return value
 
 

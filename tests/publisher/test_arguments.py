@@ -21,6 +21,8 @@ from notices import recorded_warnings
     [
         ({"fs": 0}, "fs=0: give a number above 0"),
         ({"fs": "48k"}, "fs='48k'"),
+        ({"fs": 10**400}, "fs=a whole number of 1329 bits: give a number above 0"),
+        ({"every": 10**400}, "every=a whole number of 1329 bits"),
         ({"every": 0}, "every=0: give a whole number from 1"),
         ({"every": -2}, "every=-2"),
         ({"every": 1.5}, "every=1.5"),

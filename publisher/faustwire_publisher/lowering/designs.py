@@ -78,7 +78,14 @@ def parametric(leaf: Any, name: str) -> graph.SOS:
     Raises:
         RefusalError: a band is unstable.
     """
-    return _cascade(leaf, name, lambda bands: bands.swapaxes(0, 1))
+    try:
+        return _cascade(leaf, name, lambda bands: bands.swapaxes(0, 1))
+    except RefusalError as refusal:
+        highest, rate = getattr(leaf, "f_max", 0.0), getattr(leaf, "fs", 0.0)
+        if highest <= rate / 2:
+            raise
+        cause = f"its bands reach up to f_max={highest:g} Hz, above half of its fs={rate:g}"
+        raise RefusalError(f"{refusal}; the cause is that {cause}") from None
 
 
 def _cascade(leaf: Any, name: str, bins_first: Callable[[NDArray[Any]], NDArray[Any]]) -> graph.SOS:

@@ -104,7 +104,7 @@ def lower_child(module: Any, name: str) -> Node | None:
     rule = _rule(kind)
     if rule is None:
         held = _held(module)
-        if held is None or getattr(kind, "forward", None) is not nn.Module.forward:
+        if held is None or not _computes_nothing(kind):
             raise ModelError(name, _unknown(kind, held))
         rule = _holder(held)
     try:
@@ -244,6 +244,13 @@ def _held(module: Any) -> str | None:
 
 def _is_flamos(kind: type) -> bool:
     return any(base.__module__.startswith("flamo.") for base in kind.__mro__)
+
+
+def _computes_nothing(kind: type) -> bool:
+    """Whether a type has no computation of its own: a module without forward, or a plain object."""
+    if issubclass(kind, nn.Module):
+        return kind.forward is nn.Module.forward
+    return not hasattr(kind, "forward") and "__call__" not in dir(kind)
 
 
 def _holder(held: str) -> Rule:

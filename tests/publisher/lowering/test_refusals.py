@@ -296,3 +296,9 @@ def test_a_graphic_equaliser_whose_band_reaches_too_high_is_told_the_cause() -> 
     assert "upper edge (22627 Hz)" in problem
     assert "fs=44100" in problem
     lower(dsp.parallelGEQ((1,), fs=48000, **DOUBLE))
+    torch.manual_seed(0)
+    problem = refusal(dsp.parallelPEQ((2,), fs=16000, **DOUBLE)).problem
+    assert "unstable" in problem
+    assert "the cause is that its bands reach up to f_max=20000 Hz, above half of its fs=16000" in (
+        problem
+    )

@@ -120,6 +120,22 @@ def test_a_container_that_computes_nothing_is_looked_through() -> None:
     assert graph.nodes[0].matrix.tolist() == holder.model.param.tolist()  # type: ignore[union-attr]
 
 
+def test_a_plain_object_that_holds_a_model_is_looked_through_unless_it_can_be_called() -> None:
+    class Experiment:
+        def __init__(self) -> None:
+            self.model = gain(2, 2)
+
+    class Callable(Experiment):
+        def __call__(self) -> None:
+            """May compute something."""
+
+    held = Experiment()
+    graph = lower(held)
+    assert graph.nodes[0].matrix.tolist() == held.model.param.tolist()  # type: ignore[union-attr]
+    with pytest.raises(ModelError, match=r"pass\s+that \(model\) instead"):
+        lower(Callable())
+
+
 def test_a_container_that_may_compute_names_the_attribute_to_pass() -> None:
     with pytest.raises(ModelError, match=r"pass\s+that \(shell\) instead"):
         lower(Network())
