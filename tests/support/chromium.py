@@ -93,16 +93,17 @@ class Browser:
 
     def size(self, width: int, height: int, theme: str = "light") -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self._devtools("Emulation.setDeviceMetricsOverride", metrics)
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics)
         features = [{"name": "prefers-color-scheme", "value": theme}]
-        self._devtools("Emulation.setEmulatedMedia", {"features": features})
+        self.devtools("Emulation.setEmulatedMedia", {"features": features})
 
     def screenshot(self) -> bytes:
         """The whole page, as PNG."""
         how = {"captureBeyondViewport": True, "format": "png"}
-        return base64.b64decode(self._devtools("Page.captureScreenshot", how)["data"])
+        return base64.b64decode(self.devtools("Page.captureScreenshot", how)["data"])
 
-    def _devtools(self, command: str, parameters: dict[str, Any]) -> Any:
+    def devtools(self, command: str, parameters: dict[str, Any]) -> Any:
+        """Give a command of the browser's development tools."""
         body = {"cmd": command, "params": parameters}
         return self._ask("POST", f"{self._session}/goog/cdp/execute", body)
 

@@ -29,6 +29,8 @@ _AGAIN_SECONDS = 1.0
 _PUBLISHED = ("published", "settled", "followed")
 # Runs that are heard at once: A and B of a few pages. Each is a connection and a thread.
 _MOST_EARS = 8
+# Of the snapshots that were heard, of all runs.
+_MOST_BYTES = 128 * 2**20
 
 
 class LiveSource:
@@ -158,9 +160,16 @@ class LiveSource:
             steps = self._steps.setdefault(run, StepsSoFar())
             steps.add(heard)
             self.view.history(run).keep_snapshots(steps.calls())
-        while len(self._steps) > MOST_RUNS:
-            del self._steps[next(iter(self._steps))]
+        self._make_room(run)
         self.view.changed()
+
+    def _make_room(self, run: str) -> None:
+        """Let go of the runs that came first, but for one."""
+        others = [other for other in self._steps if other != run]
+        while len(others) >= MOST_RUNS or (
+            others and sum(steps.size for steps in self._steps.values()) > _MOST_BYTES
+        ):
+            del self._steps[others.pop(0)]
 
     def _decline(self, why: str) -> None:
         self.view.troubles["listen"] = why

@@ -11,7 +11,11 @@ MOST_BYTES = 32 * 2**20
 
 
 class StepsSoFar:
-    """Keeps the first snapshot, and of a long run every so manieth."""
+    """Keeps the first snapshot, and of a long run every second, fourth, … one.
+
+    Attributes:
+        size: bytes that are kept.
+    """
 
     def __init__(self, most: int = MOST_STEPS, most_bytes: int = MOST_BYTES) -> None:
         """Nothing was heard yet.
@@ -25,7 +29,7 @@ class StepsSoFar:
         self._kept: list[Heard] = []
         self._stride = 1
         self._came = 0
-        self._bytes = 0
+        self.size = 0
 
     def add(self, heard: Heard) -> None:
         """Take the next one; one that is not newer than the last is left out.
@@ -37,14 +41,14 @@ class StepsSoFar:
             return
         if self._came % self._stride == 0:
             self._kept.append(heard)
-            self._bytes += len(heard.snapshot)
+            self.size += len(heard.snapshot)
         self._came += 1
         while len(self._kept) > 1 and (
-            len(self._kept) > self._most or self._bytes > self._most_bytes
+            len(self._kept) > self._most or self.size > self._most_bytes
         ):
             self._kept = self._kept[::2]
             self._stride *= 2
-            self._bytes = sum(len(each.snapshot) for each in self._kept)
+            self.size = sum(len(each.snapshot) for each in self._kept)
 
     @property
     def last_call(self) -> int:

@@ -56,6 +56,23 @@ for (const [kind, change] of Object.entries({
   });
 }
 
+test("delays that grow: those whose past is kept glide, others are handed over, without a click", (t) => {
+  for (const [shortest, longest, glides] of [[1500, 1990, true], [9000, 9900, false]]) {
+    const player = new Player(FS);
+    player.load("A", fdn(4, 1, { shortest: 200, longest: 900 }));
+    let done = false;
+    const samples = record(player, 3, (p, seconds) => {
+      if (seconds < SETTLING || done) return;
+      done = true;
+      p.load("A", fdn(4, 2, { shortest, longest }));
+    }).subarray(SETTLING * FS);
+    assert.equal(player.counts.glides === 1, glides);
+    const click = clickDb(samples);
+    t.diagnostic(`click ${click.toFixed(1)} dB`);
+    assert.ok(click < -60, `${click} dB`);
+  }
+});
+
 test("a glide ends on the newer values exactly", () => {
   const [older, newer] = [fdn(4, 1), fdn(4, 2)];
   const network = new Network(older);

@@ -29,6 +29,7 @@ export const SILENT = 1e-30;
  * @property {() => Needs} needs
  * @property {number[]} writes the signals that it makes
  * @property {DelayMemory | null} fills the memory that it writes into
+ * @property {boolean} lacksPast whether what was loaded last reads a past that was not kept
  * @property {(at: number, count: number, clock: Clock) => void} run
  */
 

@@ -1,5 +1,9 @@
 import { BLOCK, SILENT } from "./block.js";
 
+/** Lines have room for at least so many samples, and for twice their delay up to this length. */
+const LEAST = 4096;
+const LONG = 2 ** 16;
+
 /**
  * The past of one signal. Its first BLOCK samples are stored once more behind the last, so that
  * any BLOCK samples can be read without wrapping around.
@@ -15,20 +19,22 @@ export class DelayLine {
    *
    * @param {number} delay samples
    * @param {number} time samples since the line began
+   * @returns {boolean} false: the past that such a delay reads was not kept
    */
   ensure(delay, time) {
     const wanted = delay + 2 * BLOCK;
-    if (wanted <= this.length) return;
+    if (wanted <= this.length) return true;
     const old = this.data;
     const oldLength = this.length;
-    // Delays in training creep: a quarter more saves the next copies.
-    this.length = time === 0 ? wanted : Math.ceil(wanted * 1.25);
+    // Delays in training change: with room from the start their past is there when they grow.
+    this.length = Math.max(Math.ceil(wanted * (wanted < LONG ? 2 : 1.25)), time === 0 ? LEAST : 0);
     this.data = new Float64Array(this.length + BLOCK);
     for (let t = Math.max(0, time - oldLength); t < time; t++) {
       const at = t % this.length;
       this.data[at] = old[t % oldLength];
       if (at < BLOCK) this.data[at + this.length] = this.data[at];
     }
+    return time <= oldLength;
   }
 
   reset() {

@@ -100,6 +100,11 @@ export class Network {
     for (const operation of this.operations) operation.load(values, this.to, rt60 * this.fs);
     let more = false;
     for (const operation of this.operations) more = operation.prepare(this) || more;
+    if (this.operations.some(({ lacksPast }) => lacksPast)) {
+      // A part of the signal would begin in the middle of the glide.
+      this.#goBack(rt60);
+      return false;
+    }
     if (more) {
       const groups = schedule(this.operations);
       if (groups === null) {

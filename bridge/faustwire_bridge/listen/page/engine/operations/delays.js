@@ -119,6 +119,7 @@ export class DelayRead extends ParameterOperation {
     super.prepare(sheets);
     const { time } = sheets.clock;
     let sooner = false;
+    this.lacksPast = false;
     this.paths.forEach((path, p) => {
       const [older, newer] = [this.older[p], this.newer[p]];
       this.moves[p] = same(older, newer) ? 0 : 1;
@@ -127,7 +128,7 @@ export class DelayRead extends ParameterOperation {
       this.shortest[p] = silent ? Infinity : Math.min(older.steps, newer.steps);
       if (this.shortest[p] < Math.min(this.known[p], BLOCK)) sooner = true;
       const longest = Math.max(older.steps, newer.steps) + (path.filter < 0 ? 0 : TAPS);
-      path.line.ensure(longest, time);
+      if (!path.line.ensure(longest, time)) this.lacksPast = true;
     });
     if (sooner) this.known.set(this.shortest);
     return sooner;

@@ -18,6 +18,8 @@ export class ParameterOperation {
     this.to = this.from;
     /** @type {Float64Array} */
     this.bus = this.from;
+    /** Whether what was loaded last reads a past that was not kept. */
+    this.lacksPast = false;
   }
 
   /**
