@@ -50,7 +50,7 @@ class HotReload:
         config_path: the plugin's config file, whose first line is kept naming ``dsp_path``.
         every: publish at most every n-th call of ``update``; the first call always counts as one.
         min_interval: seconds at least between two reloads of the plugin, whoever caused them; 0
-            switches every time throttle off.
+            switches every time throttle off, and one warning says what part of the audio is lost.
         controls: macro controls "rt60", "dry_wet", "pre_delay": True, or a dict that overrides
             init, min, max, step or label.
         endpoint: ZeroMQ endpoint of a running bridge, for instance "tcp://studio:5555"; default:

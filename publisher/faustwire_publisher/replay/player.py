@@ -211,17 +211,24 @@ class Replay(Steering):
             if self._sought_ns is not None:
                 cursor = self._go_to(self._sought_ns)
                 continue
-            state = cursor.move(move)
-            if isinstance(state, RecordedBye):
-                self._workers.leave(state.incarnation)
-            elif state is not None and self.states.will_be_answered(state):
-                if move:
-                    self.pace.go_to(self.states.seconds(state.at_ns), time.monotonic())
-                elif self._is_restrained() and self._restraint.hold(
-                    state, time.monotonic(), forced=self._follows
-                ):
-                    continue
-                yield self._play(state, force=bool(move) or self._follows)
+            played = self._move(cursor, move)
+            if played is not None:
+                yield played
+
+    def _move(self, cursor: Cursor, direction: int) -> Played | None:
+        """Go to what comes next and send it, unless it is held back or nothing that is sent."""
+        state = cursor.move(direction)
+        if isinstance(state, RecordedBye):
+            self._workers.leave(state.incarnation)
+            return None
+        if state is None or not self.states.will_be_answered(state):
+            return None
+        now = time.monotonic()
+        if direction:
+            self.pace.go_to(self.states.seconds(state.at_ns), now)
+        elif self._is_restrained() and self._restraint.hold(state, now, forced=self._follows):
+            return None
+        return self._play(state, force=bool(direction) or self._follows)
 
     def _is_over(self, cursor: Cursor) -> bool:
         waits = self.pace.paused or self._moves or self._restraint.held is not None
@@ -245,6 +252,7 @@ class Replay(Steering):
     def _go_to(self, at_ns: int) -> Cursor:
         if self._sought_ns is not None:
             at_ns, self._sought_ns = self._sought_ns, None
+            self._restraint.held = None
         self.pace.go_to(self.states.seconds(at_ns), time.monotonic())
         return Cursor(self.states, at_ns)
 
