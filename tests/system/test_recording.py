@@ -149,7 +149,8 @@ def test_a_full_disk_stops_the_recording_and_nothing_else(plugin: Plugin, tmp_pa
             for _ in range(10):
                 run.step()
         assert set(run.reasons) == {Reason.PUBLISHED}
-        assert told == []
+        # At full speed the plugin loses some of its audio, which is told as well.
+        assert [line for line in told if "of the audio" not in line] == []
         assert bridge.log().count("recording has stopped") == 1
         assert "No space left on device" in bridge.log()
         assert bridge.log().count("recording-stopped") == 1
