@@ -20,6 +20,7 @@ from faustwire_bridge.service.resource_limits import (
     allow_many_descriptors,
     descriptors_left,
     give_back_large_blocks,
+    give_back_small_blocks,
     resident_bytes,
 )
 
@@ -35,6 +36,9 @@ MAX_HELD_BYTES = 2**30
 _SPARE_DESCRIPTORS = 64
 # A gigabit network brings 30 MiB in that time, and loopback half a gigabyte.
 _LOOK_SECONDS = 0.25
+# Queues of small messages leave their blocks behind; to give those back takes some milliseconds.
+_GIVE_BACK_SECONDS = 2.0
+_GIVE_BACK_BYTES = 32 * 2**20
 # While messages come in; a look at the memory takes 20 µs.
 _LOOK_BUSY_SECONDS = 0.01
 
@@ -78,7 +82,7 @@ class Listeners:
         self._max_held = max_held
         self.held_anyway = resident_bytes()
         self._next_look = time.monotonic() + _LOOK_SECONDS
-        self._next_busy_look = 0.0
+        self._next_busy_look = self._next_give_back = 0.0
         self._authenticator: Authenticator | None = None
         # By the first byte of their peers' names, so that those of different listeners differ.
         self._listeners: dict[int, Listener] = {}
@@ -165,6 +169,9 @@ class Listeners:
     def _look(self, now: float) -> None:
         self._next_look = now + _LOOK_SECONDS
         held, spare = resident_bytes(), descriptors_left()
+        if held > self.held_anyway + _GIVE_BACK_BYTES and now >= self._next_give_back:
+            give_back_small_blocks()
+            self._next_give_back = now + _GIVE_BACK_SECONDS
         fits = not self._holds_too_much(held) and spare >= _SPARE_DESCRIPTORS
         if fits or self._closed:
             return

@@ -41,6 +41,12 @@ def give_back_large_blocks() -> None:
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
 
 
+def give_back_small_blocks() -> None:
+    """Return all free memory to the system, block by block; without glibc this does nothing."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def allow_many_descriptors() -> None:
     """Raise this process's limit of descriptors, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
