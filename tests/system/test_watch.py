@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -19,8 +19,9 @@ import pytest
 import zmq
 
 from bridges import Plugin, ServedBridge, eventually, served
+from faustwire import codec
 from faustwire.key_ring import RIGHTS, KeyRing
-from faustwire.messages import Reason, State
+from faustwire.messages import Reason, Rejection, State, Watch
 from faustwire_bridge.cli import main
 from faustwire_bridge.monitor.watcher import Watcher
 from peers import Peer, peer
@@ -157,8 +158,9 @@ def test_a_stopped_bridge_is_told_apart_from_none(
     assert "says nothing" in capsys.readouterr().err
 
 
-def test_a_bridge_of_another_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """None is installed here, so its first message is written by hand."""
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """Something at an endpoint that gives one answer, as a bridge of another version would."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     bridge = context.socket(zmq.ROUTER)
     port = bridge.bind_to_random_port("tcp://127.0.0.1")
@@ -166,20 +168,51 @@ def test_a_bridge_of_another_version_is_told(capsys: pytest.CaptureFixture[str])
     def tell() -> None:
         assert bridge.poll(5000)
         who, _ = bridge.recv_multipart()
-        bridge.send_multipart([who, msgpack.packb({"faustwire": "2\x1b[2J", "type": "state"})])
+        bridge.send_multipart([who, answer])
 
     telling = threading.Thread(target=tell)
     telling.start()
     try:
-        at = f"tcp://127.0.0.1:{port}"
-        assert main(["status", "--timeout", "2", "--endpoint", at]) == 69
+        yield f"tcp://127.0.0.1:{port}"
     finally:
         telling.join()
         bridge.close(linger=0)
         context.term()
+
+
+def test_a_bridge_of_another_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """None is installed here, so its first message is written by hand."""
+    with answering(msgpack.packb({"faustwire": "2\x1b[2J", "type": "state"})) as at:
+        assert main(["status", "--timeout", "2", "--endpoint", at]) == 69
     told = capsys.readouterr().err
     assert "protocol version '2" in told
     assert "\x1b" not in told
+
+
+def test_a_bridge_that_has_a_second_port_for_watchers_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Older ones have; this is how they answer on the first."""
+    with answering(codec.encode(Rejection("unknown type of message 'watch'"))) as at:
+        assert main(["status", "--timeout", "10", "--endpoint", at]) == 69
+    assert "has a bridge of an older version: install the same" in capsys.readouterr().err
+
+
+def test_who_asks_once_is_sent_one_state_whatever_happens(bridge: ServedBridge, anna: Peer) -> None:
+    """And the next one as soon as it asks again; nothing has queued meanwhile."""
+    with zmq.Context() as context, context.socket(zmq.DEALER) as watcher:
+        watcher.setsockopt(zmq.LINGER, 0)
+        watcher.connect(bridge.endpoint)
+        watcher.send(codec.encode(Watch()))
+        first = codec.decode(watcher.recv())
+        assert isinstance(first, State)
+        for value in range(1, 6):
+            anna.update(value / 8)
+        assert not watcher.poll(500)
+        watcher.send(codec.encode(Watch(first.number)))
+        second = codec.decode(watcher.recv())
+        assert isinstance(second, State)
+        assert [worker.newest_call for worker in second.workers if worker.worker == "anna"] == [5]
 
 
 # -- keys ------------------------------------------------------------------------------------------
