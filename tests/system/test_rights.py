@@ -17,7 +17,9 @@ from faustwire.key_ring import RIGHTS, KeyRing
 from faustwire.messages import (
     Choice,
     Follow,
+    Heard,
     Hello,
+    Listen,
     Message,
     OwnProgram,
     Ping,
@@ -32,6 +34,7 @@ from faustwire.messages import (
     Welcome,
 )
 from graphs import gain
+from peers import peer as worker
 
 ROOT = Path(__file__).parents[2]
 TABLE = (ROOT / "docs" / "security.md").read_text().partition("| a connection with |")[2]
@@ -46,6 +49,7 @@ QUESTIONS: dict[str, tuple[ToBridge, type[Message]]] = {
     "`ping`": (Ping(), Pong),
     "`source`": (OwnProgram(2, "process = 0,0;"), Verdict),
     "`watch`": (Watch(), State),
+    "`listen`": (Listen("heard-1"), Heard),
     "`follow`": (Follow(Choice("latest")), Steered),
 }
 CELLS = {row[0]: dict(zip(HEAD, row[1:], strict=True)) for row in ROWS if not set(row[0]) <= {"-"}}
@@ -90,8 +94,15 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     with served(plugin, "--keys", str(studio.folder)) as bridge:
         for ring in rings.values():
             ring.trust(bridge.endpoint, studio.pair()[0])
+        give_something_to_hear(plugin.place.endpoint)
         yield Guarded(bridge, plugin, rings)
     plugin.end_bridge()
+
+
+def give_something_to_hear(endpoint: str) -> None:
+    """Without it nobody who may listen is answered."""
+    with worker(endpoint, "heard") as heard:
+        assert heard.update(0.25).published
 
 
 def named(rights: tuple[str, ...]) -> str:
@@ -161,6 +172,7 @@ def test_a_port_without_keys_is_open_for_everything(plugin: Plugin) -> None:
     with served(plugin) as bridge, zmq.Context() as context, context.socket(zmq.DEALER) as client:
         client.setsockopt(zmq.LINGER, 0)
         client.connect(bridge.endpoint)
+        give_something_to_hear(bridge.endpoint)
         assert allowed(client, OPEN) == told(OPEN)
 
 
