@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -296,10 +297,16 @@ def test_the_training_pages_python_runs(plugin: Plugin, monkeypatch: pytest.Monk
             "learning": learner,
             "Trainer": partial(Trainer, log=False),
             "batches": [impulse] * 3,
+            "writer": mock.Mock(spec=["add_audio"]),
+            "step": 1,
         }
         for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
             calls = live._calls
+            with torch.no_grad():  # as a step of a training would
+                for parameter in model.parameters():
+                    parameter.mul_(0.9)
             exec(block.replace("max_epochs=10", "max_epochs=1"), names)  # noqa: S102
             heard = names["live"]
             assert heard._calls > (calls if heard is live else 0)
             assert heard.last.reason in (Reason.PUBLISHED, Reason.UNCHANGED), heard.last
+        assert names["writer"].add_audio.called
