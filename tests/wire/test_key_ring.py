@@ -219,7 +219,7 @@ def test_the_folder_is_the_one_given_or_the_environments_or_the_default(
 
 def faustwire(*arguments: str, keys: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "faustwire_bridge", *arguments, "--keys", str(keys)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_two_pasted_lines_connect_two_machines(tmp_path: Path) -> None:
