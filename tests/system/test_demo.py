@@ -77,6 +77,15 @@ def test_the_sounds_are_sounds(demo: tuple[str, Path]) -> None:
     assert max(peaks) == pytest.approx(10 ** (-3 / 20), abs=1e-3)
 
 
+def test_its_last_line_plays_its_recording(demo: tuple[str, Path]) -> None:
+    """The command that it prints finds what it has left."""
+    printed, out = demo
+    command = printed.strip().splitlines()[-1].partition(":")[2].split()
+    assert command[:2] == ["faustwire", "listen"]
+    assert Path(command[2]).resolve() == (out / "demo.mcap").resolve()
+    assert (out / "demo.mcap").stat().st_size > 0
+
+
 def test_the_picture_is_a_picture(demo: tuple[str, Path]) -> None:
     """Large enough to look at, and not empty."""
     _, out = demo
