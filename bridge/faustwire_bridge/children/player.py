@@ -116,11 +116,7 @@ class _Player:
         # Tables are filled at each start; at twice the rate they may have twice the length.
         if not must and self._time.left() < 2 * self._init_seconds:
             raise _OutOfTimeError
-        begun = time.process_time()
-        self._program.init(run.fs)
-        self._init_seconds = max(self._init_seconds, time.process_time() - begun)
-        if run.knob is not None:
-            self._program.set_param(*run.knob)
+        self._begin(run)
         block = round(BLOCK_SECONDS * run.fs)
         source, result = buffers(self._n_in, block), buffers(self._n_out, block)
         heard = result.cast("B")[: 4 * self._n_out * block]
@@ -133,6 +129,13 @@ class _Player:
             at_rest = run.knob is None and not constant
             if exceeds(heard, self._level if at_rest else self._peak):
                 self._listen(heard, run, at_rest=at_rest)
+
+    def _begin(self, run: Run) -> None:
+        begun = time.process_time()
+        self._program.init(run.fs)
+        self._init_seconds = max(self._init_seconds, time.process_time() - begun)
+        if run.knob is not None:
+            self._program.set_param(*run.knob)
 
     def _listen(self, data: memoryview[Any], run: Run, *, at_rest: bool) -> None:
         heard = data.cast("f")
