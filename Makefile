@@ -34,7 +34,7 @@ test: $(READY) ## the suite, in WORKERS= processes at once (3)
 test-slow: $(READY) ## the long forms of tests: more scripts, more kills, more networks
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m slow --timeout 1800 -o faulthandler_timeout=1900
 
-soak-gates: $(READY) ## 100,000 random graphs and texts through the gates; an hour, or COUNT=
+soak-gates: $(READY) ## 100,000 random graphs and texts through the gates, all played; hours, or COUNT=
 	$(BIN)/python tools/gate_fuzz.py --count $(or $(COUNT),100000)
 
 fuzz: $(READY) ## a million mutated messages at the codec, 100,000 at a live bridge; COUNT=, LIVE=
