@@ -175,7 +175,8 @@ class Verdict:
         due: which later calls can be published; None: the bridge wants to see every call.
         compile_seconds: how long libfaust takes to compile a program of this structure, for which
             the plugin is silent when it reloads; None: not known.
-        peak_db: the largest gain from any input to any output at any frequency, dB.
+        peak_db: the largest gain from any input to any output at any frequency, dB; None where a
+            bound on it was enough.
         margin_db: loop-gain margin, dB: how far the gain around the model's loops stays below one,
             for any lengths of their delays; inconclusive below 0.
         rt60_seconds: the time in which the model's slowest mode decays by 60 dB, or an upper bound

@@ -12,11 +12,13 @@ from faustwire.controls import Slider
 from faustwire.graph import Node
 from faustwire.messages import Reason
 from faustwire_bridge.analysis import stability
+from faustwire_bridge.analysis.bounded import certified
 from faustwire_bridge.analysis.knob_positions import (
     attenuated,
     attenuates_evenly,
     rt60_positions,
 )
+from faustwire_bridge.analysis.level_bounds import LevelEstimator
 from faustwire_bridge.analysis.peak_gain import level_db, measure
 from faustwire_bridge.analysis.single_precision import cancelling_loop, overflow
 from faustwire_bridge.core.refusal import Refusal
@@ -37,8 +39,48 @@ def assess(
     playing_db: float | None,
     program: str = "",
     controls: Mapping[str, Slider] | None = None,
+    levels: LevelEstimator | None = None,
 ) -> Assessment:
-    """Assess how a model would sound.
+    """Assess how a model would sound: by bounds if they suffice, else by exact searches.
+
+    Args:
+        graph: one that ``faustwire.validation.check`` accepts.
+        fs: sampling rate in Hz.
+        limits: how loud it may be.
+        playing_db: level of what plays now, in dB; None: not known.
+        program: its Faust text, whose constants are looked at.
+        controls: its knobs, by the control's name.
+        levels: knows the levels of the last graphs; None: of none.
+
+    Returns:
+        What is known of its sound, and why it is refused if it is.
+    """
+    levels = LevelEstimator() if levels is None else levels
+    passed = certified(
+        graph, fs=fs, limits=limits, playing_db=playing_db, program=program, levels=levels
+    )
+    if passed is not None:
+        return passed
+    return searched(
+        graph,
+        fs=fs,
+        limits=limits,
+        playing_db=playing_db,
+        program=program,
+        controls=controls,
+    )
+
+
+def searched(
+    graph: Node,
+    *,
+    fs: float,
+    limits: Limits,
+    playing_db: float | None,
+    program: str = "",
+    controls: Mapping[str, Slider] | None = None,
+) -> Assessment:
+    """Assess how a model would sound by exact searches alone.
 
     Args:
         graph: one that ``faustwire.validation.check`` accepts.

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from faustwire.controls import Slider
 from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series, channels
+from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
 from faustwire_bridge.analysis.knob_positions import attenuated, rest_seconds
 from faustwire_bridge.analysis.peak_gain import filters, response
 from faustwire_bridge.analysis.transfer import Spectrum, batches, full, section_poles
@@ -38,6 +39,8 @@ _FLOOR_DB = -60.0
 # A difference in a mode grows for as long as the mode rings, but nobody remembers for longer.
 _LONGEST_SECONDS = 10.0
 _LN_60_DB = math.log(1000)
+# Some of the points, from 320 Hz to 2 kHz: whoever hears a change hears it there.
+_FEW = slice(4 * _POINTS_AN_OCTAVE, 7 * _POINTS_AN_OCTAVE, _POINTS_AN_OCTAVE // 2 + 1)
 # What plays, and what was judged last.
 _KEPT = 2
 
@@ -51,17 +54,20 @@ class WrittenModel:
         graph: a valid one.
         fs: sampling rate in Hz.
         controls: the knobs, by the control's name, each with its position at first.
+        alike: lines of the program that differ in constants only; see
+            ``core.program_structure.structure``.
     """
 
     program: str
     graph: Node
     fs: float
     controls: Mapping[str, Slider]
+    alike: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def structure(self) -> bytes:
         """The digest of the program's structure."""
-        return structure(self.program)
+        return structure(self.program, self.alike)
 
     @cached_property
     def points(self) -> Spectrum:
@@ -73,12 +79,31 @@ class WrittenModel:
         """Its response there; see ``_responses``."""
         return _responses(self, self.points)
 
+    @cached_property
+    def few(self) -> Spectrum:
+        """Some of the points of its grid."""
+        return _grid(self)[_FEW]
+
+    @cached_property
+    def response_at_few(self) -> Spectrum:
+        """Its response there."""
+        return _responses(self, self.few)
+
+    @cached_property
+    def highest(self) -> float:
+        """Upper bound on its gain at all points; infinite: there is none."""
+        return _highest(self.graph)
+
 
 class WrittenModels:
     """The models compared last, so that the response of what plays is computed once."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, WrittenModel] = OrderedDict()
+
+    def known(self, data: bytes) -> WrittenModel | None:
+        """The model of a snapshot; None: it is not known."""
+        return self._known.get(data)
 
     def get(self, data: bytes, make: Callable[[], WrittenModel]) -> WrittenModel:
         """Find the model of a snapshot.
@@ -96,6 +121,46 @@ class WrittenModels:
         while len(self._known) > _KEPT:
             self._known.popitem(last=False)
         return model
+
+
+@np.errstate(all="ignore")  # what is not finite tells nothing
+def certain_change_db(
+    before: WrittenModel, after: WrittenModel, least_db: float | None
+) -> float | None:
+    """Find by how much a program's response differs at least, from a few points.
+
+    Args:
+        before: what plays.
+        after: what would.
+        least_db: a smaller change is not told; None: any is.
+
+    Returns:
+        A lower bound on ``change_db``, no smaller than ``least_db``; None: it may be smaller.
+    """
+    if not _are_alike(before, after):
+        return math.inf
+    same_points = np.array_equal(before.few, after.few)
+    try:
+        there = after.response_at_few if same_points else _responses(after, before.few)
+        change = (abs(there - before.response_at_few) ** 2).sum(axis=3).max()
+    except (ArithmeticError, np.linalg.LinAlgError):
+        return None
+    # No octave has more, and no point.
+    ratio = float(change) / before.highest**2
+    if not 0 < ratio < math.inf:
+        return None
+    found_db = 10 * math.log10(ratio)
+    return found_db if least_db is None or found_db >= least_db else None
+
+
+def _highest(graph: Node) -> float:
+    if max(channels(graph)) > PLUGIN_CHANNELS:  # what is summed may be louder
+        return math.inf
+    try:
+        # No circle further out has more.
+        return float(CircleBounds(np.zeros(1)).norm(graph)[0])
+    except (OpenError, ArithmeticError, np.linalg.LinAlgError):
+        return math.inf
 
 
 def change_db(before: WrittenModel, after: WrittenModel, rt60_seconds: float | None) -> float:
@@ -144,10 +209,17 @@ def _are_alike(before: WrittenModel, after: WrittenModel) -> bool:
 
 
 def _points(model: WrittenModel) -> Spectrum:
+    angles = np.concatenate([_grid(model).imag, _resonances(model.graph)])
+    return _damped(model, angles)
+
+
+def _grid(model: WrittenModel) -> Spectrum:
     octaves = np.arange(_OCTAVES * _POINTS_AN_OCTAVE) / _POINTS_AN_OCTAVE
-    angles = 2 * np.pi * _LOWEST_BAND_HZ / model.fs * 2**octaves
     # Of rates below 41 kHz the highest octaves are mirrored: they tell nothing, and do no harm.
-    angles = np.concatenate([angles, _resonances(model.graph)])
+    return _damped(model, 2 * np.pi * _LOWEST_BAND_HZ / model.fs * 2**octaves)
+
+
+def _damped(model: WrittenModel, angles: Array) -> Spectrum:
     damping = 1 / (_TURNS * max(1.0, memory_samples(model.graph)))
     points: Spectrum = np.minimum(_RESOLVED * angles, damping) + 1j * angles
     return points

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from faustwire import codec
 from faustwire.codec import MAX_PROGRAM
-from faustwire.errors import FaustwireError
+from faustwire.controls import Slider
+from faustwire.errors import FaustwireError, MessageError
 from faustwire.fingerprint import fingerprint
 from faustwire.messages import Reason, Snapshot
 from faustwire_bridge.analysis.assessment import assess
-from faustwire_bridge.analysis.change import WrittenModel, WrittenModels, change_db
-from faustwire_bridge.analysis.knob_positions import knobs_of_model
+from faustwire_bridge.analysis.bounded import certified
+from faustwire_bridge.analysis.change import (
+    WrittenModel,
+    WrittenModels,
+    certain_change_db,
+    change_db,
+)
+from faustwire_bridge.analysis.knob_positions import knobs_by_bounds, knobs_of_model
+from faustwire_bridge.analysis.level_bounds import LevelEstimator
+from faustwire_bridge.analysis.workload import is_small
 from faustwire_bridge.codegen import Program, generate
 from faustwire_bridge.core.events import Judged
 from faustwire_bridge.core.refusal import Refusal
-from faustwire_bridge.core.sound_limits import Limits
+from faustwire_bridge.core.sound_limits import Assessment, Limits
+
+# Of a message that is judged where it arrives: a dense loop of 32 lines in double precision.
+_MAX_BYTES_AT_HAND = 2**14
+
+
+@dataclass
+class Memory:
+    """What was computed for the last snapshots: the next one is much like them.
+
+    Attributes:
+        levels: knows their levels.
+        models: knows the models that were compared.
+    """
+
+    levels: LevelEstimator = field(default_factory=LevelEstimator)
+    models: WrittenModels = field(default_factory=WrittenModels)
 
 
 def judge(
@@ -25,7 +52,7 @@ def judge(
     playing: str | None,
     playing_db: float | None,
     played: bytes | None = None,
-    models: WrittenModels | None = None,
+    memory: Memory | None = None,
 ) -> Judged:
     """Write a snapshot in Faust and assess how it would sound.
 
@@ -33,28 +60,22 @@ def judge(
         data: the encoded Snapshot, as a worker sent it; it is decoded and validated here.
         limits: how loud it may be.
         playing: ``fingerprint`` of the program that plays; that one is not assessed again.
-        playing_db: the level of what plays, in dB; None: not known.
+        playing_db: the level of what plays, or a lower bound on it, in dB; None: not known.
         played: the encoded Snapshot that plays, to be compared with; None: nothing is compared.
-        models: knows the models that were compared last; None: none.
+        memory: of the last snapshots; None: of none.
 
     Returns:
         The program and its assessment, or why there is none.
     """
+    memory = memory or Memory()
     try:
-        snapshot = codec.decode(data)
-        if not isinstance(snapshot, Snapshot):
-            return _refused(f"a snapshot is wanted, not a {type(snapshot).__name__}")
-        model, program = _written(snapshot)
+        snapshot = _decoded(data)
+        knobs = knobs_of_model(snapshot.graph, snapshot.controls, fs=snapshot.fs)
+        model, program = _written(snapshot, knobs)
     except FaustwireError as problem:
         return _refused(str(problem))
     except (ArithmeticError, ValueError) as problem:
         return _refused(f"its numbers are too large or too small to be computed with: {problem}")
-    if len(program.text) > MAX_PROGRAM:
-        # libfaust would not be done with it in time, and everybody would wait for that.
-        return _refused(
-            f"the program would have {len(program.text)} characters, at most {MAX_PROGRAM} "
-            "are written: shorten the FIRs, or use fewer sections and channels"
-        )
     if fingerprint(program.text) == playing:
         return Judged(program.text, warnings=program.warnings)
     assessment = assess(
@@ -63,29 +84,119 @@ def judge(
         limits=limits,
         playing_db=playing_db,
         program=program.text,
-        controls=model.controls,
+        controls=knobs,
+        levels=memory.levels,
     )
     change = None
     if played is not None and assessment.refusal is None:
-        models = models or WrittenModels()
-        before = models.get(played, partial(_played, played))
-        after = models.get(data, lambda: model)
-        change = change_db(before, after, assessment.rt60_seconds)
-    return Judged(program.text, warnings=program.warnings, assessment=assessment, change_db=change)
+        before = memory.models.get(played, partial(_played, played))
+        after = memory.models.get(data, lambda: model)
+        change = certain_change_db(before, after, limits.min_change_db)
+        if change is None:
+            change = change_db(before, after, assessment.rt60_seconds)
+    return _judged(program, assessment, model, change)
+
+
+def judge_at_hand(
+    data: bytes,
+    *,
+    limits: Limits,
+    playing: str | None,
+    playing_db: float | None,
+    played: bytes | None,
+    memory: Memory,
+) -> Judged | None:
+    """Judge a snapshot like ``judge``, if that takes a few milliseconds at most.
+
+    Args:
+        data: the encoded Snapshot, as a worker sent it; it is decoded and validated here.
+        limits: how loud it may be.
+        playing: ``fingerprint`` of the program that plays; that one is not assessed again.
+        playing_db: the level of what plays, or a lower bound on it, in dB; None: not known.
+        played: the encoded Snapshot that plays, to be compared with; None: nothing is compared.
+        memory: of the last snapshots.
+
+    Returns:
+        What ``judge`` would say; None: it is too large, malformed, or bounds do not tell.
+    """
+    try:
+        small = _written_if_small(data)
+        before = None if played is None else memory.models.known(played) or _model_if_small(played)
+    except (FaustwireError, ArithmeticError, ValueError):
+        return None
+    if small is None:
+        return None
+    model, program = small
+    if fingerprint(program.text) == playing:
+        return Judged(program.text, warnings=program.warnings)
+    assessment = certified(
+        model.graph,
+        fs=model.fs,
+        limits=limits,
+        playing_db=playing_db,
+        program=program.text,
+        levels=memory.levels,
+    )
+    if assessment is None or played is None:
+        return None if assessment is None else _judged(program, assessment, model, None)
+    if before is None:
+        return None
+    memory.models.get(played, lambda: before)
+    after = memory.models.get(data, lambda: model)
+    change = certain_change_db(before, after, limits.min_change_db)
+    return None if change is None else _judged(program, assessment, model, change)
+
+
+def _written_if_small(data: bytes) -> tuple[WrittenModel, Program] | None:
+    if len(data) > _MAX_BYTES_AT_HAND:
+        return None
+    snapshot = _decoded(data)
+    if not is_small(snapshot.graph):
+        return None
+    knobs = knobs_by_bounds(snapshot.graph, snapshot.controls)
+    return None if knobs is None else _written(snapshot, knobs)
+
+
+def _model_if_small(data: bytes) -> WrittenModel | None:
+    small = _written_if_small(data)
+    return None if small is None else small[0]
 
 
 def _played(data: bytes) -> WrittenModel:
     """The model of a snapshot that was judged before."""
+    snapshot = _decoded(data)
+    knobs = knobs_of_model(snapshot.graph, snapshot.controls, fs=snapshot.fs)
+    return _written(snapshot, knobs)[0]
+
+
+def _decoded(data: bytes) -> Snapshot:
     snapshot = codec.decode(data)
-    assert isinstance(snapshot, Snapshot)  # noqa: S101 - it plays
-    return _written(snapshot)[0]
+    if not isinstance(snapshot, Snapshot):
+        raise MessageError(f"a snapshot is wanted, not a {type(snapshot).__name__}")
+    return snapshot
 
 
-def _written(snapshot: Snapshot) -> tuple[WrittenModel, Program]:
-    graph, fs = snapshot.graph, snapshot.fs
-    knobs = knobs_of_model(graph, snapshot.controls, fs=fs)
-    program = generate(graph, fs=fs, name=snapshot.name, controls=knobs)
-    return WrittenModel(program.text, graph, fs, knobs), program
+def _written(snapshot: Snapshot, knobs: Mapping[str, Slider]) -> tuple[WrittenModel, Program]:
+    program = generate(snapshot.graph, fs=snapshot.fs, name=snapshot.name, controls=knobs)
+    if len(program.text) > MAX_PROGRAM:
+        # libfaust would not be done with it in time, and everybody would wait for that.
+        raise MessageError(
+            f"the program would have {len(program.text)} characters, at most {MAX_PROGRAM} "
+            "are written: shorten the FIRs, or use fewer sections and channels"
+        )
+    return WrittenModel(program.text, snapshot.graph, snapshot.fs, knobs, program.alike), program
+
+
+def _judged(
+    program: Program, assessment: Assessment, model: WrittenModel, change: float | None
+) -> Judged:
+    return Judged(
+        program.text,
+        warnings=program.warnings,
+        assessment=assessment,
+        change_db=change,
+        structure=model.structure,
+    )
 
 
 def _refused(detail: str) -> Judged:

@@ -11,6 +11,7 @@ import numpy as np
 from faustwire.controls import Slider, neutral_above, placed
 from faustwire.graph import FIR, SOS, Delay, Node, Parallel, Recursion, Series, whole_samples
 from faustwire_bridge.analysis import stability
+from faustwire_bridge.analysis.bounded import certainly_decays
 
 # Over the whole range of the knob, evenly on a logarithmic scale: a third apart where the range is
 # the usual one. Where paths of a loop cancel, it may grow between two positions at which it decays.
@@ -35,11 +36,27 @@ def knobs_of_model(
         The same sliders. One that leaves its position to the model is at rest where the model
         decays by itself, so that the program sounds like the model until somebody turns the knob.
     """
-    asked = controls or {}
-    if all(slider.init is not None for slider in asked.values()):
-        return placed(asked, decays=True)
+    known = knobs_by_bounds(graph, controls)
+    if known is not None:
+        return known
     found = stability.classify(graph, fs=fs, max_points=_MAX_POINTS)
-    return placed(asked, decays=found.verdict not in _LOSSLESS)
+    return placed(controls or {}, decays=found.verdict not in _LOSSLESS)
+
+
+def knobs_by_bounds(graph: Node, controls: Mapping[str, Slider] | None) -> dict[str, Slider] | None:
+    """The knobs of a program, as ``knobs_of_model`` gives them, if bounds tell where they stand.
+
+    Args:
+        graph: one that ``faustwire.validation.check`` accepts.
+        controls: the sliders asked for, by the control's name.
+
+    Returns:
+        The same sliders, placed; None: bounds do not tell.
+    """
+    asked = controls or {}
+    if all(slider.init is not None for slider in asked.values()) or certainly_decays(graph):
+        return placed(asked, decays=True)
+    return None
 
 
 def rt60_positions(knob: Slider) -> list[float]:

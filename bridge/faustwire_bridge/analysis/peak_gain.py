@@ -28,10 +28,10 @@ _CLIMBS = 12
 _RESONANCES = 128
 _LOWEST = 1e-7
 # Ears integrate loudness over about a tenth of a second (E. Zwicker, H. Fastl, "Psychoacoustics").
-_EAR_SECONDS = 0.1
+LEVEL_SECONDS = 0.1
 _LOWEST_BAND_HZ = 20.0
-_OCTAVES = 10
-_POINTS_AN_OCTAVE = 16
+OCTAVES = 10
+POINTS_AN_OCTAVE = 16
 
 
 @dataclass(frozen=True)
@@ -88,15 +88,27 @@ def level_db(graph: Node, *, fs: float) -> float:
         The RMS gain of the loudest output in dB, all inputs fed with noise of their own, in the
         loudest of ten octaves from 20 Hz; −inf for silence.
     """
-    octaves = np.arange(_OCTAVES * _POINTS_AN_OCTAVE) / _POINTS_AN_OCTAVE
-    angles = 2 * np.pi * _LOWEST_BAND_HZ / fs * 2**octaves
-    # Of rates below 41 kHz the highest octaves are mirrored: they tell nothing, and do no harm.
-    points = circle(1 / (_EAR_SECONDS * fs), angles)
+    points = level_points(fs)
     powers = np.concatenate([_powers_of(graph, s) for s in batches(points, graph)])
     powers[~np.isfinite(powers)] = np.inf
-    bands = powers.reshape(_OCTAVES, _POINTS_AN_OCTAVE, -1).mean(axis=1)
+    bands = powers.reshape(OCTAVES, POINTS_AN_OCTAVE, -1).mean(axis=1)
     loudest = float(bands.max())
     return 10 * math.log10(loudest) if loudest > 0 else -math.inf
+
+
+def level_points(fs: float) -> Spectrum:
+    """Where the level is measured.
+
+    Args:
+        fs: sampling rate in Hz.
+
+    Returns:
+        log z of 16 points in each of ten octaves: [160].
+    """
+    octaves = np.arange(OCTAVES * POINTS_AN_OCTAVE) / POINTS_AN_OCTAVE
+    angles = 2 * np.pi * _LOWEST_BAND_HZ / fs * 2**octaves
+    # Of rates below 41 kHz the highest octaves are mirrored: they tell nothing, and do no harm.
+    return circle(1 / (LEVEL_SECONDS * fs), angles)
 
 
 def _powers_of(graph: Node, s: Spectrum) -> Array:

@@ -28,6 +28,7 @@ from faustwire.graph import (
     Series,
     channels,
 )
+from faustwire_bridge.analysis.circle_bounds import section_peaks
 from faustwire_bridge.analysis.filter_bounds import section_bounds
 from faustwire_bridge.analysis.workload import memory_samples
 
@@ -39,9 +40,24 @@ _ROUNDING = 2.0**-24
 _CANCELS_FROM = 1000.0
 # What a closed inner loop is taken to amplify where its gains without signs give no bound.
 _INNER_LOOP_GAIN = 1e3
+_NEAREST_TO_ONE = 2.0**53
 _LN_60_DB = math.log(1000.0)
 _LARGE_CONSTANT = re.compile(r"[0-9]e\+(\d+)")
 _LARGEST_EXPONENT = 37
+
+
+def certainly_holds(graph: Node) -> bool:
+    """Whether bounds alone show that nothing overflows or cancels in single precision.
+
+    Args:
+        graph: a valid one.
+
+    Returns:
+        True: ``overflow`` finds no level, and ``cancelling_loop`` nothing. False: they may.
+    """
+    bounds = _LevelBounds()
+    bounds.through(graph, 1.0)
+    return bounds.highest <= _HIGHEST_LEVEL and bounds.around <= _CANCELS_FROM
 
 
 def overflow(graph: Node, program: str) -> str | None:
@@ -145,6 +161,79 @@ class _Levels:
         else:
             closed = np.eye(size) * _INNER_LOOP_GAIN
         return np.asarray(forward @ closed)
+
+
+class _LevelBounds:
+    """Upper bounds on what ``_Levels`` computes, with a number in place of each matrix.
+
+    Attributes:
+        highest: level, for an input of full scale.
+        around: gain without signs around a loop.
+    """
+
+    def __init__(self) -> None:
+        self.highest = 0.0
+        self.around = 0.0
+
+    def through(self, node: Node, level: float) -> float:
+        """The largest gain of a node without signs, all inputs together; NaN: no bound.
+
+        Args:
+            node: any of a valid graph.
+            level: the highest at its inputs.
+
+        Returns:
+            The bound.
+        """
+        match node:
+            case Series():
+                gain = 1.0
+                for child in node.nodes:
+                    gain *= self.through(child, level * gain)
+            case Parallel():
+                branches = [self.through(child, level) for child in node.nodes]
+                gain = max(branches) if node.join == "concatenate" else sum(branches)
+            case Recursion():
+                gain = self._closed(node, level)
+            case _:
+                gain = _largest_unsigned(node)
+        reached = level * gain
+        # Also where one of the two is no number.
+        if not reached <= self.highest:
+            self.highest = math.inf if math.isnan(reached) else reached
+        return gain
+
+    def _closed(self, loop: Recursion, level: float) -> float:
+        forward = self.through(loop.forward, level)
+        around = self.through(loop.feedback, level * forward) * forward
+        if not around <= self.around:
+            self.around = math.inf if math.isnan(around) else around
+        # From one on, what it bounds may still be below one, by as little as there are digits.
+        return forward * (1 / (1 - around) if around < 1 else _NEAREST_TO_ONE)
+
+
+def _largest_unsigned(leaf: Leaf) -> float:
+    match leaf:
+        case Gain():
+            gains = abs(leaf.matrix).sum(axis=1)
+        case DiagonalGain():
+            gains = abs(leaf.gains)
+        case Householder():
+            gains = 1 + 2 * abs(leaf.vector) * abs(leaf.vector).sum()
+        case Delay() if leaf.gains is None:
+            return 1.0 if leaf.samples.ndim == 1 else float(leaf.samples.shape[1])
+        case Delay():
+            assert leaf.gains is not None  # noqa: S101
+            gains = _rows(abs(leaf.gains))
+        case FIR():
+            gains = _rows(abs(leaf.taps).sum(axis=0))
+        case SOS():
+            gains = _rows(section_peaks(leaf.sections, np.zeros(1))[0])
+    return float(gains.max())
+
+
+def _rows(gains: Array) -> Array:
+    return gains if gains.ndim == 1 else gains.sum(axis=1)
 
 
 def _largest(gains: Array) -> float:

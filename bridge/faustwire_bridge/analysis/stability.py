@@ -35,7 +35,7 @@ from faustwire_bridge.analysis.workload import edges_of_band
 # A mode slower than this, decaying or growing, is marginal. In seconds at the rate of most plugins:
 # what counts is how fast it grows there, whatever rate the worker states.
 MARGIN_SECONDS = 3600.0
-_MARGIN = LN_60_DB / (MARGIN_SECONDS * 48_000)
+MARGIN_RATE = LN_60_DB / (MARGIN_SECONDS * 48_000)
 # Intervals of frequency, from coarse to fine.
 _INTERVALS = (1, 128, 1024)
 
@@ -111,9 +111,9 @@ def classify(
         The verdict and its figures.
     """
     parts = [
-        _classify_loop(node, path, _MARGIN, exact_decay=exact_decay, max_points=max_points)
+        _classify_loop(node, path, MARGIN_RATE, exact_decay=exact_decay, max_points=max_points)
         if isinstance(node, Recursion)
-        else _classify_filter(node, path, _MARGIN)
+        else _classify_filter(node, path, MARGIN_RATE)
         for node, path in ringing(graph, label(graph))
     ]
     return _summary(parts, fs)
@@ -133,7 +133,7 @@ def contracts(graph: Node) -> bool:
         Whether that is known; False: it takes more than a bound to decide.
     """
     loops = [node for node, _ in ringing(graph, "") if isinstance(node, Recursion)]
-    return all(_coarsest_edges(loop, _MARGIN)[1] for loop in loops)
+    return all(_coarsest_edges(loop, MARGIN_RATE)[1] for loop in loops)
 
 
 def _classify_filter(node: SOS, path: str, margin: float) -> _Part:

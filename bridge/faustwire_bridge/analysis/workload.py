@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from faustwire.graph import FIR, SOS, Array, Delay, Node, Parallel, Recursion, Series, channels
+from faustwire.graph import (
+    FIR,
+    SOS,
+    Array,
+    Delay,
+    Gain,
+    Leaf,
+    Node,
+    Parallel,
+    Recursion,
+    Series,
+    channels,
+    whole_samples,
+)
+from faustwire_bridge.codegen.matrix_structure import kronecker
 
+# Of a graph that is judged where it arrives: 32 dense lines, or 16 with ten filters each.
+_SMALL_NODES = 48
+_SMALL_WIDTH = 32**2
+_SMALL_TAPS = 512
+_SMALL_SUMS = 8
 # Sections times intervals: bounds the memory.
 _SECTIONS_AT_A_TIME = 2**20
 
@@ -65,6 +84,48 @@ def taps(node: Node) -> int:
             return node.taps.size
         case _:
             return 0
+
+
+def is_small(node: Node) -> bool:
+    """Whether writing and bounding a graph takes a few milliseconds, whatever its values are.
+
+    Args:
+        node: of a valid graph.
+
+    Returns:
+        False: it may take longer.
+    """
+    leaves = _leaves(node)
+    return (
+        len(leaves) <= _SMALL_NODES
+        and width(node) <= _SMALL_WIDTH
+        and taps(node) <= _SMALL_TAPS
+        and all(map(_is_cheap, leaves))
+    )
+
+
+def _leaves(node: Node) -> list[Leaf]:
+    match node:
+        case Series() | Parallel():
+            return [leaf for child in node.nodes for leaf in _leaves(child)]
+        case Recursion():
+            return [*_leaves(node.forward), *_leaves(node.feedback)]
+        case _:
+            return [node]
+
+
+def _is_cheap(leaf: Leaf) -> bool:
+    match leaf:
+        case Delay():
+            # An interpolator, or an allpass, is a small system of equations.
+            return not whole_samples(leaf.samples)[1].any()
+        case Gain():
+            # Sums of one magnitude are searched for what they share.
+            row = abs(leaf.matrix[0])
+            one_magnitude = len(row) > _SMALL_SUMS and ((row == row.max()) | (row == 0)).all()
+            return not one_magnitude or kronecker(leaf.matrix) is not None
+        case _:
+            return True
 
 
 def edges_of_band(intervals: int, loop: Recursion) -> Array:

@@ -1,4 +1,7 @@
-"""Decoding and judging snapshots in a process of its own: the bridge answers others meanwhile."""
+"""Decoding and judging snapshots in a process of its own: the bridge answers others meanwhile.
+
+Small ones that bounds pass are judged at hand: that is done sooner than another process wakes up.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 
 from faustwire.messages import Reason
 from faustwire_bridge.children.child_process import ChildProcess, Ended
+from faustwire_bridge.children.judge_at_hand import JudgeAtHand
 from faustwire_bridge.core.events import Judged, JudgeFailed
 from faustwire_bridge.core.instructions import Judge
 from faustwire_bridge.core.refusal import Refusal
@@ -31,6 +35,7 @@ class JudgeProcess:
         timeout: float = TIMEOUT_SECONDS,
         memory_bytes: int = MEMORY_BYTES,
         niceness: int = 0,
+        at_hand: JudgeAtHand | None = None,
     ) -> None:
         """Nothing is started yet.
 
@@ -39,7 +44,11 @@ class JudgeProcess:
             timeout: wall-clock seconds that a judgement may take.
             memory_bytes: address space that it may take.
             niceness: by so much it stands back behind other processes, see ``os.nice``.
+            at_hand: judges small snapshots in this process; None: the child judges all.
         """
+        self._at_hand = at_hand
+        # What has come of the last `begin` already.
+        self._judged_at_hand: Judged | None = None
         self._limits = asdict(limits)
         self._timeout = timeout
         module = "faustwire_bridge.children.judge_child"
@@ -53,8 +62,6 @@ class JudgeProcess:
         )
         self.start = self._child.start
         self.fileno = self._child.fileno
-        self.deadline = self._child.deadline
-        self.cancel = self._child.cancel
         self.close = self._child.close
 
     def begin(self, judge: Judge) -> JudgeFailed | None:
@@ -66,6 +73,9 @@ class JudgeProcess:
         Returns:
             Why it can't begin; None: it has, and ``outcome`` will tell.
         """
+        self._judged_at_hand = None if self._at_hand is None else self._at_hand.judge(judge)
+        if self._judged_at_hand is not None:
+            return None
         known = {"playing": judge.playing, "playing_db": judge.playing_db}
         played = None if judge.played is None else len(judge.played)
         try:
@@ -79,10 +89,22 @@ class JudgeProcess:
 
     def outcome(self) -> Judged | JudgeFailed | None:
         """What came of the last ``begin``; None: it is not done, or has been asked for already."""
+        if self._judged_at_hand is not None:
+            judged, self._judged_at_hand = self._judged_at_hand, None
+            return judged
         said = self._child.receive()
         if isinstance(said, Ended):
             return JudgeFailed(self._explain(said)) if said.asked else None
         return None if said is None else self._judged(said)
+
+    def deadline(self) -> float | None:
+        """When ``outcome`` must be asked at the latest, in monotonic seconds; None: any time."""
+        return self._child.deadline() if self._judged_at_hand is None else 0.0
+
+    def cancel(self) -> None:
+        """Give up the snapshot that is being judged."""
+        self._judged_at_hand = None
+        self._child.cancel()
 
     def judge(self, judge: Judge) -> Judged | JudgeFailed:
         """Judge a snapshot and wait for it, for programs that have nothing else to do.
@@ -115,6 +137,7 @@ class JudgeProcess:
             tuple(said["warnings"]),
             None if assessment is None else _assessment(**assessment),
             said["change_db"],
+            bytes.fromhex(said["structure"]),
         )
 
     def _explain(self, ended: Ended) -> str:

@@ -20,13 +20,13 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from faustwire_bridge.analysis.change import WrittenModels
-from faustwire_bridge.analysis.judgement import judge
+from faustwire_bridge.analysis.judgement import Memory, judge
 from faustwire_bridge.children.child_process import write_whole
 from faustwire_bridge.core.events import Judged
 from faustwire_bridge.core.sound_limits import Limits
 
-_MODELS = WrittenModels()
+# In a training one snapshot is much like the last.
+_MEMORY = Memory()
 
 
 def main() -> None:
@@ -57,7 +57,8 @@ def _answer(request: dict[str, Any], request_fd: int, answer_fd: int) -> dict[st
         write_whole(answer_fd, text)
     except OSError as problem:
         return {"problem": f"its program finds no room in {tempfile.gettempdir()}: {problem}"}
-    return {**asdict(judged), "program": None, "size": len(text)}
+    plain = {**asdict(judged), "program": None, "structure": judged.structure.hex()}
+    return {**plain, "size": len(text)}
 
 
 def _judged(body: bytes, request: dict[str, Any]) -> Judged:
@@ -68,7 +69,7 @@ def _judged(body: bytes, request: dict[str, Any]) -> Judged:
         playing=request["playing"],
         playing_db=request["playing_db"],
         played=None if request["played"] is None else body[size:],
-        models=_MODELS,
+        memory=_MEMORY,
     )
 
 

@@ -25,6 +25,8 @@ ZERO: Value = (0.0, "0")
 # Products of factors outside of this are left to the running program: folded, they would lose
 # digits, vanish or become infinite.
 _FACTORS = (1e-250, 1e250)
+# Stands for any constant.
+_ANY = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,15 @@ class ProgramBuilder:
         equations: (variable, its next value).
         attenuation: the operand that a delay of so many samples in a loop is multiplied by, when
             there is a knob for it.
+        alike: of some definitions, their beginning, and the rest as all those of their kind have
+            it, with other constants.
     """
 
     def __init__(self, attenuation: Callable[[float], str] | None = None) -> None:
         self.attenuation = attenuation
         self.definitions: list[str] = []
         self.equations: list[tuple[str, str]] = []
+        self.alike: dict[str, tuple[str, str]] = {}
         self._counts: dict[str, int] = {}
         self._kept: dict[str, str] = {}
 
@@ -88,6 +93,28 @@ class ProgramBuilder:
         name = self.name(prefix)
         self.definitions.append(f"{name} = {expression};")
         return name
+
+    def define_rows(self, prefix: str, form: str, rows: list[list[float]]) -> list[str]:
+        """Name expressions that differ in their constants only.
+
+        Args:
+            prefix: of the names, one lower-case letter.
+            form: of the expressions, with %r for each constant.
+            rows: the constants of each expression.
+
+        Returns:
+            The names.
+        """
+        names = [self.name(prefix) for _ in rows]
+        example = f"{form % ((_ANY,) * len(rows[0]))};"
+        for name, row in zip(names, rows, strict=True):
+            begin = f"{name} = "
+            line = f"{begin}{form % tuple(row)};"
+            self.definitions.append(line)
+            # Products with one are simplified away.
+            if 1.0 not in row and -1.0 not in row:
+                self.alike[line] = begin, example
+        return names
 
     def comment(self, text: str) -> None:
         """A line of its own between the definitions; ``text`` is printable ASCII."""

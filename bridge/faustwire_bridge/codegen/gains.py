@@ -111,7 +111,7 @@ def write_matrix(
         return _write_rows(matrix, inputs, builder, form)
     row_form = form % balanced([f"%r*{operand}" for _, operand in inputs])
     rows = (matrix * factors).tolist()
-    return [(1.0, builder.define("m", row_form % tuple(row))) for row in rows]
+    return [(1.0, name) for name in builder.define_rows("m", row_form, rows)]
 
 
 def _write_structured(

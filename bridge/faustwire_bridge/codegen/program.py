@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from faustwire.controls import Slider
 from faustwire.graph import Node, Parallel, Recursion, Series, channels, label
@@ -31,12 +31,15 @@ class Program:
         warnings: what is not as the model or the caller has it, a line each.
         n_in: how many inputs the program has.
         n_out: how many outputs.
+        alike: of some lines, their beginning, and the rest with other constants; for
+            ``core.program_structure.structure``.
     """
 
     text: str
     warnings: tuple[str, ...]
     n_in: int
     n_out: int
+    alike: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False, compare=False)
 
 
 def generate(
@@ -92,7 +95,8 @@ class _Composition:
         outputs = self._knobs.mix(fitted, n_in, self._sheet)
         self._knobs.finish()
         warnings = (*self._warnings, *self._knobs.warnings)
-        return Program(self._text(n_in, outputs, warnings), warnings, n_in, len(outputs))
+        text = self._text(n_in, outputs, warnings)
+        return Program(text, warnings, n_in, len(outputs), self._sheet.alike)
 
     def _text(self, n_in: int, outputs: list[Value], warnings: tuple[str, ...]) -> str:
         lines = self._header(n_in, len(outputs), warnings)

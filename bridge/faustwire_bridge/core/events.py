@@ -81,6 +81,7 @@ class Judged:
         assessment: how it would sound; None where the plugin has this very program already.
         change_db: by how much the response differs from that of what plays, in dB; infinite where
             the two can't be compared; None: nothing was compared.
+        structure: digest of the program's structure; empty: not computed.
     """
 
     program: str = ""
@@ -88,6 +89,7 @@ class Judged:
     warnings: tuple[str, ...] = ()
     assessment: Assessment | None = None
     change_db: float | None = None
+    structure: bytes = b""
 
 
 @dataclass(frozen=True)

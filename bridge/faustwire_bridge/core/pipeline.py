@@ -41,7 +41,6 @@ from faustwire_bridge.core.throttle import LastReload, cost_seconds
 # A compile that did not come to an end may have met a busy machine: its structure gets another
 # chance, but not at every step of a training.
 RETRY_SECONDS = 10.0
-
 # Characters of a report that is remembered; the plugin can use twelve controls, and text of a
 # worker's own may have a million.
 _MAX_REMEMBERED = 2**16
@@ -147,7 +146,8 @@ class Pipeline:
         if assessment is None or fingerprint(judged.program) == self.playing.program:
             return Conclusion(publication, Reason.UNCHANGED)
         warnings = (*judged.warnings, *assessment.warnings)
-        publication = replace(publication, assessment=assessment, warnings=warnings)
+        key = judged.structure or structure(judged.program)
+        publication = replace(publication, assessment=assessment, warnings=warnings, structure=key)
         if assessment.refusal is not None:
             return _refused(publication, assessment.refusal)
         # Another program may play by now.
@@ -170,14 +170,14 @@ class Pipeline:
         """What libfaust has said before of this program or of its structure."""
         known = self._known.get(fingerprint(publication.program), now)
         if known is None and not publication.needs_playing:
-            known = self._known.get(structure(publication.program), now)
+            known = self._known.get(publication.structure, now)
         return known
 
     def _compiled(
         self, publication: Publication, event: Compiled | CompileFailed | Unchecked, now: float
     ) -> Write | Conclusion:
         text = fingerprint(publication.program)
-        key = text if publication.needs_playing else structure(publication.program)
+        key = text if publication.needs_playing else publication.structure
         match event:
             case Compiled(report):
                 # Constants may well be what libfaust refuses: that holds for this text alone.

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 
-# Comments of a line, and definitions that hold a slider's range or make an integer: the length of
-# a delay line follows from those.
-_LINES = re.compile(r'^//.*\n|^[^\n]*(?:"|int\()[^\n]*\n', re.MULTILINE)
-# As Python writes floats. The signs before one are part of it, the constant's and the sum's.
-_CONSTANT = re.compile(r"[-+]*(?<![\w.])\d+(?:\.\d+(?:e[-+]?\d+)?|e[-+]?\d+)")
-# Zero and one are simplified away, and a division by zero does not compile.
-_SPECIAL = frozenset({0.0, 1.0})
+# As Python writes floats, but for zero and one: those are simplified away, and a division by zero
+# does not compile. The signs before one are part of it, the constant's and the sum's.
+_CONSTANT = re.compile(r"[-+]*(?<![\w.])(?![01]\.0(?![\de]))\d+(?:\.\d+(?:e[-+]?\d+)?|e[-+]?\d+)")
 
 
-def structure(program: str) -> bytes:
+def structure(program: str, alike: Mapping[str, tuple[str, str]] | None = None) -> bytes:
     """Digest the structure of a program.
 
     Generated programs of one structure compile alike: they differ in constants only. Whole
@@ -22,24 +19,34 @@ def structure(program: str) -> bytes:
 
     Args:
         program: Faust text.
+        alike: of some lines, their beginning, and the rest with other constants, which may be the
+            same for many lines; it is looked at once.
 
     Returns:
         SHA-256, 32 bytes.
     """
-    digest = hashlib.sha256()
-    end = 0
-    for line in _LINES.finditer(program):
-        digest.update(_masked(program[end : line.start()]))
-        if not line[0].startswith("//"):
-            digest.update(line[0].encode())
-        end = line.end()
-    digest.update(_masked(program[end:]))
-    return digest.digest()
+    known: Mapping[str, tuple[str, str]] = {} if alike is None else alike
+    masked: dict[str, str] = {}
+    lines = []
+    for line in program.split("\n"):
+        if line in known:
+            begin, rest = known[line]
+            if rest not in masked:
+                masked[rest] = _masked(rest)
+            lines.append(begin + masked[rest])
+        elif not line.startswith("//"):
+            lines.append(_masked(line) if _may_hold_constant(line) else line)
+    return hashlib.sha256("\n".join(lines).encode()).digest()
 
 
-def _masked(text: str) -> bytes:
-    return _CONSTANT.sub(_mask, text).encode()
+def _may_hold_constant(line: str) -> bool:
+    """Whether a line has a number to mask; written out, since programs have hundreds of lines."""
+    if "." not in line and "e-" not in line and "e+" not in line:
+        return False
+    # Definitions that hold a slider's range or make an integer: the length of a delay line follows
+    # from those.
+    return '"' not in line and "int(" not in line
 
 
-def _mask(constant: re.Match[str]) -> str:
-    return constant[0] if float(constant[0].lstrip("+-")) in _SPECIAL else "#"
+def _masked(text: str) -> str:
+    return "#".join(_CONSTANT.split(text))

@@ -20,7 +20,7 @@ class Publication:
             published because its time has come or because another worker was chosen.
         call: number of the call of ``update``; None: Faust text of the worker's own.
         arrival: arrival index across all workers.
-        program: Faust text, once there is one.
+        program, structure: Faust text, once there is one, and the digest of its structure.
         snapshot: its bytes; None: Faust text of the worker's own.
         force: also if nobody hears the change.
         compared_with: ``fingerprint`` of the program that played when it was judged.
@@ -35,6 +35,7 @@ class Publication:
     call: int | None = None
     arrival: int = 0
     program: str = ""
+    structure: bytes = b""
     snapshot: bytes | None = field(default=None, repr=False)
     force: bool = False
     compared_with: str | None = None

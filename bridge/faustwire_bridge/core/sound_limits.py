@@ -56,8 +56,8 @@ class Assessment:
         refusal: why it is not published; None: nothing is wrong with it.
         warnings: what people should know, one line each.
         peak_db, margin_db, rt60_seconds: as in ``faustwire.messages.Verdict``.
-        level_db: RMS gain in its first tenth of a second, in the loudest octave, in dB; None: not
-            known, or silence.
+        level_db: RMS gain in its first tenth of a second, in the loudest octave, in dB, or a lower
+            bound on it where an upper bound passed the limits; None: not known, or silence.
         certain: whether the analysis came to a result; if not, libfaust plays a second of noise.
     """
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -22,6 +23,9 @@ from faustwire_publisher.errors import RefusalError
 
 # FLAMO sets these on each instance.
 _COMPUTATIONS = frozenset({"fft", "freq_convolve", "freq_response", "ifft", "ir"})
+# Each publish asks for the same types, each with some hundred names. Weak: notebooks define classes
+# again and again.
+_METHODS: WeakKeyDictionary[type, frozenset[str]] = WeakKeyDictionary()
 _LIBRARIES = ("flamo.", "torch.")
 
 
@@ -42,15 +46,24 @@ def check_overrides(module: nn.Module) -> None:
                     f"a hook on it ({_name(hook)}) may change what it computes, and is not part "
                     "of what is published; remove the hook, or express what it does as a module"
                 )
-    kind = type(module)
-    for name, value in vars(module).items():
-        shadows = callable(getattr(kind, name, None))
-        if (shadows or name in _COMPUTATIONS) and not _is_from_libraries(value):
+    kind, attributes = type(module), vars(module)
+    for name in attributes.keys() & _computations(kind):
+        value = attributes[name]
+        if not _is_from_libraries(value):
             raise RefusalError(
                 f"{name} was replaced on this instance ({_name(value)}), so its response is not "
                 f"that of a {kind.__name__}; make a class of it and register a rule "
                 "(docs/models.md, Modules of your own)"
             )
+
+
+def _computations(kind: type) -> frozenset[str]:
+    """Names whose replacement on an instance changes what it computes."""
+    found = _METHODS.get(kind)
+    if found is None:
+        methods = {name for name in dir(kind) if callable(getattr(kind, name, None))}
+        found = _METHODS[kind] = _COMPUTATIONS | methods
+    return found
 
 
 @contextmanager

@@ -140,8 +140,11 @@ def _lowered(module: Any, name: str, rule: Rule) -> Node | None:
             return rule(module, name)
         if _is_ours(rule) and rule not in _LOOK_THROUGH:
             check_overrides(module)
-        with evaluated_parameters(module):
+        if not module._forward_pre_hooks:  # noqa: SLF001
             node = rule(module, name)
+        else:
+            with evaluated_parameters(module):
+                node = rule(module, name)
     if node is not None and not isinstance(node, CONTAINERS):
         _check_channels(module, node)
         check_values(module, node)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from faustwire.controls import sliders
 from faustwire.fingerprint import fingerprint
+from faustwire.graph import Gain
 from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import generate
 from faustwire_bridge.core.compile_cache import MAX_KNOWN, CompileCache
@@ -48,6 +50,15 @@ def test_constants_and_comments_are_not_structure(one: str, other: str) -> None:
 )
 def test_whatever_libfaust_may_stumble_over_is_structure(one: str, other: str) -> None:
     assert structure(f"{one}\n") != structure(f"{other}\n")
+
+
+@pytest.mark.parametrize("one_is_in_it", [False, True])
+def test_the_structure_of_lines_that_are_alike_is_that_of_the_text(one_is_in_it: bool) -> None:
+    matrix = np.random.default_rng(3).normal(size=(5, 5))
+    matrix[2, 3] = -1.0 if one_is_in_it else 0.25
+    program = generate(Gain("g", matrix), fs=48_000)
+    assert len(program.alike) == (4 if one_is_in_it else 5)
+    assert structure(program.text, program.alike) == structure(program.text)
 
 
 def test_texts_and_structures_are_never_mistaken_for_each_other() -> None:

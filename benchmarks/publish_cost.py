@@ -1,0 +1,161 @@
+"""What a publish costs in processor time, beside adac: in the training, in the bridge, in stages.
+
+For the networks of ``update_time.py``, each publish a new program with the same structure. Unlike
+the times of calls these figures hold on a busy machine, too. They leave out what no processor is
+busy with: waking up the other process and back, twice some 50 us on an idle machine.
+
+    python benchmarks/publish_cost.py [--lines 4 8 16 32] [--rounds 60] [--profile 16]
+
+With ``--profile`` the twenty functions that take most of judging a snapshot are printed, for one
+number of lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import os
+import pstats
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+warnings.filterwarnings("ignore")
+
+import adac  # noqa: E402
+import torch  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+from update_time import FDN, FS  # noqa: E402
+
+from faustwire import HotReload, codec  # noqa: E402
+from faustwire.messages import Snapshot  # noqa: E402
+from faustwire_bridge.analysis.judgement import Memory, judge  # noqa: E402
+from faustwire_bridge.codegen import generate  # noqa: E402
+from faustwire_bridge.core.sound_limits import Limits  # noqa: E402
+from faustwire_publisher.lowering import lower_with_remarks  # noqa: E402
+from processes import children, cpu_seconds  # noqa: E402
+
+WARM_UP = 12
+
+
+def median_ms(call: Callable[[], object], rounds: int) -> float:
+    """Processor time of a call in this process."""
+    taken = []
+    for _ in range(rounds):
+        start = time.process_time()
+        call()
+        taken.append(time.process_time() - start)
+    return 1e3 * statistics.median(taken)
+
+
+def whole(lines: int, rounds: int) -> dict[str, float]:
+    """Milliseconds a publish takes of each process, ours and adac's in turn."""
+    fdn = FDN(lines, filters=True)
+    spent = {"adac": 0.0, "training": 0.0}
+    with tempfile.TemporaryDirectory() as folder:
+
+        def paths(stem: str) -> dict[str, Any]:
+            return {"dsp_path": f"{folder}/{stem}.dsp", "config_path": f"{folder}/{stem}.txt"}
+
+        theirs = adac.HotReload(FS, min_interval=0, **paths("adac"))
+        with HotReload(FS, min_interval=0, timeout=60, **paths("ours")) as ours:
+            for name, live in [("adac", theirs), ("training", ours)] * WARM_UP:
+                fdn.step()
+                if not live.update(fdn.model):
+                    raise SystemExit(f"{name} published nothing: {getattr(live, 'last', None)}")
+            [bridge] = children(os.getpid())
+            before = _cpu(bridge)
+            for _ in range(rounds):
+                for name, live in (("adac", theirs), ("training", ours)):
+                    fdn.step()
+                    start = time.process_time()
+                    live.update(fdn.model)
+                    spent[name] += time.process_time() - start
+            spent["bridge"] = _cpu(bridge) - before
+    return {name: 1e3 * seconds / rounds for name, seconds in spent.items()}
+
+
+def _cpu(pid: int) -> float:
+    return cpu_seconds(pid) + sum(_cpu(child) for child in children(pid))
+
+
+def stages(lines: int, rounds: int) -> dict[str, float]:
+    """Milliseconds of each stage, in this process."""
+    fdn = FDN(lines, filters=True)
+    fdn.step()
+    graph = lower_with_remarks(fdn.model, FS).graph
+    message = Snapshot(1, 1, float(FS), graph)
+    data = codec.encode(message)
+    fdn.step()
+    before = codec.encode(replace(message, graph=lower_with_remarks(fdn.model, FS).graph))
+    alone = partial(judge, limits=Limits(), playing=None, playing_db=None, memory=Memory())
+    judging = partial(alone, data, played=before)
+    judging()
+    found = {
+        "lower": median_ms(lambda: lower_with_remarks(fdn.model, FS), rounds),
+        "encode": median_ms(lambda: codec.encode(message), rounds),
+        "decode": median_ms(lambda: codec.decode(data), rounds),
+        "write in Faust": median_ms(lambda: generate(graph, fs=FS), rounds),
+    }
+    # What is left of judging: bounds, level, structure.
+    found["assess"] = median_ms(judging, rounds) - found["decode"] - found["write in Faust"]
+    text = generate(graph, fs=FS).text.encode()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "live.dsp"
+        found["file"] = median_ms(lambda: path.write_bytes(text), rounds)
+    return found
+
+
+def profile(lines: int, rounds: int) -> None:
+    """Print what takes most of judging."""
+    fdn, seen = FDN(lines, filters=True), []
+    for _ in range(rounds):
+        fdn.step()
+        graph = lower_with_remarks(fdn.model, FS).graph
+        seen.append(codec.encode(Snapshot(1, 1, float(FS), graph)))
+    alone = partial(judge, limits=Limits(), playing=None, playing_db=None, memory=Memory())
+    profiler = cProfile.Profile(time.thread_time)
+    profiler.enable()
+    for before, data in pairwise(seen):
+        alone(data, played=before)
+    profiler.disable()
+    pstats.Stats(profiler).strip_dirs().sort_stats("tottime").print_stats(20)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--lines", type=int, nargs="*", default=[4, 8, 16, 32])
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--profile", type=int, help="of this number of lines")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.profile:
+        profile(options.profile, options.rounds)
+        return
+    table = Table(title="processor time of a publish, ms; ratio = all of ours / adac's")
+    for column in ("lines", "adac", "training", "bridge", "ratio"):
+        table.add_column(column, justify="right")
+    in_stages = Table(title="stages of it, ms")
+    for number, lines in enumerate(options.lines):
+        cost, stage = whole(lines, options.rounds), stages(lines, options.rounds)
+        ratio = (cost["training"] + cost["bridge"]) / cost["adac"]
+        cells = [cost["adac"], cost["training"], cost["bridge"], ratio]
+        table.add_row(str(lines), *(f"{cell:.2f}" for cell in cells))
+        if not number:
+            for column in ("lines", *stage):
+                in_stages.add_column(column, justify="right")
+        in_stages.add_row(str(lines), *(f"{cell:.2f}" for cell in stage.values()))
+    Console(width=110).print(table, in_stages)
+
+
+if __name__ == "__main__":
+    main()

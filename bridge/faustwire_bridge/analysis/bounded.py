@@ -1,0 +1,168 @@
+"""A model passed by bounds alone: what they leave open is for the exact searches to decide.
+
+Bounds prove that every loop decays, at every position of an rt60 knob as well, since that only
+turns delays down; that the peak and the level are below their limits; and that single precision
+holds what there is. They never refuse anything, and pass nothing that the searches would refuse.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series
+from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
+from faustwire_bridge.analysis.decay_rate import LN_60_DB
+from faustwire_bridge.analysis.level_bounds import LevelEstimator
+from faustwire_bridge.analysis.peak_gain import LEVEL_SECONDS, level_db
+from faustwire_bridge.analysis.single_precision import certainly_holds
+from faustwire_bridge.analysis.stability import MARGIN_RATE
+from faustwire_bridge.analysis.transfer import section_poles
+from faustwire_bridge.analysis.workload import width
+from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain
+
+# What rounding may move a bound, relative.
+_SURE = 1 - 1e-9
+# Rates that a loop's decay is looked for at: from an hour to three samples.
+_RATES = np.geomspace(MARGIN_RATE, 2.0, 26)
+_FINE = np.linspace(0.0, 1.0, 12)
+# Numbers at a point from which on it takes less to bound the level than to compute it.
+_ROUNDS_PAY_FROM = 12**2
+
+
+@np.errstate(all="ignore")  # numbers that overflow give no bound
+def certified(
+    graph: Node,
+    *,
+    fs: float,
+    limits: Limits,
+    playing_db: float | None,
+    program: str,
+    levels: LevelEstimator,
+) -> Assessment | None:
+    """Assess a model by bounds.
+
+    Args:
+        graph: a valid one.
+        fs: sampling rate in Hz.
+        limits: how loud it may be.
+        playing_db: level of what plays now, or a lower bound on it, in dB; None: not known.
+        program: its Faust text, whose constants are looked at.
+        levels: knows the levels of the last graphs.
+
+    Returns:
+        Its assessment, without a peak; None: bounds do not tell.
+    """
+    circles = CircleBounds(np.concatenate([[0.0, 1 / (LEVEL_SECONDS * fs)], -_RATES]))
+    try:
+        peak, early = map(float, circles.norm(graph)[:2])
+        rate, gain = _decay(graph, circles)
+        if not rate > MARGIN_RATE or not _db(max(peak, early)) <= limits.max_gain_db:
+            return None
+        if "e+" in program or not certainly_holds(graph):
+            return None
+        level = _level(graph, fs=fs, limits=limits, playing_db=playing_db, levels=levels)
+    except (OpenError, ArithmeticError, np.linalg.LinAlgError):
+        return None
+    return (
+        None
+        if level is None
+        else Assessment(
+            margin_db=None if gain is None else -_db(gain),
+            rt60_seconds=LN_60_DB / (rate * fs) if math.isfinite(rate) else None,
+            level_db=level if math.isfinite(level) else None,
+        )
+    )
+
+
+@np.errstate(all="ignore")  # numbers that overflow give no bound
+def certainly_decays(graph: Node) -> bool:
+    """Whether bounds alone show that every mode decays, within an hour.
+
+    Args:
+        graph: a valid one.
+
+    Returns:
+        True: ``stability.classify`` says the same. False: bounds do not tell.
+    """
+    circles = CircleBounds(np.array([-MARGIN_RATE]))
+    try:
+        circles.norm(graph)
+    except (OpenError, ArithmeticError, np.linalg.LinAlgError):
+        return False
+    return all(one.gains[0] < _SURE for one in circles.loops) and all(
+        _filter_rate(leaf) > MARGIN_RATE for leaf in _outer_filters(graph)
+    )
+
+
+def _decay(graph: Node, circles: CircleBounds) -> tuple[float, float | None]:
+    """(lower bound on the slowest rate, 0 for none; largest gain around a loop, if any)."""
+    rates = [_loop_rate(one.loop, one.gains[2:], circles) for one in circles.loops]
+    rates += [_filter_rate(leaf) for leaf in _outer_filters(graph)]
+    gains = [float(one.gains[0]) for one in circles.loops]
+    gain = max(gains, default=0.0)
+    return min(rates, default=math.inf), gain if gain > 0 else None
+
+
+def _loop_rate(loop: Recursion, gains: Array, circles: CircleBounds) -> float:
+    """The largest rate at which the gain around a loop is below one, from gains at ``_RATES``."""
+    low = _below_one(gains)
+    if low is None:
+        return 0.0
+    if low == len(_RATES) - 1:  # gone within a sample
+        return math.inf
+    # Fine enough for the bound to be within a percent of where the gain reaches one.
+    rates = _RATES[low] + (_RATES[low + 1] - _RATES[low]) * _FINE
+    nearer = CircleBounds(-rates, norms=circles.norms).around(loop)
+    last = _below_one(nearer)
+    if last is None or last == len(rates) - 1:
+        return float(_RATES[low])
+    # The logarithm of each bound is convex in the rate: a chord lies above it.
+    here, there = (math.log(nearer[k]) if nearer[k] > 0 else -math.inf for k in (last, last + 1))
+    if not math.isfinite(here) or not math.isfinite(there):
+        return float(rates[last])
+    return float(rates[last] + (rates[last + 1] - rates[last]) * here / (here - there) * _SURE)
+
+
+def _below_one(gains: Array) -> int | None:
+    """Up to which of them all gains are below one; None: not even the first."""
+    above = np.flatnonzero(~(gains < _SURE))
+    last = len(gains) - 1 if not len(above) else int(above[0]) - 1
+    return last if last >= 0 else None
+
+
+def _outer_filters(node: Node) -> Iterator[SOS]:
+    if isinstance(node, SOS):
+        yield node
+    elif isinstance(node, (Series, Parallel)):
+        for child in node.nodes:
+            yield from _outer_filters(child)
+
+
+def _filter_rate(leaf: SOS) -> float:
+    outermost = float(abs(section_poles(leaf)).max())
+    return -math.log(outermost) if outermost > 0 else math.inf
+
+
+def _level(
+    graph: Node,
+    *,
+    fs: float,
+    limits: Limits,
+    playing_db: float | None,
+    levels: LevelEstimator,
+) -> float | None:
+    """The level in dB, or a lower bound on it; None: it may be too high."""
+    if width(graph) >= _ROUNDS_PAY_FROM:
+        enough_db = min(limits.max_jump_db + max(playing_db or 0.0, 0.0), limits.max_gain_db)
+        found = levels.bounds(graph, fs=fs, enough_db=enough_db + _db(_SURE))
+        if found is not None:
+            return found.low_db
+    level = level_db(graph, fs=fs)
+    return level if check_gain(-math.inf, level, limits, playing_db) is None else None
+
+
+def _db(gain: float) -> float:
+    return 20 * math.log10(gain) if gain > 0 else -math.inf

@@ -1,0 +1,101 @@
+"""Judging small snapshots in the bridge's own process: most of them, in a millisecond or two.
+
+What may take long or much memory, and what bounds do not pass, is for the judging process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import threading
+import time
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from faustwire_bridge.core.events import Judged
+from faustwire_bridge.core.instructions import Judge
+from faustwire_bridge.core.sound_limits import Limits
+
+if TYPE_CHECKING:
+    from faustwire_bridge.analysis.judgement import Memory
+
+_log = logging.getLogger("faustwire.bridge")
+
+# Whoever publishes twice will do so again: numpy is worth a tenth of a second then.
+_LOADED_AFTER = 2
+# After each snapshot in a row that bounds do not pass, twice as many are not tried.
+_MOST_UNTRIED = 64
+# One that takes longer, in processor time, was not small: for a hundred times as long none is
+# judged here.
+_LONG_SECONDS = 0.02
+_PAUSE = 100.0
+
+
+class JudgeAtHand:
+    """Judges what it can at once."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Nothing is loaded yet.
+
+        Args:
+            limits: how loud a program may be.
+        """
+        self._limits = limits
+        self._asked = 0
+        self._judgement: ModuleType | None = None
+        self._memory: Memory | None = None
+        self._untried = 0
+        self._misses = 0
+        self._paused_until = 0.0
+
+    def judge(self, judge: Judge) -> Judged | None:
+        """Judge a snapshot at once.
+
+        Args:
+            judge: the snapshot's bytes, and what plays.
+
+        Returns:
+            What came of it; None: it is for the judging process.
+        """
+        self._asked += 1
+        if self._judgement is None or self._memory is None:
+            if self._asked == _LOADED_AFTER:
+                threading.Thread(target=self._load, name="numpy", daemon=True).start()
+            return None
+        now = time.monotonic()
+        if self._untried or now < self._paused_until:
+            self._untried = max(0, self._untried - 1)
+            return None
+        judged: Judged | None = None
+        # Of processor time: a busy machine makes no snapshot large.
+        started = time.thread_time()
+        try:
+            judged = self._judgement.judge_at_hand(
+                judge.data,
+                limits=self._limits,
+                playing=judge.playing,
+                playing_db=judge.playing_db,
+                played=judge.played,
+                memory=self._memory,
+            )
+        except Exception:  # noqa: BLE001 - the judging process says what is wrong
+            _log.exception("internal error, a snapshot is judged once more")
+        taken = time.thread_time() - started
+        if taken > _LONG_SECONDS:
+            self._paused_until = now + _PAUSE * taken
+        self._misses = 0 if judged is not None else self._misses + 1
+        self._untried = min(2**self._misses, _MOST_UNTRIED) - 1
+        return judged
+
+    def _load(self) -> None:
+        # Matrices are small; threads that wait for each other would fight for the cores.
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
+        try:
+            judgement = importlib.import_module("faustwire_bridge.analysis.judgement")
+        except Exception:  # noqa: BLE001 - then the judging process does it all, or says why not
+            _log.exception("numpy can't be loaded")
+            return
+        self._memory = judgement.Memory()
+        self._judgement = judgement
