@@ -62,6 +62,8 @@ bench: $(READY) ## times of update and of compiling beside adac's, how exact the
 	$(BIN)/python benchmarks/compile_time.py
 	$(BIN)/python benchmarks/exactness.py
 	$(BIN)/python benchmarks/gate_time.py
+	PYTHONPATH=tools $(BIN)/python benchmarks/publish_cost.py
+	$(BIN)/python benchmarks/growth.py
 	PYTHONPATH=tools $(BIN)/python benchmarks/bridge_throughput.py
 	PYTHONPATH=tools $(BIN)/python benchmarks/bridge_fairness.py
 	PYTHONPATH=tools $(BIN)/python benchmarks/door_floods.py
