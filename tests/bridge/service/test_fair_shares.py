@@ -7,15 +7,14 @@ import sys
 import time
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 
 from bridges import Plugin, served
-from faustwire.graph import SOS, Delay, Gain, Node, Parallel, Recursion, Series
 from faustwire.messages import Hello, OwnProgram, Reason, Snapshot, ToBridge, Verdict
 from faustwire_bridge.core.shares import SLICE_SECONDS
 from hostile_programs import HANGS
 from peers import Peer, peer
+from soak_hostile import slow_graph
 
 # Of a compile or a judgement, in these tests.
 TIMEOUT = 2.0
@@ -30,22 +29,6 @@ sys.argv = sys.argv[4:]
 from faustwire_bridge.cli import main
 sys.exit(main())
 """
-
-
-def slow_graph(seed: int) -> Node:
-    """Eight loops of which some lines amplify, so that their modes are counted: seconds."""
-    random = np.random.default_rng(seed)
-    sections = np.tile(np.array([0.45, 0.4, 0.0, 1.0, -0.1, 0.0])[None, :, None], (1, 1, 32))
-    sections[:, :3] *= np.where(np.arange(32) % 2, 1.12, 0.8)
-    loops = []
-    for number in range(8):
-        matrix, _ = np.linalg.qr(random.standard_normal((32, 32)))
-        delays = random.choice(np.arange(200, 2000), 32, replace=False).astype(float)
-        feedback = Series("feedback", (SOS("filter", sections), Gain("matrix", 0.95 * matrix)))
-        loop = Recursion("loop", Delay("delays", delays), feedback)
-        ends = 1e-3 * np.ones((32, 1))
-        loops.append(Series(f"fdn {number}", (Gain("in", ends), loop, Gain("out", ends.T))))
-    return Parallel("loops", tuple(loops))
 
 
 def slow_program(seq: int) -> OwnProgram:
