@@ -7,15 +7,17 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bridges import DEADLINE, Plugin
 from faustwire import codec
-from faustwire.messages import Event, Reason
+from faustwire.messages import Event, Reason, Verdict
 from faustwire.recording import Recording
 from faustwire_bridge.core import turns
+from faustwire_bridge.recordings.comparison import same
 from faustwire_bridge.recordings.offline import decide_again
 from faustwire_bridge.recordings.outcome import FolderError
 from scripted_run import perform, recorded
@@ -77,12 +79,16 @@ def test_the_same_twice_is_the_same_to_the_byte(tmp_path: Path) -> None:
 
 def test_several_recordings_are_decided_one_after_the_other(tmp_path: Path) -> None:
     outcome = decide_again([FROZEN], tmp_path / "both")
+    in_time = [path.stem for path in Recording(FROZEN).paths]
     assert outcome.differences == []
-    assert outcome.programs == [
-        program
-        for name in sorted(path.stem for path in FROZEN.glob("*.mcap"))
-        for program in blessed(name)
-    ]
+    assert outcome.programs == [program for name in in_time for program in blessed(name)]
+
+
+def test_a_warning_more_is_no_difference_and_one_less_is() -> None:
+    then = Verdict(1, True, Reason.PUBLISHED, warnings=("one",))
+    assert same(replace(then, warnings=("more", "one")), then)
+    assert not same(replace(then, warnings=()), then)
+    assert not same(replace(then, warnings=("more", "one"), reason=Reason.UNCHANGED), then)
 
 
 def test_another_decision_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,9 +119,11 @@ def same(now: Verdict, then: Verdict) -> bool:
 
     Returns:
         True if the gain and the compile time agree to a relative or absolute 1e-6, the margin and
-        the decay time to a half, or are missing in both (the gain: in one), and all other fields
-        are equal.
+        the decay time to a half, or are missing in both (the gain: in one), all recorded warnings
+        are given now, and all other fields are equal. A later version may warn of more.
     """
+    if not set(then.warnings) <= set(now.warnings):
+        return False
     for name in _FIGURES:
         one, other = getattr(now, name), getattr(then, name)
         if (one is None) != (other is None):
@@ -131,7 +133,7 @@ def same(now: Verdict, then: Verdict) -> bool:
         near = _SAME_BOUND if name in _BOUNDS else _SAME
         if one is not None and not math.isclose(one, other, rel_tol=near, abs_tol=_SAME):
             return False
-    return replace(now, **{name: getattr(then, name) for name in _FIGURES}) == then
+    return replace(now, **{name: getattr(then, name) for name in (*_FIGURES, "warnings")}) == then
 
 
 def _told(verdict: Verdict, other: Verdict) -> str:
