@@ -71,8 +71,12 @@ def listening(*arguments: str) -> Iterator[str]:
         yield found.group()
     finally:
         process.terminate()
-        process.wait(DEADLINE)
-        process.stdout.close()
+        try:
+            process.wait(DEADLINE)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
 
 
 @contextmanager

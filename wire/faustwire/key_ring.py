@@ -243,8 +243,10 @@ class KeyRing:
             status = (self.folder / "enrolled").stat()
         except (OSError, KeyFileError):
             return ()
-        # A changed mode counts: nobody is let in by a file that others can write to.
-        return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        # A changed mode counts: nobody is let in by a file that others can write to. Times change
+        # by ticks of some milliseconds.
+        times = status.st_mtime_ns, status.st_ctime_ns
+        return status.st_ino, status.st_mode, status.st_size, *times
 
     # -- files -----------------------------------------------------------------------------------
 

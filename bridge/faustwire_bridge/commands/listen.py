@@ -109,8 +109,9 @@ def _port(text: str) -> int:
 
 
 def _listen(options: argparse.Namespace) -> int:
+    # Until the server takes over the signals.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
         if options.files:
             asyncio.run(_serve(_source(options), options, keep=None))
         else:
@@ -161,6 +162,7 @@ async def _serve(source: Source, options: argparse.Namespace, *, keep: int | Non
     from faustwire_bridge.listen.server import Serving, serving  # noqa: PLC0415
 
     logging.getLogger("asyncio").setLevel(logging.ERROR)
+    _end_by_signals()
     token = new_token()
     names = frozenset(name.lower() for name in options.name)
     access = Access(token, own_names(), names)
@@ -172,6 +174,14 @@ async def _serve(source: Source, options: argparse.Namespace, *, keep: int | Non
             write_note(keep, json.dumps({"pid": os.getpid(), "link": link}).encode())
         _tell(link, browses=not options.no_browser)
         await _until_idle(source, how, leaves=options.leave_when_idle)
+
+
+def _end_by_signals() -> None:
+    """Cancel this task where it waits: an exception anywhere else may leave threads waiting."""
+    task = asyncio.current_task()
+    assert task is not None, "this is called in one"  # noqa: S101
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 async def _until_idle(source: Source, how: Serving, *, leaves: bool) -> None:

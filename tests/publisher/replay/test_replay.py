@@ -142,7 +142,7 @@ def test_every_state_is_sent_and_answered_as_fast_as_possible(
     tmp_path: Path, plugin: Plugin, bridge: ServedBridge
 ) -> None:
     with Replay(
-        made(tmp_path, TWO_WORKERS, 100.0), endpoint=bridge.endpoint, speed=math.inf
+        made(tmp_path, TWO_WORKERS, 100.0), endpoint=bridge.endpoint, speed=math.inf, force=True
     ) as replay:
         played = list(replay)
     assert [(each.state.hello.worker, each.state.call) for each in played] == [
