@@ -250,7 +250,7 @@ def reader(plugin: Plugin) -> Iterator[dict[str, int | list[str]]]:
 
 @pytest.mark.parametrize(
     ("publishes", "least_kills"),
-    [(60, 3), pytest.param(1000, 20, marks=[pytest.mark.slow, pytest.mark.timeout(600)])],
+    [(30, 2), pytest.param(1000, 20, marks=[pytest.mark.slow, pytest.mark.timeout(600)])],
 )
 def test_many_publishes_while_the_bridge_is_killed_again_and_again(
     plugin: Plugin, publishes: int, least_kills: int

@@ -101,7 +101,7 @@ def test_verdicts_and_decays_equal_the_eigenvalues_of_many_more(kind: str) -> No
     assert disagreements(kind, range(1000, 6000)) == []
 
 
-@pytest.mark.parametrize("systems", [15, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("systems", [5, pytest.param(60, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_exact_decay_is_that_of_the_slowest_mode(kind: str, systems: int) -> None:
     """Asked for, it is found, whether bounds on the gain are tight or not."""

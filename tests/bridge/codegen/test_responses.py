@@ -24,7 +24,7 @@ def played(graph: Node, *, double: bool = True, samples: int = SAMPLES) -> Array
     return compile_program(program.text, double=double).impulse_response(samples, FS)
 
 
-@pytest.mark.parametrize("examples", [50, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [20, pytest.param(500, marks=pytest.mark.slow)])
 def test_any_graph_sounds_in_libfaust_as_numpy_says(examples: int) -> None:
     @settings(
         max_examples=examples,

@@ -82,7 +82,7 @@ def asked(client: zmq.Socket[bytes], question: ToBridge) -> Message:
     return codec.decode(client.recv())
 
 
-@pytest.mark.parametrize("kind", flood.MESSAGES)
+@pytest.mark.parametrize("kind", ["watch", pytest.param("ping", marks=pytest.mark.slow)])
 def test_who_behaves_is_answered_and_memory_is_bounded(scene: Scene, kind: str) -> None:
     pid = scene.bridge.process.pid
     with connected(scene) as worker, connected(scene) as watcher:
@@ -96,7 +96,7 @@ def test_who_behaves_is_answered_and_memory_is_bounded(scene: Scene, kind: str) 
     assert "internal error" not in scene.bridge.log()
 
 
-@pytest.mark.parametrize("kind", flood.MESSAGES)
+@pytest.mark.parametrize("kind", ["watch", pytest.param("ping", marks=pytest.mark.slow)])
 def test_sigterm_ends_a_bridge_that_is_flooded(scene: Scene, kind: str) -> None:
     with flooding(scene, kind):
         scene.bridge.process.terminate()

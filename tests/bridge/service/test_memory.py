@@ -155,7 +155,9 @@ def kept_mib(bridge: ServedBridge, worst: Callable[[Hostile], None]) -> float:
         return rss_mib(bridge.process.pid) - before
 
 
-@pytest.mark.parametrize("worst", WORST)
+@pytest.mark.parametrize(
+    "worst", [*WORST[:3], *(pytest.param(each, marks=pytest.mark.slow) for each in WORST[3:])]
+)
 def test_a_bridge_keeps_little_of_what_one_worker_sends(
     plugin: Plugin, worst: Callable[[Hostile], None]
 ) -> None:
