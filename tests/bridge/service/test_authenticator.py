@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -100,18 +101,17 @@ def came(listeners: Listeners, seconds: float = DEADLINE) -> Received | None:
 
 
 def hears(listeners: Listeners, peer: zmq.Socket[bytes], seconds: float = DEADLINE) -> bool:
-    """Whether a peer is answered what it asks from now on."""
-    end = time.monotonic() + seconds
-    while peer.poll(0):
-        peer.recv()
+    """Whether a peer is answered what it asks from now on; what it asked before may still come."""
+    end, question = time.monotonic() + seconds, secrets.token_bytes(8)
     while time.monotonic() < end:
         with suppress(zmq.Again):
-            peer.send(b"question", zmq.DONTWAIT)
+            peer.send(question, zmq.DONTWAIT)
         while (got := listeners.receive()) is not None:
             with suppress(GoneError):
-                listeners.send(got.peer, b"answer")
-        if peer.poll(10):
-            return True
+                listeners.send(got.peer, got.frames[0])
+        while peer.poll(10):
+            if peer.recv() == question:
+                return True
     return False
 
 
