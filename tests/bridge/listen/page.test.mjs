@@ -66,7 +66,8 @@ describe("the page in Chromium", { skip: missing() }, () => {
 
   test("X switches between A and B", async () => {
     await browser.run("document.getElementById('keep').click(); document.getElementById('swap').click()");
-    assert.equal(await browser.run("return document.querySelector('[data-slot=B] .letter').getAttribute('aria-pressed')"), "true");
+    // The page is drawn at its next frame.
+    await browser.until("return document.querySelector('[data-slot=B] .letter').getAttribute('aria-pressed') === 'true'", "B is heard");
     assert.match(await browser.until(text("about-B"), "B"), /^step \d+/);
     await browser.run("document.getElementById('swap').click()");
   });
