@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
 
 from faustwire import codec
-from faustwire.messages import Listen, Rejection, ToPeer, Verdict
+from faustwire.messages import Listen, Rejection, Verdict
 from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.core import rights
 from faustwire_bridge.core.audience import Audience
 from faustwire_bridge.core.events import JudgeFailed, User
 from faustwire_bridge.core.instructions import Judge
 from faustwire_bridge.core.sessions import Session, Sessions
-from faustwire_bridge.service.listener import GoneError
 from faustwire_bridge.service.listeners import Listeners
 
 _log = logging.getLogger("faustwire.bridge")
@@ -51,7 +49,7 @@ class Earshot:
             problem = self._audience.ask(peer, name, message, time.monotonic())
             answer = None if problem is None else Rejection(problem)
         if answer is not None:
-            self._send(peer, answer)
+            self._listeners.offer(peer, codec.encode(answer))
 
     def decided(self, session: Session | None, verdict: Verdict) -> None:
         """A worker was given a verdict.
@@ -71,7 +69,7 @@ class Earshot:
         """Send what is there to those who wait for it, and have the next snapshot judged."""
         self._take_outcome()
         for peer, heard in self._audience.pop_answers():
-            self._send(peer, heard)
+            self._listeners.offer(peer, codec.encode(heard))
         snapshot = self._audience.begin_judging(time.monotonic())
         if snapshot is not None:
             failed = self._judge.begin(Judge(snapshot.data, None, None))
@@ -86,8 +84,3 @@ class Earshot:
             outcome = JudgeFailed(f"internal error: {problem!r}")
         if outcome is not None:
             self._audience.end_judging(outcome)
-
-    def _send(self, peer: bytes, message: ToPeer) -> None:
-        """Send a message; whoever has gone or does not read misses it, and asks again."""
-        with suppress(GoneError):
-            self._listeners.send(peer, codec.encode(message))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -232,6 +232,16 @@ class Listeners:
                 raise
             raise GoneError(f"no connection to {peer.hex()}") from problem
         return True
+
+    def offer(self, peer: bytes, data: bytes) -> None:
+        """Send a message to a peer that asks again if it misses it, being gone or not reading.
+
+        Args:
+            peer: routing id as in ``Received``.
+            data: the message.
+        """
+        with suppress(GoneError):
+            self.send(peer, data)
 
     def close(self) -> None:
         """Close all listeners and remove the files of Unix sockets."""

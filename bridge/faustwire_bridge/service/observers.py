@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from faustwire import codec
 from faustwire.messages import Rejection, State, Watch
 from faustwire_bridge.core import rights
 from faustwire_bridge.core.events import User
 from faustwire_bridge.core.watchers import Watchers
-from faustwire_bridge.service.listener import GoneError
 from faustwire_bridge.service.listeners import Listeners
 
 
@@ -43,7 +41,7 @@ class Observers:
             problem = self._watchers.ask(peer, name, message.number)
             answer = None if problem is None else Rejection(problem)
         if answer is not None:
-            self._send([peer], codec.encode(answer))
+            self._listeners.offer(peer, codec.encode(answer))
 
     def changed(self) -> None:
         """Note that the state of the bridge has changed."""
@@ -59,12 +57,8 @@ class Observers:
         if now < self._watchers.deadline():
             return
         state = self._state(now)
-        self._send(self._watchers.pop_due(now, state.number), codec.encode(state))
+        data = codec.encode(state)
+        for peer in self._watchers.pop_due(now, state.number):
+            self._listeners.offer(peer, data)
         done = time.monotonic()
         self._watchers.told(done, done - now)
-
-    def _send(self, peers: list[bytes], data: bytes) -> None:
-        """Send a message; whoever has gone or does not read misses it."""
-        for peer in peers:
-            with suppress(GoneError):
-                self._listeners.send(peer, data)
