@@ -8,7 +8,6 @@ responses come out to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +26,7 @@ from faustwire.graph import (
     Recursion,
     Series,
     channels,
+    leaves,
 )
 
 Response = NDArray[np.float64]
@@ -113,7 +113,7 @@ def has_fractional_delays(graph: Node) -> bool:
     """Whether some delay is further than 1e-6 from a whole number of samples."""
     return any(
         np.abs(leaf.samples - np.rint(leaf.samples)).max() > 1e-6
-        for leaf in _leaves(graph)
+        for leaf in leaves(graph)
         if isinstance(leaf, Delay)
     )
 
@@ -123,18 +123,6 @@ def relative_db(response: Response, reference: Response) -> float:
     difference = float(np.abs(response - reference).max())
     scale = float(np.abs(reference).max()) or 1.0
     return 20 * float(np.log10(max(difference / scale, 1e-20)))
-
-
-def _leaves(node: Node) -> Iterator[Node]:
-    match node:
-        case Series() | Parallel():
-            for child in node.nodes:
-                yield from _leaves(child)
-        case Recursion():
-            yield from _leaves(node.forward)
-            yield from _leaves(node.feedback)
-        case _:
-            yield node
 
 
 def _transfer(node: Node, points: _Points) -> Spectrum:

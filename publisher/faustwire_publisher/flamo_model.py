@@ -155,9 +155,7 @@ class _Builder:
                 n = len(node.vector)
                 leaf = dsp.HouseholderMatrix((n, n), requires_grad=True, **self._common)
                 return _with(leaf, node.vector[:, None])
-            case graph.Householder():
-                matrix = np.eye(len(node.vector)) - 2 * np.outer(node.vector, node.vector)
-            case graph.Gain():
+            case graph.Householder() | graph.Gain():
                 matrix = node.matrix
         leaf = dsp.Gain(matrix.shape, requires_grad=True, **self._common)
         return _with(leaf, matrix)
@@ -219,7 +217,6 @@ def _inverse_softplus(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _with(leaf: Any, values: NDArray[np.float64]) -> Any:
     """Set a leaf's parameter."""
     leaf.assign_value(torch.as_tensor(values).to(leaf.param))
-
     return leaf
 
 

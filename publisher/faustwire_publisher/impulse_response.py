@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from faustwire.graph import Node, channels
+from faustwire.graph import Node, channels, nodes_in
 from faustwire_publisher.lowering.transfer import transfer
 
 # What rings longer than asked for folds back so much quieter; and rounding grows by as much.
@@ -32,7 +32,8 @@ def impulse_response(graph: Node, samples: int) -> NDArray[np.float64]:
     growth = 10 ** (_DAMPING_DB / 20 / length)
     frequencies = np.arange(length // 2 + 1)
     delay = np.exp(-2j * np.pi * frequencies / length) / growth
-    block = max(1, _BLOCK_VALUES // _widest(graph) ** 2)
+    widest = max(max(channels(node)) for node in nodes_in(graph))
+    block = max(1, _BLOCK_VALUES // widest**2)
     with np.errstate(all="ignore"):  # a mode that hits a frequency; what is not finite is seen
         spectrum = np.concatenate(
             [transfer(graph, delay[at : at + block]) for at in range(0, len(delay), block)]
@@ -40,10 +41,3 @@ def impulse_response(graph: Node, samples: int) -> NDArray[np.float64]:
     response = np.fft.irfft(spectrum, n=length, axis=0)[:samples]
     response *= growth ** np.arange(samples)[:, None, None]
     return np.ascontiguousarray(response.swapaxes(1, 2).reshape(samples, n_in * n_out))
-
-
-def _widest(node: Node) -> int:
-    """The most channels that a node inside has."""
-    children = [*getattr(node, "nodes", ())]
-    children += [getattr(node, name) for name in ("forward", "feedback") if hasattr(node, name)]
-    return max([*channels(node), *map(_widest, children)])

@@ -128,7 +128,7 @@ def test_whole_delays_with_gains_stay_whole_while_the_gains_are_trained() -> Non
     (parameter,) = model.parameters()
     with torch.no_grad():
         parameter -= 0.1 * parameter.grad
-    (moved,) = _leaves(lower(model))
+    (moved,) = graph.leaves(lower(model))
     assert isinstance(moved, graph.Delay)
     assert moved.gains is not None
     assert moved.samples.tolist() == [[0, 7]]
@@ -166,18 +166,5 @@ def test_a_config_that_makes_no_sense_is_an_error_with_its_path() -> None:
         json_to_flamo(config)
 
 
-def _leaves(node: Node) -> list[Node]:
-    if isinstance(node, graph.Recursion):
-        return [*_leaves(node.forward), *_leaves(node.feedback)]
-    if isinstance(node, graph.Series | graph.Parallel):
-        return [leaf for child in node.nodes for leaf in _leaves(child)]
-    return [node]
-
-
 def _types(node: Node) -> set[str]:
-    below: tuple[Node, ...] = ()
-    if isinstance(node, graph.Recursion):
-        below = (node.forward, node.feedback)
-    elif isinstance(node, graph.Series | graph.Parallel):
-        below = node.nodes
-    return {node.type}.union(*map(_types, below))
+    return {each.type for each in graph.nodes_in(node)}

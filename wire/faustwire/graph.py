@@ -11,6 +11,7 @@ from the root joined by dots, and every error quotes it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
@@ -79,6 +80,11 @@ class Householder(_Leaf):
 
     type: ClassVar[str] = "householder"
     vector: Array
+
+    @property
+    def matrix(self) -> Array:
+        """I − 2uuᵀ: [n, n]."""
+        return np.eye(len(self.vector)) - 2 * np.outer(self.vector, self.vector)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +179,39 @@ CONTAINERS: tuple[type[Series | Parallel | Recursion], ...] = (Series, Parallel,
 def label(node: Node) -> str:
     """What a node is called in paths and errors: its name, or its type where it has none."""
     return node.name or node.type
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes that a container holds, a recursion's forward path first; a leaf holds none."""
+    if isinstance(node, Recursion):
+        return node.forward, node.feedback
+    return node.nodes if isinstance(node, (Series, Parallel)) else ()
+
+
+def nodes_in(node: Node) -> Iterator[Node]:
+    """A node and all that it holds, each before what it holds itself.
+
+    Args:
+        node: of a graph that is not nested too deeply, as ``validation.check`` sees to.
+
+    Yields:
+        Each of them.
+    """
+    yield node
+    for child in children(node):
+        yield from nodes_in(child)
+
+
+def leaves(node: Node) -> Iterator[Leaf]:
+    """The leaves of a graph, as ``nodes_in`` comes upon them.
+
+    Args:
+        node: as for ``nodes_in``.
+
+    Yields:
+        Each of them.
+    """
+    return (each for each in nodes_in(node) if isinstance(each, LEAVES))
 
 
 def channels(node: Node) -> tuple[int, int]:

@@ -16,3 +16,7 @@ MAX_ELEMENTS = 2**17
 # Least time between two reloads of the plugin, in compile times of the program that plays. It
 # compiles inside its audio callback: at a tenth, nine tenths of the time are sound.
 COST_MULTIPLE = 10.0
+# A change of level by a tenth of a decibel, which nobody notices, is a change of -39 dB; this is a
+# hundredth of that, since what is heard may be a single echo. A training moves a model by more with
+# each step until it has converged.
+MIN_CHANGE_DB = -80.0

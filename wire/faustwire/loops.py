@@ -104,7 +104,7 @@ def _leaf_paths(node: Leaf) -> Paths:
         case DiagonalGain():
             direct = node.gains != 0
         case Householder():
-            direct = np.eye(len(node.vector)) - 2 * np.outer(node.vector, node.vector) != 0
+            direct = node.matrix != 0
         case Delay():
             # A fractional delay needs a whole sample as well: its filter has a first tap.
             direct = whole_samples(node.samples)[0] < 1

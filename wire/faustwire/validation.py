@@ -26,6 +26,7 @@ from faustwire.graph import (
     Recursion,
     Series,
     channels,
+    children,
     label,
 )
 from faustwire.limits import MAX_NAME
@@ -90,10 +91,6 @@ class _Budget:
             raise GraphError(path, f"the graph holds more than {MAX_VALUES} numbers")
 
 
-def _children(node: Series | Parallel | Recursion) -> tuple[Node, ...]:
-    return (node.forward, node.feedback) if isinstance(node, Recursion) else node.nodes
-
-
 def _check_sizes(node: Node, path: str, depth: int, budget: _Budget) -> Sizes:
     """Check everything but the loops; returns the node's channels, (n_in, n_out)."""
     if len(node.name) > MAX_NAME:
@@ -103,10 +100,10 @@ def _check_sizes(node: Node, path: str, depth: int, budget: _Budget) -> Sizes:
     if not isinstance(node, (Series, Parallel, Recursion)):
         return _check_leaf(node, path, budget)
     budget.spend(path)
-    children = _children(node)
-    if not children:
+    inside = children(node)
+    if not inside:
         raise GraphError(path, f"a {node.type} without nodes")
-    sizes = [_check_sizes(child, f"{path}.{label(child)}", depth + 1, budget) for child in children]
+    sizes = [_check_sizes(child, f"{path}.{label(child)}", depth + 1, budget) for child in inside]
     return _check_joints(node, path, sizes)
 
 

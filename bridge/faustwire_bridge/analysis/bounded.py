@@ -8,20 +8,19 @@ holds what there is. They never refuse anything, and pass nothing that the searc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
-from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series
+from faustwire.graph import SOS, Array, Node, Recursion
 from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
 from faustwire_bridge.analysis.decay_rate import LN_60_DB
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
 from faustwire_bridge.analysis.peak_gain import LEVEL_SECONDS, level_db
+from faustwire_bridge.analysis.ringing import filter_rate, ringing
 from faustwire_bridge.analysis.single_precision import certainly_holds
 from faustwire_bridge.analysis.stability import MARGIN_RATE
-from faustwire_bridge.analysis.transfer import section_poles
 from faustwire_bridge.analysis.workload import width
-from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain
+from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain, to_db
 
 # What rounding may move a bound, relative.
 _SURE = 1 - 1e-9
@@ -57,9 +56,10 @@ def certified(
     """
     circles = CircleBounds(np.concatenate([[0.0, 1 / (LEVEL_SECONDS * fs)], -_RATES]))
     try:
-        peak, early = map(float, circles.norm(graph)[:2])
+        # Of the peak and of the level; what is no number is no bound.
+        loudest = float(circles.norm(graph)[:2].max())
         rate, gain = _decay(graph, circles)
-        if not rate > MARGIN_RATE or not _db(max(peak, early)) <= limits.max_gain_db:
+        if not rate > MARGIN_RATE or not to_db(loudest) <= limits.max_gain_db:
             return None
         if "e+" in program or not certainly_holds(graph):
             return None
@@ -70,7 +70,7 @@ def certified(
         None
         if level is None
         else Assessment(
-            margin_db=None if gain is None else -_db(gain),
+            margin_db=None if gain is None else -to_db(gain),
             rt60_seconds=LN_60_DB / (rate * fs) if math.isfinite(rate) else None,
             level_db=level if math.isfinite(level) else None,
         )
@@ -92,15 +92,14 @@ def certainly_decays(graph: Node) -> bool:
         circles.norm(graph)
     except (OpenError, ArithmeticError, np.linalg.LinAlgError):
         return False
-    return all(one.gains[0] < _SURE for one in circles.loops) and all(
-        _filter_rate(leaf) > MARGIN_RATE for leaf in _outer_filters(graph)
-    )
+    loops = all(one.gains[0] < _SURE for one in circles.loops)
+    return loops and all(rate > MARGIN_RATE for rate in _filter_rates(graph))
 
 
 def _decay(graph: Node, circles: CircleBounds) -> tuple[float, float | None]:
     """(lower bound on the slowest rate, 0 for none; largest gain around a loop, if any)."""
     rates = [_loop_rate(one.loop, one.gains[2:], circles) for one in circles.loops]
-    rates += [_filter_rate(leaf) for leaf in _outer_filters(graph)]
+    rates += _filter_rates(graph)
     gains = [float(one.gains[0]) for one in circles.loops]
     gain = max(gains, default=0.0)
     return min(rates, default=math.inf), gain if gain > 0 else None
@@ -133,17 +132,9 @@ def _below_one(gains: Array) -> int | None:
     return last if last >= 0 else None
 
 
-def _outer_filters(node: Node) -> Iterator[SOS]:
-    if isinstance(node, SOS):
-        yield node
-    elif isinstance(node, (Series, Parallel)):
-        for child in node.nodes:
-            yield from _outer_filters(child)
-
-
-def _filter_rate(leaf: SOS) -> float:
-    outermost = float(abs(section_poles(leaf)).max())
-    return -math.log(outermost) if outermost > 0 else math.inf
+def _filter_rates(graph: Node) -> list[float]:
+    """Of the filters outside of all recursions."""
+    return [filter_rate(node) for node, _ in ringing(graph, "") if isinstance(node, SOS)]
 
 
 def _level(
@@ -157,12 +148,8 @@ def _level(
     """The level in dB, or a lower bound on it; None: it may be too high."""
     if width(graph) >= _ROUNDS_PAY_FROM:
         enough_db = min(limits.max_jump_db + max(playing_db or 0.0, 0.0), limits.max_gain_db)
-        found = levels.bounds(graph, fs=fs, enough_db=enough_db + _db(_SURE))
+        found = levels.bounds(graph, fs=fs, enough_db=enough_db + to_db(_SURE))
         if found is not None:
             return found.low_db
     level = level_db(graph, fs=fs)
     return level if check_gain(-math.inf, level, limits, playing_db) is None else None
-
-
-def _db(gain: float) -> float:
-    return 20 * math.log10(gain) if gain > 0 else -math.inf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from faustwire.config_file import from_json
 from faustwire.controls import Slider, overridden
-from faustwire.graph import SOS, Delay, Node, Parallel, Recursion, Series, label
+from faustwire.graph import SOS, Delay, Node, Recursion, label, leaves
 from faustwire_bridge.analysis.knob_positions import (
     attenuated,
     knobs_of_model,
@@ -27,7 +27,7 @@ from faustwire_bridge.analysis.stability import (
     StabilityClass,
     classify,
 )
-from faustwire_bridge.analysis.transfer import section_poles
+from faustwire_bridge.analysis.transfer import outermost_pole
 from faustwire_bridge.codegen import generate
 
 _METHOD = (
@@ -225,8 +225,8 @@ def _knob(knob: Slider, worst: _Case) -> dict[str, Any]:
 
 
 def _filters(graph: Node) -> dict[str, Any]:
-    filters = [node for node in _leaves(graph) if isinstance(node, SOS)]
-    moduli = [float(abs(section_poles(node)).max()) for node in filters]
+    filters = [node for node in leaves(graph) if isinstance(node, SOS)]
+    moduli = [outermost_pole(node) for node in filters]
     return {
         "n_sections": sum(
             len(node.sections) * math.prod(node.sections.shape[2:]) for node in filters
@@ -238,7 +238,7 @@ def _filters(graph: Node) -> dict[str, Any]:
 
 def _loop(part: _Part) -> dict[str, Any]:
     found = part.found
-    delays = [node.samples.ravel() for node in _leaves(part.node) if isinstance(node, Delay)]
+    delays = [node.samples.ravel() for node in leaves(part.node) if isinstance(node, Delay)]
     return {
         "name": part.path,
         "verdict": _WORDS[found.verdict],
@@ -249,15 +249,3 @@ def _loop(part: _Part) -> dict[str, Any]:
         "rt60_exact": found.rt60_exact,
         "growth_db_per_second": found.growth_db_per_second,
     }
-
-
-def _leaves(node: Node) -> Iterator[Node]:
-    match node:
-        case Series() | Parallel():
-            for child in node.nodes:
-                yield from _leaves(child)
-        case Recursion():
-            yield from _leaves(node.forward)
-            yield from _leaves(node.feedback)
-        case _:
-            yield node

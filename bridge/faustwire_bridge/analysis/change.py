@@ -15,11 +15,12 @@ from functools import cached_property
 import numpy as np
 
 from faustwire.controls import Slider
-from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series, channels
+from faustwire.graph import Array, Node, channels
 from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
 from faustwire_bridge.analysis.knob_positions import attenuated, rest_seconds
-from faustwire_bridge.analysis.peak_gain import filters, response
-from faustwire_bridge.analysis.transfer import Spectrum, batches, full, section_poles
+from faustwire_bridge.analysis.peak_gain import response
+from faustwire_bridge.analysis.ringing import ringing
+from faustwire_bridge.analysis.transfer import Spectrum, batches, filter_poles, full
 from faustwire_bridge.analysis.workload import memory_samples
 from faustwire_bridge.codegen.fitting import PLUGIN_CHANNELS
 from faustwire_bridge.core.program_structure import structure
@@ -227,7 +228,7 @@ def _damped(model: WrittenModel, angles: Array) -> Spectrum:
 
 def _resonances(graph: Node) -> Array:
     """Angles at which filters resonate more sharply than the grid, in radians a sample."""
-    poles = np.concatenate([np.zeros(0, np.complex128), *map(section_poles, filters(graph))])
+    poles = filter_poles(graph)
     poles = poles[poles != 0]
     angles, rates = abs(np.angle(poles)), abs(np.log(abs(poles)))
     sharp = rates < _RESOLVED * angles
@@ -284,13 +285,7 @@ def _difference_db(before: WrittenModel, after: Spectrum, rt60_seconds: float | 
 
 def _ring_samples(model: WrittenModel, rt60_seconds: float | None) -> float:
     """The time constant of the longest tail that counts."""
-    if rt60_seconds is None and not _rings(model.graph):
+    if rt60_seconds is None and not any(ringing(model.graph, "")):
         return 0.0
     seconds = math.inf if rt60_seconds is None else rt60_seconds / _LN_60_DB
     return min(seconds, _LONGEST_SECONDS) * model.fs
-
-
-def _rings(node: Node) -> bool:
-    if isinstance(node, (Series, Parallel)):
-        return any(map(_rings, node.nodes))
-    return isinstance(node, (Recursion, SOS))

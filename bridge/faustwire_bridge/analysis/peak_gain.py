@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from faustwire.graph import SOS, Array, Node, Parallel, Recursion, Series
+from faustwire.graph import Array, Node, Recursion, Series
 from faustwire_bridge.analysis.transfer import (
     Spectrum,
     batches,
     circle,
+    filter_poles,
     full,
     product,
-    section_poles,
     solved,
     transfer,
 )
+from faustwire_bridge.core.sound_limits import to_db
 
 # A grid of this many frequencies, and this many of its peaks climbed.
 _POINTS = 384
@@ -68,8 +68,7 @@ def measure(graph: Node, *, fs: float, points: int = _POINTS) -> Loudness:
     angles = np.unique(np.maximum(angles, _LOWEST))
     gains = _gains(graph, angles)
     peak, where = _climbed(graph, angles, gains)
-    peak_db = 20 * math.log10(peak) if peak > 0 else -math.inf
-    return Loudness(peak_db, where * fs / (2 * math.pi))
+    return Loudness(to_db(peak), where * fs / (2 * math.pi))
 
 
 @np.errstate(all="ignore")  # what overflows counts as infinitely loud
@@ -127,29 +126,9 @@ def _grid(points: int) -> Array:
 
 def _resonances(graph: Node) -> Array:
     """Where filters resonate, in radians a sample: a grid would miss the sharp ones."""
-    poles = np.concatenate([np.zeros(0, np.complex128), *map(section_poles, filters(graph))])
+    poles = filter_poles(graph)
     sharpest = np.argsort(abs(abs(poles) - 1))[:_RESONANCES]
     return abs(np.angle(poles[sharpest]))
-
-
-def filters(node: Node) -> Iterator[SOS]:
-    """The cascades of second-order sections anywhere in a graph.
-
-    Args:
-        node: of a valid graph.
-
-    Yields:
-        Each of them.
-    """
-    match node:
-        case SOS():
-            yield node
-        case Series() | Parallel():
-            for child in node.nodes:
-                yield from filters(child)
-        case Recursion():
-            yield from filters(node.forward)
-            yield from filters(node.feedback)
 
 
 def _gains(graph: Node, angles: Array) -> Array:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from faustwire.graph import SOS, Node, Parallel, Recursion, Series, label
+from faustwire_bridge.analysis.transfer import outermost_pole
 
 
 def ringing(node: Node, path: str) -> Iterator[tuple[Recursion | SOS, str]]:
@@ -22,3 +24,9 @@ def ringing(node: Node, path: str) -> Iterator[tuple[Recursion | SOS, str]]:
     elif isinstance(node, (Series, Parallel)):
         for child in node.nodes:
             yield from ringing(child, f"{path}.{label(child)}")
+
+
+def filter_rate(leaf: SOS) -> float:
+    """How fast a filter decays: −log|z| of its slowest mode, per sample; infinite: it has none."""
+    outermost = outermost_pole(leaf)
+    return -math.log(outermost) if outermost else math.inf

@@ -27,6 +27,7 @@ from faustwire.graph import (
     Recursion,
     Series,
     channels,
+    nodes_in,
 )
 from faustwire_bridge.analysis.circle_bounds import section_peaks
 from faustwire_bridge.analysis.filter_bounds import section_bounds
@@ -92,7 +93,8 @@ def cancelling_loop(graph: Node, *, fs: float, rt60_seconds: float | None) -> st
     Returns:
         What cancels; None: nothing that matters.
     """
-    for loop in _recursions(graph):
+    loops = [node for node in nodes_in(graph) if isinstance(node, Recursion)]
+    for loop in loops:
         with np.errstate(all="ignore"):
             levels = _Levels()
             around = levels.through(loop.feedback, 1.0) @ levels.through(loop.forward, 1.0)
@@ -103,16 +105,6 @@ def cancelling_loop(graph: Node, *, fs: float, rt60_seconds: float | None) -> st
         if unsigned > _CANCELS_FROM and unsigned * _ROUNDING > lost:
             return f"gains of {20 * math.log10(min(unsigned, 1e300)):.0f} dB that cancel in a loop"
     return None
-
-
-def _recursions(node: Node) -> list[Recursion]:
-    match node:
-        case Series() | Parallel():
-            return [loop for child in node.nodes for loop in _recursions(child)]
-        case Recursion():
-            return [node, *_recursions(node.forward), *_recursions(node.feedback)]
-        case _:
-            return []
 
 
 class _Levels:

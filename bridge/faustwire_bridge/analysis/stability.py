@@ -28,8 +28,7 @@ from faustwire_bridge.analysis.decay_rate import (
     slowest_rate,
 )
 from faustwire_bridge.analysis.mode_count import MAX_POINTS, UndecidedError
-from faustwire_bridge.analysis.ringing import ringing
-from faustwire_bridge.analysis.transfer import section_poles
+from faustwire_bridge.analysis.ringing import filter_rate, ringing
 from faustwire_bridge.analysis.workload import edges_of_band
 
 # A mode slower than this, decaying or growing, is marginal. In seconds at the rate of most plugins:
@@ -137,8 +136,7 @@ def contracts(graph: Node) -> bool:
 
 
 def _classify_filter(node: SOS, path: str, margin: float) -> _Part:
-    outermost = float(abs(section_poles(node)).max())
-    rate = -math.log(outermost) if outermost else math.inf
+    rate = filter_rate(node)
     verdict = _verdict(rate, margin)
     note = f"{_POLES[verdict]} the unit circle"
     return _Part(path, verdict, None, rate, exact=True, note=note)

@@ -28,6 +28,7 @@ from faustwire.graph import (
     Parallel,
     Recursion,
     Series,
+    leaves,
     whole_samples,
 )
 from faustwire_bridge.analysis.workload import width
@@ -215,7 +216,7 @@ def constant(node: Gain | DiagonalGain | Householder) -> Array:
         case DiagonalGain():
             return node.gains
         case Householder():
-            return np.eye(len(node.vector)) - 2 * np.outer(node.vector, node.vector)
+            return node.matrix
 
 
 def _powers(s: Spectrum, exponents: Array | NDArray[np.int64], weights: Array) -> Spectrum:
@@ -274,6 +275,17 @@ def section_poles(leaf: SOS) -> Spectrum:
     first = -a1 / 2 - np.where(a1 >= 0, root, -root)
     second = np.divide(a2, first, out=np.zeros_like(first), where=first != 0)
     return np.concatenate([first.ravel(), second.ravel()])
+
+
+def filter_poles(graph: Node) -> NDArray[np.complex128]:
+    """The poles of all filters anywhere in a graph: [poles]."""
+    poles = [section_poles(leaf) for leaf in leaves(graph) if isinstance(leaf, SOS)]
+    return np.concatenate([np.zeros(0, np.complex128), *poles])
+
+
+def outermost_pole(leaf: SOS) -> float:
+    """The largest modulus of a pole of a filter."""
+    return float(abs(section_poles(leaf)).max())
 
 
 def _quadratic(c0: Array, c1: Array, c2: Array, one_minus: Spectrum) -> Spectrum:

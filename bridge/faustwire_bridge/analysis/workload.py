@@ -12,10 +12,10 @@ from faustwire.graph import (
     Gain,
     Leaf,
     Node,
-    Parallel,
     Recursion,
-    Series,
     channels,
+    leaves,
+    nodes_in,
     whole_samples,
 )
 from faustwire_bridge.codegen.matrix_structure import kronecker
@@ -29,61 +29,46 @@ _SMALL_SUMS = 8
 _SECTIONS_AT_A_TIME = 2**20
 
 
-def memory_samples(node: Node, *, in_loop: bool = False) -> float:
+def memory_samples(node: Node) -> float:
     """At most so many modes has a node: the order of the largest determinant in its delays.
 
     The sampling of a circle starts from it, since so many turns can the phase make.
 
     Args:
         node: of a valid graph.
-        in_loop: whether the node stands inside a recursion; the bound is the same.
 
     Returns:
         The bound, in samples.
     """
-    match node:
-        case Series() | Parallel():
-            return sum(memory_samples(child, in_loop=in_loop) for child in node.nodes)
-        case Recursion():
-            return memory_samples(node.forward, in_loop=True) + memory_samples(
-                node.feedback, in_loop=True
-            )
+    return sum(map(_leaf_samples, leaves(node)))
+
+
+def _leaf_samples(leaf: Leaf) -> float:
+    match leaf:
         case Delay():
-            return float(_lines(node.samples))
+            return float(_lines(leaf.samples))
         case FIR():
-            return float(min(node.taps.shape[1:][0], node.taps.shape[-1]) * (len(node.taps) - 1))
+            return float(min(leaf.taps.shape[1:][0], leaf.taps.shape[-1]) * (len(leaf.taps) - 1))
         case SOS():
-            return 2.0 * float(np.prod(node.sections.shape[2:])) * len(node.sections)
+            return 2.0 * float(np.prod(leaf.sections.shape[2:])) * len(leaf.sections)
         case _:
             return 0.0
 
 
 def width(node: Node) -> int:
     """The most numbers that one point needs in one array: channels in times out, or sections."""
-    match node:
-        case Series() | Parallel():
-            widest = max(map(width, node.nodes))
-        case Recursion():
-            widest = max(width(node.forward), width(node.feedback))
-        case SOS():
-            widest = node.sections.size // 6
-        case _:
-            widest = 1
+    return max(map(_own_width, nodes_in(node)))
+
+
+def _own_width(node: Node) -> int:
+    sections = node.sections.size // 6 if isinstance(node, SOS) else 1
     n_in, n_out = channels(node)
-    return max(widest, n_in * n_out)
+    return max(sections, n_in * n_out)
 
 
 def taps(node: Node) -> int:
     """How many products the FIR filters cost at one point."""
-    match node:
-        case Series() | Parallel():
-            return sum(map(taps, node.nodes))
-        case Recursion():
-            return taps(node.forward) + taps(node.feedback)
-        case FIR():
-            return node.taps.size
-        case _:
-            return 0
+    return sum(leaf.taps.size for leaf in leaves(node) if isinstance(leaf, FIR))
 
 
 def is_small(node: Node) -> bool:
@@ -95,23 +80,13 @@ def is_small(node: Node) -> bool:
     Returns:
         False: it may take longer.
     """
-    leaves = _leaves(node)
+    parts = [*leaves(node)]
     return (
-        len(leaves) <= _SMALL_NODES
+        len(parts) <= _SMALL_NODES
         and width(node) <= _SMALL_WIDTH
         and taps(node) <= _SMALL_TAPS
-        and all(map(_is_cheap, leaves))
+        and all(map(_is_cheap, parts))
     )
-
-
-def _leaves(node: Node) -> list[Leaf]:
-    match node:
-        case Series() | Parallel():
-            return [leaf for child in node.nodes for leaf in _leaves(child)]
-        case Recursion():
-            return [*_leaves(node.forward), *_leaves(node.feedback)]
-        case _:
-            return [node]
 
 
 def _is_cheap(leaf: Leaf) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from faustwire.limits import MIN_CHANGE_DB
 from faustwire.messages import Reason
 from faustwire_bridge.core.compile_report import Report
 from faustwire_bridge.core.refusal import Refusal
@@ -20,11 +21,6 @@ MAX_JUMP_DB = 30.0
 # Of one core. The plugin runs on the audio thread, beside the rest of the DAW, and what drops out
 # does so until the next program.
 MAX_LOAD = 0.7
-
-# A change of level by a tenth of a decibel, which nobody notices, is a change of -39 dB; this is a
-# hundredth of that, since what is heard may be a single echo. A training moves a model by more with
-# each step until it has converged.
-MIN_CHANGE_DB = -80.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +66,11 @@ class Assessment:
     level_db: float | None = None
 
 
+def to_db(gain: float) -> float:
+    """A gain that is not negative, in dB; -inf for silence, and what is no number stays none."""
+    return 20 * math.log10(gain) if gain else -math.inf
+
+
 def check_played(report: Report, limits: Limits, playing_db: float | None) -> Refusal | None:
     """Compare what was heard of a program that was played with the limits.
 
@@ -96,11 +97,7 @@ def check_played(report: Report, limits: Limits, playing_db: float | None) -> Re
             "keep divisors from zero, or say --allow-unstable",
         )
     level = report.peak if report.level is None else report.level
-    return check_gain(_db(report.peak), _db(level), limits, playing_db, where)
-
-
-def _db(peak: float) -> float:
-    return 20 * math.log10(peak) if peak else -math.inf
+    return check_gain(to_db(report.peak), to_db(level), limits, playing_db, where)
 
 
 def check_load(load: float, limits: Limits) -> Refusal | None:

@@ -37,7 +37,7 @@ class OwnResponse:
         """
         parameter = next(core.parameters())
         nfft: Any = core.nfft
-        self._bins, self._delay = bins, delay
+        self._delay = delay
         self._length = nfft // 2 + 1
         self._at = torch.as_tensor(bins, device=parameter.device)
         self._dtype = torch.complex128 if parameter.dtype == torch.float64 else torch.complex64

@@ -96,11 +96,5 @@ def _deviation(core: nn.Module, node: Node) -> float | None:
 
 
 def _longest_fir(node: Node) -> int:
-    match node:
-        case graph.FIR():
-            return len(node.taps)
-        case graph.Series() | graph.Parallel():
-            return max(map(_longest_fir, node.nodes), default=0)
-        case graph.Recursion():
-            return max(_longest_fir(node.forward), _longest_fir(node.feedback))
-    return 0
+    firs = (len(leaf.taps) for leaf in graph.leaves(node) if isinstance(leaf, graph.FIR))
+    return max(firs, default=0)

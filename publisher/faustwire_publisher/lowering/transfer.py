@@ -44,13 +44,11 @@ def transfer(node: Node, delay: Response) -> Response:
 def _leaf(node: graph.Leaf, delay: Response) -> Response:
     entries: Any
     match node:
-        case graph.Gain():
-            entries = np.broadcast_to(node.matrix, (len(delay), *node.matrix.shape))
+        case graph.Gain() | graph.Householder():
+            matrix = node.matrix
+            entries = np.broadcast_to(matrix, (len(delay), *matrix.shape))
         case graph.DiagonalGain():
             entries = np.broadcast_to(node.gains, (len(delay), *node.gains.shape))
-        case graph.Householder():
-            mirror = np.eye(len(node.vector)) - 2 * np.outer(node.vector, node.vector)
-            entries = np.broadcast_to(mirror, (len(delay), *mirror.shape))
         case graph.Delay():
             late = np.power.outer(delay, node.samples)
             entries = late if node.gains is None else late * node.gains
