@@ -7,14 +7,13 @@ from math import inf
 from types import NoneType
 from typing import Any, TypeAlias
 
+from faustwire.limits import MIN_CHANGE_DB
 from faustwire_publisher.arguments import number
 from faustwire_publisher.errors import ArgumentError
 
 # None: the gate is off.
 Gates: TypeAlias = Mapping[str, float | bool | None]
 
-# What a bridge does when it is not told otherwise.
-MIN_CHANGE_DB = -80.0
 # The options of ``faustwire serve`` by their names here.
 _NUMBERS = {
     "max_gain_db": "--max-gain-db",

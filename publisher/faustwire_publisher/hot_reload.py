@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from faustwire.controls import sliders
 from faustwire.errors import GraphError, NonFiniteError
 from faustwire.graph import Node
+from faustwire.limits import MIN_CHANGE_DB
 from faustwire.messages import Hello, OwnProgram, Reason, Verdict
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire_publisher.arguments import Metrics, number, period, read_metrics, sampling_rate, text
 from faustwire_publisher.bridge_link import BridgeLink
 from faustwire_publisher.errors import ArgumentError, ModelError
-from faustwire_publisher.gate_options import MIN_CHANGE_DB, with_reloads
+from faustwire_publisher.gate_options import with_reloads
 from faustwire_publisher.impulse_response import impulse_response
 from faustwire_publisher.lowering import defer, lower, lower_with_remarks
 from faustwire_publisher.mailbox import Ticket

@@ -11,9 +11,10 @@ import pytest
 
 from bridges import Plugin, served
 from faustwire import HotReload
+from faustwire.limits import MIN_CHANGE_DB
 from faustwire.messages import Reason
 from faustwire_publisher import ArgumentError
-from faustwire_publisher.gate_options import MIN_CHANGE_DB, to_options
+from faustwire_publisher.gate_options import to_options
 from models import Knob
 from notices import recorded_warnings
 

@@ -26,6 +26,7 @@ __all__ = [
     "MAX_METRICS",
     "MAX_PROGRAM",
     "MAX_TEXT",
+    "UNKNOWN_TYPE",
     "VERSION",
     "check_version",
     "decode",
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 VERSION = 1
+# How an older side turns down what it does not know; a part of the protocol, too.
+UNKNOWN_TYPE = "unknown type of message"
 
 
 def encode(message: Message) -> bytes:
@@ -63,7 +66,7 @@ def decode(data: bytes) -> Message:
     name = body.get("type")
     kind = _TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise MessageError(f"unknown type of message {shown(name)}")
+        raise MessageError(f"{UNKNOWN_TYPE} {shown(name)}")
     return kind(**checked_fields(kind, body, _NAMES[kind]))
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from faustwire.key_ring import KeyRing
-from faustwire.limits import COST_MULTIPLE
+from faustwire.limits import COST_MULTIPLE, MIN_CHANGE_DB
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, rendezvous
 from faustwire_bridge.children.compiler import TIMEOUT_SECONDS
 from faustwire_bridge.commands import Commands, above_zero, change_db
@@ -19,7 +19,6 @@ from faustwire_bridge.core.sound_limits import (
     MAX_GAIN_DB,
     MAX_JUMP_DB,
     MAX_LOAD,
-    MIN_CHANGE_DB,
     Limits,
 )
 from faustwire_bridge.service.server import serve

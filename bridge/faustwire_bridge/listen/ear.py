@@ -11,7 +11,7 @@ from faustwire.errors import FaustwireError
 from faustwire.messages import Heard, Listen, Rejection
 from faustwire.terminal import printable
 from faustwire_bridge.listen.sound import PageSound, Refused, hearing_of, read_sound
-from faustwire_bridge.monitor.monitor_socket import MonitorSocket
+from faustwire_bridge.monitor.monitor_socket import MonitorSocket, is_unknown_to
 from faustwire_bridge.monitor.target import Target
 
 _SLICE_SECONDS = 0.2
@@ -76,7 +76,7 @@ class Ear:
                 hearing = hearing_of(message)
                 self._heard(message, read_sound(message.snapshot, self._run, message.call, hearing))
             elif isinstance(message, Rejection):
-                self._declined(_why(message.detail))
+                self._declined(_why(message))
                 self._stop.wait(_DECLINED_SECONDS)
 
     def _has_asked(self, line: MonitorSocket) -> bool:
@@ -92,7 +92,7 @@ class Ear:
         return True
 
 
-def _why(detail: str) -> str:
-    if detail.startswith("unknown type of message"):
+def _why(answer: Rejection) -> str:
+    if is_unknown_to(answer):
         return "the bridge is of an older version, which lets nobody listen: install the same there"
-    return f"the bridge lets nobody listen: {printable(detail)}"
+    return f"the bridge lets nobody listen: {printable(answer.detail)}"

@@ -25,8 +25,6 @@ from faustwire_bridge.monitor.watcher import Watcher
 
 _SLICE_SECONDS = 0.2
 _AGAIN_SECONDS = 1.0
-# As in a worker's counts.
-_PUBLISHED = ("published", "settled", "followed")
 # Runs that are heard at once: A and B of a few pages. Each is a connection and a thread.
 _MOST_EARS = 8
 # Of the snapshots that were heard, of all runs.
@@ -236,7 +234,7 @@ def _row(worker: WorkerState, state: State) -> dict[str, Any]:
         "metrics": worker.metrics,
         "reason": "" if worker.reason is None else str(worker.reason),
         "detail": "" if worker.detail == state.dsp_path else worker.detail,
-        "published": sum(worker.counts.get(kind, 0) for kind in _PUBLISHED),
+        "published": worker.published,
         "calls": worker.newest_call or 0,
         "seen_seconds": max(0.0, state.now - worker.last_seen),
     }

@@ -9,9 +9,10 @@ import zmq
 
 from faustwire import codec
 from faustwire.client_socket import EVENTS, Link, Pauses, client_socket
+from faustwire.codec import UNKNOWN_TYPE
 from faustwire.endpoint import parse
 from faustwire.errors import FaustwireError, MessageError
-from faustwire.messages import Message, ToBridge
+from faustwire.messages import Message, Rejection, ToBridge
 from faustwire.rendezvous import prepare_endpoint
 
 # First and longest pause between two tries. Trying a Unix socket costs next to nothing; many
@@ -21,6 +22,11 @@ _PAUSES = {"ipc": Pauses(50, 200), "tcp": Pauses(500, 2000)}
 _HEARTBEAT_MS = 2000
 # A key that was turned down may be enrolled a moment later.
 _AGAIN_SECONDS = 2.0
+
+
+def is_unknown_to(answer: Rejection) -> bool:
+    """Whether a bridge turns a message down because its version is older than the message."""
+    return answer.detail.startswith(UNKNOWN_TYPE)
 
 
 class UnreachableError(FaustwireError, ConnectionError):

@@ -9,7 +9,7 @@ import zmq
 
 from faustwire.messages import Message, Rejection, State, Watch
 from faustwire.terminal import printable
-from faustwire_bridge.monitor.monitor_socket import MonitorSocket
+from faustwire_bridge.monitor.monitor_socket import MonitorSocket, is_unknown_to
 
 # A state comes every second at least; what was lost is asked for again.
 _AGAIN_SECONDS = 3.0
@@ -58,7 +58,7 @@ class Watcher(MonitorSocket):
         if isinstance(message, State):
             self._number, self._ask_at, self._declined = message.number, 0.0, None
         elif isinstance(message, Rejection):
-            self._declined = f"{self._endpoint} {_declined(message.detail)}"
+            self._declined = f"{self._endpoint} {_declined(message)}"
         return message
 
     def _has_asked(self) -> bool:
@@ -73,7 +73,7 @@ class Watcher(MonitorSocket):
         return True
 
 
-def _declined(detail: str) -> str:
-    if detail.startswith("unknown type of message"):
+def _declined(answer: Rejection) -> str:
+    if is_unknown_to(answer):
         return "has a bridge of an older version: install the same faustwire on both sides"
-    return f"declines: {printable(detail)}"
+    return f"declines: {printable(answer.detail)}"
