@@ -12,58 +12,24 @@ comes later.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import torch
-from flamo.processor import dsp, system
 
 from faustwire import HotReload
+from faustwire.limits import MIN_CHANGE_DB
 from faustwire.messages import Reason
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+
+from models import FlatTraining, fdn
 
 _PARTS = {"still learns": 1e-3, "has converged": 1e-7}
 _LINES = 6
-_NFFT = 2048
-
-
-def network() -> system.Shell:
-    """Six lines with an orthogonal matrix."""
-    options: dict[str, Any] = {"nfft": _NFFT, "device": "cpu"}
-    delays = dsp.parallelDelay(size=(_LINES,), max_len=500, isint=True, unit=1, **options)
-    attenuation = dsp.parallelGain(size=(_LINES,), **options)
-    attenuation.assign_value(torch.full((_LINES,), 0.8))
-    mixing = dsp.Matrix(
-        size=(_LINES, _LINES), matrix_type="orthogonal", requires_grad=True, **options
-    )
-    feedback = system.Series(OrderedDict(attenuation=attenuation, mixing=mixing))
-    core = OrderedDict(
-        input_gain=dsp.Gain(size=(_LINES, 1), requires_grad=True, **options),
-        loop=system.Recursion(fF=delays, fB=feedback),
-        output_gain=dsp.Gain(size=(1, _LINES), requires_grad=True, **options),
-    )
-    return system.Shell(system.Series(core), dsp.FFT(_NFFT), dsp.iFFT(_NFFT))
-
-
-def trained(model: torch.nn.Module) -> Callable[[float], None]:
-    """A function that makes one step of a given size towards a flat response."""
-    optimizer = torch.optim.Adam(model.parameters())
-    impulse = torch.zeros(1, _NFFT, 1)
-    impulse[0, 0] = 1.0
-
-    def step(size: float) -> None:
-        for group in optimizer.param_groups:
-            group["lr"] = size
-        spectrum = abs(torch.fft.rfft(model(impulse), dim=1))
-        loss = torch.nn.functional.mse_loss(spectrum, torch.ones_like(spectrum))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch annotates it not
-        optimizer.step()
-
-    return step
 
 
 def main() -> None:
@@ -73,22 +39,22 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    model = network()
-    step = trained(model)
+    model = fdn(_LINES, attenuation=0.8)
+    training = FlatTraining(model)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / name for name in ("every", "heard")]
         every, heard = (
             HotReload(
                 48000, dsp_path=path / "live.dsp", config_path=path / "config.txt", min_change_db=db
             )
-            for path, db in zip(paths, (None, -80.0), strict=True)
+            for path, db in zip(paths, (None, MIN_CHANGE_DB), strict=True)
         )
         print(f"{'training':<16}{'steps':>7} {'reloads a minute: every change':>31} {'heard':>7}")
         for part, size in _PARTS.items():
             counts = {name: Counter[Reason]() for name in ("every", "heard")}
             steps, began = 0, time.monotonic()
             while time.monotonic() - began < seconds:
-                step(size)
+                training.step(size)
                 steps += 1
                 for name, live in (("every", every), ("heard", heard)):
                     live.update(model)

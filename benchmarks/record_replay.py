@@ -20,7 +20,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -30,6 +29,8 @@ from typing import Any
 from faustwire import codec
 from faustwire.messages import Event
 from faustwire.recording import Recording
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 _MIN_INTERVAL = 0.1
 _WORKERS = ("left", "right")
@@ -42,37 +43,17 @@ _DEADLINE_SECONDS = 600.0
 def train(name: str, endpoint: str) -> None:
     """Train until killed: six lines, an orthogonal matrix, a flat response as the target."""
     import torch  # noqa: PLC0415  (only the workers need it)
-    from flamo.processor import dsp, system  # noqa: PLC0415
 
     from faustwire import HotReload  # noqa: PLC0415
+    from models import FlatTraining, fdn  # noqa: PLC0415
 
     torch.set_num_threads(1)
     torch.manual_seed(_WORKERS.index(name))
-    lines, nfft = 6, 2048
-    options: dict[str, Any] = {"nfft": nfft, "device": "cpu"}
-    delays = dsp.parallelDelay(size=(lines,), max_len=500, isint=True, unit=1, **options)
-    attenuation = dsp.parallelGain(size=(lines,), **options)
-    attenuation.assign_value(torch.full((lines,), 0.8))
-    mixing = dsp.Matrix(
-        size=(lines, lines), matrix_type="orthogonal", requires_grad=True, **options
-    )
-    feedback = system.Series(OrderedDict(attenuation=attenuation, mixing=mixing))
-    core = OrderedDict(
-        input_gain=dsp.Gain(size=(lines, 1), requires_grad=True, **options),
-        loop=system.Recursion(fF=delays, fB=feedback),
-        output_gain=dsp.Gain(size=(1, lines), requires_grad=True, **options),
-    )
-    model = system.Shell(system.Series(core), dsp.FFT(nfft), dsp.iFFT(nfft))
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    impulse = torch.zeros(1, nfft, 1)
-    impulse[0, 0] = 1.0
+    model = fdn(6, attenuation=0.8)
+    training = FlatTraining(model)
     with HotReload(48000, endpoint=endpoint, worker=name, min_interval=_MIN_INTERVAL) as live:
         for step in range(1, 10**9):
-            spectrum = abs(torch.fft.rfft(model(impulse), dim=1))
-            loss = torch.nn.functional.mse_loss(spectrum, torch.ones_like(spectrum))
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch annotates it not
-            optimizer.step()
+            loss = training.step()
             live.update(model, metrics={"loss": loss})
             if step % 10 == 0:
                 print(step, flush=True)

@@ -30,14 +30,14 @@ class Knob:
             self.model.param.remainder_(_LOUDEST)
 
 
-def fdn(lines: int = 4, *, nfft: int = 2048) -> Any:
+def fdn(lines: int = 4, *, nfft: int = 2048, attenuation: float = 0.7) -> Any:
     """A FLAMO FDN with attenuation in its loop; its delays are made as adac understands them."""
     options: dict[str, Any] = {"nfft": nfft, "device": "cpu"}
     delays = dsp.parallelDelay(size=(lines,), max_len=500, isint=True, unit=1, **options)
-    attenuation = dsp.parallelGain(size=(lines,), **options)
-    attenuation.assign_value(torch.full((lines,), 0.7))
+    absorption = dsp.parallelGain(size=(lines,), **options)
+    absorption.assign_value(torch.full((lines,), attenuation))
     feedback = OrderedDict(
-        attenuation=attenuation,
+        attenuation=absorption,
         mixing=dsp.Matrix(
             size=(lines, lines), matrix_type="orthogonal", requires_grad=True, **options
         ),
@@ -48,3 +48,24 @@ def fdn(lines: int = 4, *, nfft: int = 2048) -> Any:
         output_gain=dsp.Gain(size=(1, lines), requires_grad=True, **options),
     )
     return system.Shell(system.Series(core), dsp.FFT(nfft), dsp.iFFT(nfft))
+
+
+class FlatTraining:
+    """Trains a model towards a flat magnitude response, with Adam."""
+
+    def __init__(self, model: Any, *, nfft: int = 2048) -> None:
+        self._model = model
+        self._optimizer = torch.optim.Adam(model.parameters())
+        self._impulse = torch.zeros(1, nfft, 1)
+        self._impulse[0, 0] = 1.0
+
+    def step(self, size: float = 1e-3) -> torch.Tensor:
+        """Make one step of a size; returns the loss before it."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = size
+        spectrum = abs(torch.fft.rfft(self._model(self._impulse), dim=1))
+        loss = torch.nn.functional.mse_loss(spectrum, torch.ones_like(spectrum))
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch annotates it not
+        self._optimizer.step()
+        return loss
