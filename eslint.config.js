@@ -17,7 +17,7 @@ export default [
     },
   },
   {
-    files: ["bridge/**/page/**/*.js"],
+    files: ["bridge/**/page/**/*.js", "publisher/**/*.js"],
     rules: {
       // Text from workers is never markup.
       "no-restricted-properties": [

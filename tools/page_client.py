@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from websockets.sync.client import ClientConnection, connect
 
-from bridges import DEADLINE
+from bridges import DEADLINE, eventually
+from faustwire.rendezvous import page_place
 
 Message = dict[str, Any]
 
@@ -77,6 +80,19 @@ def listening(*arguments: str) -> Iterator[str]:
             process.kill()
             process.wait()
             process.stdout.close()
+
+
+@contextmanager
+def ending_page(endpoint: str) -> Iterator[None]:
+    """End the page that a training has started within the block; it would go on for a minute."""
+    place = page_place(endpoint)
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            os.kill(json.loads(place.lock_path.read_text())["pid"], signal.SIGTERM)
+            eventually(lambda: not place.lock_path.exists(), "the page ends")
+        place.log_path.unlink(missing_ok=True)
 
 
 @contextmanager

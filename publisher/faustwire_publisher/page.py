@@ -9,10 +9,14 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import IO, Any
+from importlib.util import find_spec
+from typing import IO, TYPE_CHECKING, Any
 
 from faustwire.errors import FaustwireError
 from faustwire.rendezvous import page_place
+
+if TYPE_CHECKING:
+    from faustwire_publisher.page_widget import PageWidget
 
 _LINK = re.compile(r"http://\S+")
 _WAIT_SECONDS = 10.0
@@ -46,6 +50,7 @@ class Page:
         self._started = False
         self._told = threading.Event()
         self._link: str | None = None
+        self._widget: PageWidget | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_options": self._options, "_endpoint": self._endpoint}
@@ -83,8 +88,34 @@ class Page:
             raise PageError(f"the page is not served; `faustwire listen` says why, or {log}")
         return self._link
 
+    def widget(self) -> PageWidget:
+        """The page as a notebook's widget, which goes on while the kernel is busy.
+
+        Returns:
+            The widget, the same one each time; a cell shows it.
+
+        Raises:
+            PageError: the page is not served, or the extra ``notebook`` is not installed.
+        """
+        if self._widget is None:
+            try:
+                from faustwire_publisher.page_widget import PageWidget  # noqa: PLC0415
+            except ModuleNotFoundError as problem:
+                raise PageError(
+                    f"a widget needs {problem.name}, which is not installed: "
+                    "pip install 'faustwire[notebook]'; without it a cell shows a plain frame"
+                ) from problem
+            self._widget = PageWidget(link=self.link)
+        return self._widget
+
+    def _repr_mimebundle_(self, **how: Any) -> Any:
+        """The widget in a notebook's cell; None: there is none, and ``_repr_html_`` is shown."""
+        if find_spec("anywidget") is None:
+            return None
+        return self.widget()._repr_mimebundle_(**how)
+
     def _repr_html_(self) -> str:
-        """The page itself, in a notebook's cell."""
+        """The page in a plain frame, where there are no widgets."""
         link = html.escape(self.link, quote=True)
         return (
             f'<iframe src="{link}" width="100%" height="{_HEIGHT}" style="border: 0" '

@@ -61,9 +61,10 @@ class Browser:
     def go(self, link: str) -> None:
         self._ask("POST", f"{self._session}/url", {"url": link})
 
-    def into_frame(self) -> None:
-        """From here on scripts run in the page's first frame."""
-        self._ask("POST", f"{self._session}/frame", {"id": 0})
+    def into_frame(self, selector: str = "iframe") -> None:
+        """From here on scripts run in the first frame that a selector finds; it is waited for."""
+        frame = self.until(f"return document.querySelector({json.dumps(selector)})", selector)
+        self._ask("POST", f"{self._session}/frame", {"id": frame})
 
     def run(self, script: str, *arguments: Any) -> Any:
         """What a script returns; a promise is waited for."""

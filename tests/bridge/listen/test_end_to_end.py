@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
 from bridges import Plugin, eventually, served
 from chromium import SOUNDS, Browser, chromium, needs_chromium
-from faustwire.rendezvous import page_place
 from faustwire_publisher import HotReload
 from models import fdn
-from page_client import listening
+from page_client import ending_page, listening
 from peers import peer
 
 pytestmark = needs_chromium
@@ -29,22 +24,13 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
-@pytest.fixture
-def _no_page_is_left(plugin: Plugin) -> Iterator[None]:
-    """The page that a training has started would go on for a minute."""
-    yield
-    place = page_place(plugin.place.endpoint)
-    with suppress(FileNotFoundError):
-        os.kill(json.loads(place.lock_path.read_text())["pid"], signal.SIGTERM)
-        eventually(lambda: not place.lock_path.exists(), "the page ends")
-    place.log_path.unlink(missing_ok=True)
-
-
-@pytest.mark.usefixtures("_no_page_is_left")
 def test_a_training_is_heard_within_three_seconds_of_its_first_publish(
     browser: Browser, plugin: Plugin
 ) -> None:
-    with HotReload(48_000, **plugin.paths, worker="<b>ann</b>", listen=True) as live:
+    with (
+        ending_page(plugin.place.endpoint),
+        HotReload(48_000, **plugin.paths, worker="<b>ann</b>", listen=True) as live,
+    ):
         link = live.listen().link
         browser.go(link)
         browser.press(" ")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from faustwire import codec
 from faustwire.messages import Reason, Snapshot, Verdict
 from faustwire_publisher.page import Page
 from graphs import fdn
+from notebook_cell import html_cell, widget_cell
 from page_client import listening
 from recordings import record, worker
 
@@ -106,30 +105,19 @@ def test_a_and_b_are_switched_by_a_key_at_equal_loudness(browser: Browser) -> No
     assert browser.errors() == []
 
 
-def test_a_notebook_of_this_machine_holds_the_page_in_its_cell(browser: Browser, link: str) -> None:
+@pytest.mark.parametrize("kind", ["widget", "frame"])
+def test_a_notebook_of_this_machine_holds_the_page_in_its_cell(
+    browser: Browser, link: str, kind: str
+) -> None:
     page = Page([], "tcp://127.0.0.1:1")
     page._link, page._started = link, True
     page._told.set()
-    cell = page._repr_html_().encode()
-
-    class Notebook(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(cell)
-
-        def log_message(self, *_: object) -> None:
-            """No line for each request."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Notebook) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        browser.go(f"http://127.0.0.1:{server.server_port}/")
+    with widget_cell(link) if kind == "widget" else html_cell(page._repr_html_()) as notebook:
+        browser.go(notebook)
         browser.into_frame()
         browser.until(_about("A", f"step {_STEPS}"), "the last step")
         browser.press(" ")
         browser.until(SOUNDS, "sound")
-        server.shutdown()
 
 
 @pytest.mark.slow

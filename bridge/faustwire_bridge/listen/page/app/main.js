@@ -145,6 +145,8 @@ bindKeys({
   5: () => transport.choose("microphone"),
 });
 
+// A notebook's cell that frames this page waits for this word (`page_widget.js`).
+if (parent !== window) parent.postMessage("faustwire listen", "*");
 sound.possible();
 connection.open();
 redraw();
