@@ -1,12 +1,45 @@
-"""What a recording's metadata say, read with distrust: a file may come from a stranger."""
+"""What a recording's metadata say: written by its bridge, read with distrust of any file."""
 
 from __future__ import annotations
 
+import os
+import platform
+import socket
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 
+from faustwire import codec
 from faustwire.recording import Item
 from faustwire_bridge.core.events import User
 from faustwire_bridge.core.rules import Rules
+
+
+def of_bridge(dsp_path: str, offset_ns: int, *, published_only: bool) -> dict[str, str]:
+    """What this bridge says of itself and of how it records.
+
+    Args:
+        dsp_path: what it keeps.
+        offset_ns: from the monotonic clock to Unix time.
+        published_only: whether the snapshots that are not published are left out.
+    """
+    return {
+        "faustwire": version("faustwire"),
+        "wire": str(codec.VERSION),
+        "libfaust": _libfaust(),
+        "python": platform.python_version(),
+        "host": socket.gethostname(),
+        "pid": str(os.getpid()),
+        "dsp_path": dsp_path,
+        "monotonic_offset_ns": str(offset_ns),
+        "kept": "published" if published_only else "all",
+    }
+
+
+def _libfaust() -> str:
+    try:
+        return f"cyfaust {version('cyfaust')}"
+    except PackageNotFoundError:
+        return ""
 
 
 def rules(metadata: Mapping[str, str]) -> Rules | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError
-from faustwire.messages import Choice, Event, Hello, OwnProgram, Verdict, Welcome
+from faustwire.messages import Choice, Event, Hello, Listen, OwnProgram, Verdict, Welcome
 from faustwire.packed_snapshot import PackedSnapshot, read
 from faustwire.recording import Item, Recording
 from faustwire.recording.publications import Publications
@@ -134,8 +134,7 @@ class _Again:
                 self._compiled = outcome
         published = self._publications.published_by(item)
         if published is not None:
-            peer = metadata.peer(published)
-            message = read(published.data)
+            peer, message = metadata.peer(published), read(published.data)
             self._introduce(published, None, now)
             # It was written then, though the plugin may have had it: a write had failed, say.
             self._handle(events.DspChanged(), now)
@@ -162,14 +161,15 @@ class _Again:
     # -- what comes in -----------------------------------------------------------------------
 
     def _arrived(self, item: Item) -> None:
-        peer, now = metadata.peer(item), self._seconds(item.at_ns)
-        user = metadata.user(item)
+        peer, now, user = metadata.peer(item), self._seconds(item.at_ns), metadata.user(item)
         event: events.CoreEvent
         try:
             message = read(item.data)
         except MessageError as problem:
             event = events.Unreadable(peer, str(problem), problem.seq)
         else:
+            if isinstance(message, Listen):
+                return  # Those who listen take no part in what is decided.
             event = events.Arrived(peer, message, user, len(item.data))
             if isinstance(message, PackedSnapshot):
                 self._calls[peer, message.seq] = message.call

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import socket
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from faustwire import codec, recording
 from faustwire.errors import FaustwireError
 from faustwire.header import Header, read_header
-from faustwire.messages import Event, Hello, Message, Reason, Verdict
+from faustwire.messages import Event, Heard, Hello, Message, Reason, Verdict
 from faustwire_bridge.core import events
 from faustwire_bridge.core.events import User
-from faustwire_bridge.recordings import journal
+from faustwire_bridge.recordings import journal, metadata
+from faustwire_bridge.recordings.heard import without_snapshot
 from faustwire_bridge.recordings.held_snapshots import Held, HeldSnapshots
 
 if TYPE_CHECKING:
@@ -65,6 +62,8 @@ class Recorder:
         self._strangers = 0
         self._channels: dict[tuple[str, bytes], Channel] = {}
         self._hello: tuple[int, bytes, bytes, User | None] | None = None
+        # Of those who listen: a connection's last request.
+        self._requests: dict[bytes, bytes] = {}
 
     @property
     def problem(self) -> str | None:
@@ -159,6 +158,35 @@ class Recorder:
             return  # Its detail names a file whose name is no Unicode.
         self._write(now_ns, recording.of_bridge(recording.EVENT), data)
 
+    def asked(self, now_ns: int, peer: bytes, data: bytes, user: User | None = None) -> bool:
+        """A listener asked; what only repeats its last request is left out.
+
+        Args:
+            now_ns: when the bridge took it up, in ns of ``time.monotonic_ns``.
+            peer: ZeroMQ's routing id of the connection.
+            data: the frame's bytes.
+            user: whose key the peer has; None: it needed none.
+
+        Returns:
+            Whether it was taken down.
+        """
+        if self._requests.get(peer) == data:
+            return False
+        self.arrived(now_ns, peer, data, user)
+        self._requests[peer] = data
+        return True
+
+    def heard(self, now_ns: int, peer: bytes, message: Heard) -> None:
+        """A listener was sent a snapshot, whose bytes stand in the recording where they came in.
+
+        Args:
+            now_ns: when it was sent, in ns of ``time.monotonic_ns``.
+            peer: ZeroMQ's routing id of the connection.
+            message: what was sent.
+        """
+        self._place_hello()
+        self._write(now_ns, self._channel(recording.OUT, peer), without_snapshot(message))
+
     def tick(self, now_ns: int) -> None:
         """Time has passed; to be called at least every half second."""
         self._place_hello()
@@ -201,6 +229,7 @@ class Recorder:
 
     def _forget(self, peer: bytes) -> None:
         self._peers.pop(peer, None)
+        self._requests.pop(peer, None)
         for topic in (recording.IN, recording.OUT):
             self._channels.pop((topic, peer), None)
 
@@ -251,25 +280,9 @@ def begin(
     now_ns = time.time_ns()
     # Fixed here: the monotonic clock goes on evenly when somebody sets the other one.
     offset_ns = now_ns - time.monotonic_ns()
-    metadata = {
-        "faustwire": version("faustwire"),
-        "wire": str(codec.VERSION),
-        "libfaust": _libfaust(),
-        "python": platform.python_version(),
-        "host": socket.gethostname(),
-        "pid": str(os.getpid()),
-        "dsp_path": dsp_path,
-        "monotonic_offset_ns": str(offset_ns),
-        "kept": "published" if published_only else "all",
-        **rules,
-    }
+    said = metadata.of_bridge(dsp_path, offset_ns, published_only=published_only)
     stem = Path(dsp_path).stem
-    writer = recording.RecordingWriter(target, now_ns, metadata, stem=stem, rotation=rotation)
+    writer = recording.RecordingWriter(
+        target, now_ns, {**said, **rules}, stem=stem, rotation=rotation
+    )
     return Recorder(writer, offset_ns, published_only=published_only)
-
-
-def _libfaust() -> str:
-    try:
-        return f"cyfaust {version('cyfaust')}"
-    except PackageNotFoundError:
-        return ""

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import TYPE_CHECKING
 
 from faustwire import codec
 from faustwire.messages import Listen, Rejection, Verdict
 from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.core import rights
 from faustwire_bridge.core.audience import Audience
-from faustwire_bridge.core.events import JudgeFailed, User
+from faustwire_bridge.core.events import JudgeFailed
 from faustwire_bridge.core.instructions import Judge
 from faustwire_bridge.core.sessions import Session, Sessions
+from faustwire_bridge.service.listener import Received
 from faustwire_bridge.service.listeners import Listeners
+
+if TYPE_CHECKING:
+    from faustwire_bridge.recordings.recorder import Recorder
 
 _log = logging.getLogger("faustwire.bridge")
 
@@ -35,21 +40,26 @@ class Earshot:
         self.fileno = judge.fileno
         self.deadline = judge.deadline
 
-    def hear(self, peer: bytes, message: Listen, user: User | None) -> None:
+    def hear(self, received: Received, message: Listen, recorder: Recorder | None) -> None:
         """Take a message of somebody who listens.
 
         Args:
-            peer: its connection.
-            message: what came.
-            user: whose key it was; None: it needed none.
+            received: the message as it came.
+            message: the same, decoded.
+            recorder: where it is recorded; None: nowhere.
         """
+        peer, user, now_ns = received.peer, received.user, time.monotonic_ns()
+        recorded = recorder is not None and recorder.asked(now_ns, peer, received.frames[0], user)
         answer = rights.refusal(message, user)
         if answer is None:
             name = None if user is None else user.name
             problem = self._audience.ask(peer, name, message, time.monotonic())
             answer = None if problem is None else Rejection(problem)
         if answer is not None:
-            self._listeners.offer(peer, codec.encode(answer))
+            data = codec.encode(answer)
+            self._listeners.offer(peer, data)
+            if recorder is not None and recorded:
+                recorder.sent(now_ns, peer, data, answer)
 
     def decided(self, session: Session | None, verdict: Verdict) -> None:
         """A worker was given a verdict.
@@ -65,11 +75,17 @@ class Earshot:
         """A user has lost its key or a right of it."""
         self._audience.forget(user)
 
-    def tell(self) -> None:
-        """Send what is there to those who wait for it, and have the next snapshot judged."""
+    def tell(self, recorder: Recorder | None) -> None:
+        """Send what is there to those who wait for it, and have the next snapshot judged.
+
+        Args:
+            recorder: where it is recorded that it was sent; None: nowhere.
+        """
         self._take_outcome()
         for peer, heard in self._audience.pop_answers():
             self._listeners.offer(peer, codec.encode(heard))
+            if recorder is not None:
+                recorder.heard(time.monotonic_ns(), peer, heard)
         snapshot = self._audience.begin_judging(time.monotonic())
         if snapshot is not None:
             failed = self._judge.begin(Judge(snapshot.data, None, None))

@@ -95,7 +95,7 @@ class Loop:
             if deadline is not None and time.monotonic() >= deadline:
                 self._handle_safely(events.Tick())
             self._observers.tell()
-            self._earshot.tell()
+            self._earshot.tell(self._recorder)
             self._keep_recording()
         _log.info("stopped", extra={"why": self._stopping})
 
@@ -134,8 +134,8 @@ class Loop:
         match event:
             case events.Arrived(peer, Watch() as message, user):
                 self._observers.hear(peer, message, user)
-            case events.Arrived(peer, Listen() as message, user):
-                self._earshot.hear(peer, message, user)
+            case events.Arrived(message=Listen() as message):
+                self._earshot.hear(received, message, self._recorder)
             case _:
                 self._handle_safely(event, received)
 

@@ -219,6 +219,8 @@ class States:
     def _items(self, at_ns: int, topics: set[str]) -> Iterator[tuple[Item, bool]]:
         heard_ns = None
         for item in self.recording.items(start_ns=at_ns, end_ns=self.last_ns, topics=topics):
+            if item.topic == recording.IN and "incarnation" not in item.metadata:
+                continue  # Those who listen or steer are there while no worker is.
             yield item, heard_ns is not None and item.at_ns - heard_ns > _SILENCE_NS
             heard_ns = item.at_ns
 

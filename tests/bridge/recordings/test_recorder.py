@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+import msgpack
 import pytest
 
 from faustwire import codec, recording
@@ -14,7 +16,9 @@ from faustwire.messages import (
     Choice,
     Event,
     Follow,
+    Heard,
     Hello,
+    Listen,
     Ping,
     Reason,
     Rejection,
@@ -245,3 +249,25 @@ def test_a_recording_says_what_it_was_made_of(tmp_path: Path) -> None:
     assert said["cost_multiple"] == "10"
     assert said["kept"] == "all"
     assert int(said["monotonic_offset_ns"]) > 0
+
+
+def test_a_request_to_hear_that_is_repeated_is_recorded_once(tmp_path: Path) -> None:
+    """Whoever listens asks again every few seconds, for days."""
+    session = Session(tmp_path / "run")
+    listen = [codec.encode(Listen("abc", after)) for after in (0, 0, 0, 3, 3, 0)]
+    taken = [session.recorder.asked(0, b"\0\7", data) for data in listen]
+    assert taken == [True, False, False, True, False, True]
+    assert session.recorder.asked(0, b"\0\x08", listen[0]), "another connection's"
+    snapshot_bytes = codec.encode(snapshot(3))
+    heard = Heard("abc", 3, Reason.PUBLISHED, snapshot=snapshot_bytes)
+    session.recorder.heard(0, b"\0\7", heard)
+    items = session.items()
+    assert [item.data for item in items if item.topic == "in"] == [
+        listen[0],
+        listen[3],
+        listen[5],
+        listen[0],
+    ]
+    (told,) = (item.data for item in items if item.topic == "out")
+    assert codec.decode(told) == replace(heard, snapshot=b"")
+    assert msgpack.unpackb(told)["left_out"] == len(snapshot_bytes)

@@ -13,10 +13,10 @@ import msgpack
 import pytest
 
 from bridges import Plugin, ServedBridge, served
-from faustwire import codec
+from faustwire import codec, recording
 from faustwire.errors import RecordingError
 from faustwire.key_ring import KeyRing
-from faustwire.messages import Ping, Reason, Snapshot, Verdict
+from faustwire.messages import Listen, Ping, Reason, Snapshot, Verdict
 from faustwire.recording import Recording
 from faustwire.recording.calls import find_call
 from faustwire_publisher import ArgumentError, Replay
@@ -186,6 +186,13 @@ def test_a_night_in_which_nobody_was_there_is_left_out(
     states = States(Recording(record(tmp_path / "pings", said, seconds=9.0).folder))
     silent = [state.after_silence for state in states.since(0) if isinstance(state, State)]
     assert silent == [False, False, False]
+    # Whoever listens goes on asking while nobody trains.
+    ear = recording.of_peer("in", b"ear", None, ())
+    asks = [(ear, codec.encode(Listen("a-1", n))) for n in range(4)]
+    said[1:5] = asks
+    states = States(Recording(record(tmp_path / "asks", said, seconds=9.0).folder))
+    silent = [state.after_silence for state in states.since(0) if isinstance(state, State)]
+    assert silent == [False, True, False]
 
 
 def test_what_was_published_is_published_again_whatever_the_clock_says(
