@@ -28,7 +28,8 @@ from faustwire import codec
 from faustwire.graph import SOS, Delay, Gain, Node, Recursion, Series
 from faustwire.messages import Snapshot
 from faustwire_bridge.analysis.assessment import searched
-from faustwire_bridge.analysis.judgement import Memory, judge
+from faustwire_bridge.analysis.judge_memory import Memory
+from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import generate
 from faustwire_bridge.core.sound_limits import Limits

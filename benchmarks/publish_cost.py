@@ -37,7 +37,8 @@ from update_time import FDN, FS  # noqa: E402
 
 from faustwire import HotReload, codec  # noqa: E402
 from faustwire.messages import Snapshot  # noqa: E402
-from faustwire_bridge.analysis.judgement import Memory, judge  # noqa: E402
+from faustwire_bridge.analysis.judge_memory import Memory  # noqa: E402
+from faustwire_bridge.analysis.judgement import judge  # noqa: E402
 from faustwire_bridge.codegen import generate  # noqa: E402
 from faustwire_bridge.core.sound_limits import Limits  # noqa: E402
 from faustwire_publisher.lowering import lower_with_remarks  # noqa: E402

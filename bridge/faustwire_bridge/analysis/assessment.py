@@ -60,7 +60,7 @@ def assess(
         graph, fs=fs, limits=limits, playing_db=playing_db, program=program, levels=levels
     )
     if passed is not None:
-        return passed
+        return passed.assessment
     return searched(
         graph,
         fs=fs,

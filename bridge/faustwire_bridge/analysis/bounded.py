@@ -8,6 +8,7 @@ holds what there is. They never refuse anything, and pass nothing that the searc
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,18 @@ _FINE = np.linspace(0.0, 1.0, 12)
 _ROUNDS_PAY_FROM = 12**2
 
 
+class Passed(NamedTuple):
+    """A model that bounds pass.
+
+    Attributes:
+        assessment: without a peak.
+        gain_bound: upper bound on its gain at any frequency.
+    """
+
+    assessment: Assessment
+    gain_bound: float
+
+
 @np.errstate(all="ignore")  # numbers that overflow give no bound
 def certified(
     graph: Node,
@@ -40,7 +53,7 @@ def certified(
     playing_db: float | None,
     program: str,
     levels: LevelEstimator,
-) -> Assessment | None:
+) -> Passed | None:
     """Assess a model by bounds.
 
     Args:
@@ -52,29 +65,28 @@ def certified(
         levels: knows the levels of the last graphs.
 
     Returns:
-        Its assessment, without a peak; None: bounds do not tell.
+        Its assessment and what bounds it; None: bounds do not tell.
     """
     circles = CircleBounds(np.concatenate([[0.0, 1 / (LEVEL_SECONDS * fs)], -_RATES]))
     try:
         # Of the peak and of the level; what is no number is no bound.
-        loudest = float(circles.norm(graph)[:2].max())
+        peak, first = circles.norm(graph)[:2].tolist()
         rate, gain = _decay(graph, circles)
-        if not rate > MARGIN_RATE or not to_db(loudest) <= limits.max_gain_db:
+        if not rate > MARGIN_RATE or not to_db(max(peak, first)) <= limits.max_gain_db:
             return None
         if "e+" in program or not certainly_holds(graph):
             return None
         level = _level(graph, fs=fs, limits=limits, playing_db=playing_db, levels=levels)
     except (OpenError, ArithmeticError, np.linalg.LinAlgError):
         return None
-    return (
-        None
-        if level is None
-        else Assessment(
-            margin_db=None if gain is None else -to_db(gain),
-            rt60_seconds=LN_60_DB / (rate * fs) if math.isfinite(rate) else None,
-            level_db=level if math.isfinite(level) else None,
-        )
+    if level is None:
+        return None
+    assessment = Assessment(
+        margin_db=None if gain is None else -to_db(gain),
+        rt60_seconds=LN_60_DB / (rate * fs) if math.isfinite(rate) else None,
+        level_db=level if math.isfinite(level) else None,
     )
+    return Passed(assessment, peak)
 
 
 @np.errstate(all="ignore")  # numbers that overflow give no bound

@@ -19,6 +19,7 @@ from faustwire_bridge.analysis.knob_positions import (
     rt60_positions,
 )
 from faustwire_bridge.analysis.peak_gain import measure
+from faustwire_bridge.analysis.poles import outermost_pole
 from faustwire_bridge.analysis.ringing import ringing
 from faustwire_bridge.analysis.single_precision import cancelling_loop, overflow
 from faustwire_bridge.analysis.stability import (
@@ -27,7 +28,6 @@ from faustwire_bridge.analysis.stability import (
     StabilityClass,
     classify,
 )
-from faustwire_bridge.analysis.transfer import outermost_pole
 from faustwire_bridge.codegen import generate
 
 _METHOD = (

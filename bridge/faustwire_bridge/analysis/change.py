@@ -7,10 +7,9 @@ plugin's inputs to its two outputs, octave by octave.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -19,8 +18,9 @@ from faustwire.graph import Array, Node, channels
 from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
 from faustwire_bridge.analysis.knob_positions import attenuated, rest_seconds
 from faustwire_bridge.analysis.peak_gain import response
+from faustwire_bridge.analysis.poles import filter_poles
 from faustwire_bridge.analysis.ringing import ringing
-from faustwire_bridge.analysis.transfer import Spectrum, batches, filter_poles, full
+from faustwire_bridge.analysis.transfer import Spectrum, batches, full
 from faustwire_bridge.analysis.workload import memory_samples
 from faustwire_bridge.codegen.fitting import PLUGIN_CHANNELS
 from faustwire_bridge.core.program_structure import structure
@@ -42,8 +42,6 @@ _LONGEST_SECONDS = 10.0
 _LN_60_DB = math.log(1000)
 # Some of the points, from 320 Hz to 2 kHz: whoever hears a change hears it there.
 _FEW = slice(4 * _POINTS_AN_OCTAVE, 7 * _POINTS_AN_OCTAVE, _POINTS_AN_OCTAVE // 2 + 1)
-# What plays, and what was judged last.
-_KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,7 @@ class WrittenModel:
         controls: the knobs, by the control's name, each with its position at first.
         alike: lines of the program that differ in constants only; see
             ``core.program_structure.structure``.
+        gain_bound: upper bound on the graph's gain at any frequency; None: not known.
     """
 
     program: str
@@ -64,6 +63,7 @@ class WrittenModel:
     fs: float
     controls: Mapping[str, Slider]
     alike: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    gain_bound: float | None = None
 
     @cached_property
     def structure(self) -> bytes:
@@ -93,35 +93,9 @@ class WrittenModel:
     @cached_property
     def highest(self) -> float:
         """Upper bound on its gain at all points; infinite: there is none."""
-        return _highest(self.graph)
-
-
-class WrittenModels:
-    """The models compared last, so that the response of what plays is computed once."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[bytes, WrittenModel] = OrderedDict()
-
-    def known(self, data: bytes) -> WrittenModel | None:
-        """The model of a snapshot; None: it is not known."""
-        return self._known.get(data)
-
-    def get(self, data: bytes, make: Callable[[], WrittenModel]) -> WrittenModel:
-        """Find the model of a snapshot.
-
-        Args:
-            data: the snapshot's bytes.
-            make: makes the model, where it is not known.
-
-        Returns:
-            The model.
-        """
-        model = self._known.get(data) or make()
-        self._known[data] = model
-        self._known.move_to_end(data)
-        while len(self._known) > _KEPT:
-            self._known.popitem(last=False)
-        return model
+        if max(channels(self.graph)) > PLUGIN_CHANNELS:  # what is summed may be louder
+            return math.inf
+        return _highest(self.graph) if self.gain_bound is None else self.gain_bound
 
 
 @np.errstate(all="ignore")  # what is not finite tells nothing
@@ -155,8 +129,6 @@ def certain_change_db(
 
 
 def _highest(graph: Node) -> float:
-    if max(channels(graph)) > PLUGIN_CHANNELS:  # what is summed may be louder
-        return math.inf
     try:
         # No circle further out has more.
         return float(CircleBounds(np.zeros(1)).norm(graph)[0])
@@ -211,17 +183,27 @@ def _are_alike(before: WrittenModel, after: WrittenModel) -> bool:
 
 def _points(model: WrittenModel) -> Spectrum:
     angles = np.concatenate([_grid(model).imag, _resonances(model.graph)])
-    return _damped(model, angles)
+    return _damped(angles, _damping(model))
 
 
 def _grid(model: WrittenModel) -> Spectrum:
+    return _known_grid(model.fs, _damping(model))
+
+
+@lru_cache(maxsize=8)
+def _known_grid(fs: float, damping: float) -> Spectrum:
     octaves = np.arange(_OCTAVES * _POINTS_AN_OCTAVE) / _POINTS_AN_OCTAVE
     # Of rates below 41 kHz the highest octaves are mirrored: they tell nothing, and do no harm.
-    return _damped(model, 2 * np.pi * _LOWEST_BAND_HZ / model.fs * 2**octaves)
+    grid = _damped(2 * np.pi * _LOWEST_BAND_HZ / fs * 2**octaves, damping)
+    grid.setflags(write=False)
+    return grid
 
 
-def _damped(model: WrittenModel, angles: Array) -> Spectrum:
-    damping = 1 / (_TURNS * max(1.0, memory_samples(model.graph)))
+def _damping(model: WrittenModel) -> float:
+    return 1 / (_TURNS * max(1.0, memory_samples(model.graph)))
+
+
+def _damped(angles: Array, damping: float) -> Spectrum:
     points: Spectrum = np.minimum(_RESOLVED * angles, damping) + 1j * angles
     return points
 

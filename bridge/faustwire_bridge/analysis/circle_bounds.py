@@ -30,6 +30,7 @@ from faustwire.graph import (
     Series,
     whole_samples,
 )
+from faustwire_bridge.analysis.remembered import remembered
 
 # [radii or 1, n]: a gain for each channel, or [radii or 1]: a norm.
 _Gains: TypeAlias = Array
@@ -184,6 +185,7 @@ def matrix_norm(leaf: Gain | Householder) -> float:
     return float(np.linalg.norm(matrix, 2)) * (1 + _ROUNDING)
 
 
+@remembered
 @np.errstate(all="ignore")  # infinite where something is zero
 def section_peaks(sections: Array, log_radii: Array) -> Array:
     """The product of the largest gains of second-order sections on circles.

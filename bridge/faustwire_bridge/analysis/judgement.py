@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 
 from faustwire import codec
@@ -16,12 +16,11 @@ from faustwire_bridge.analysis.assessment import assess
 from faustwire_bridge.analysis.bounded import certified
 from faustwire_bridge.analysis.change import (
     WrittenModel,
-    WrittenModels,
     certain_change_db,
     change_db,
 )
+from faustwire_bridge.analysis.judge_memory import Memory
 from faustwire_bridge.analysis.knob_positions import knobs_by_bounds, knobs_of_model
-from faustwire_bridge.analysis.level_bounds import LevelEstimator
 from faustwire_bridge.analysis.workload import is_small
 from faustwire_bridge.codegen import Program, generate
 from faustwire_bridge.core.events import Judged
@@ -30,19 +29,6 @@ from faustwire_bridge.core.sound_limits import Assessment, Limits
 
 # Of a message that is judged where it arrives: a dense loop of 32 lines in double precision.
 _MAX_BYTES_AT_HAND = 2**14
-
-
-@dataclass
-class Memory:
-    """What was computed for the last snapshots: the next one is much like them.
-
-    Attributes:
-        levels: knows their levels.
-        models: knows the models that were compared.
-    """
-
-    levels: LevelEstimator = field(default_factory=LevelEstimator)
-    models: WrittenModels = field(default_factory=WrittenModels)
 
 
 def judge(
@@ -71,7 +57,7 @@ def judge(
     try:
         snapshot = _decoded(data)
         knobs = knobs_of_model(snapshot.graph, snapshot.controls, fs=snapshot.fs)
-        model, program = _written(snapshot, knobs)
+        model, program = _written(snapshot, knobs, memory)
     except FaustwireError as problem:
         return _refused(str(problem))
     except (ArithmeticError, ValueError) as problem:
@@ -89,7 +75,7 @@ def judge(
     )
     change = None
     if played is not None and assessment.refusal is None:
-        before = memory.models.get(played, partial(_played, played))
+        before = memory.models.get(played, partial(_played, played, memory))
         after = memory.models.get(data, lambda: model)
         change = certain_change_db(before, after, limits.min_change_db)
         if change is None:
@@ -120,8 +106,8 @@ def judge_at_hand(
         What ``judge`` would say; None: it is too large, malformed, or bounds do not tell.
     """
     try:
-        small = _written_if_small(data)
-        before = None if played is None else memory.models.known(played) or _model_if_small(played)
+        small = _written_if_small(data, memory)
+        before = None if played is None else _model_if_small(played, memory)
     except (FaustwireError, ArithmeticError, ValueError):
         return None
     if small is None:
@@ -129,7 +115,7 @@ def judge_at_hand(
     model, program = small
     if fingerprint(program.text) == playing:
         return Judged(program.text, warnings=program.warnings)
-    assessment = certified(
+    passed = certified(
         model.graph,
         fs=model.fs,
         limits=limits,
@@ -137,36 +123,42 @@ def judge_at_hand(
         program=program.text,
         levels=memory.levels,
     )
-    if assessment is None or played is None:
-        return None if assessment is None else _judged(program, assessment, model, None)
+    if passed is None:
+        return None
+    model = replace(model, gain_bound=passed.gain_bound)
+    if played is None:
+        return _judged(program, passed.assessment, model, None)
     if before is None:
         return None
     memory.models.get(played, lambda: before)
     after = memory.models.get(data, lambda: model)
     change = certain_change_db(before, after, limits.min_change_db)
-    return None if change is None else _judged(program, assessment, model, change)
+    return None if change is None else _judged(program, passed.assessment, model, change)
 
 
-def _written_if_small(data: bytes) -> tuple[WrittenModel, Program] | None:
+def _written_if_small(data: bytes, memory: Memory) -> tuple[WrittenModel, Program] | None:
     if len(data) > _MAX_BYTES_AT_HAND:
         return None
     snapshot = _decoded(data)
     if not is_small(snapshot.graph):
         return None
     knobs = knobs_by_bounds(snapshot.graph, snapshot.controls)
-    return None if knobs is None else _written(snapshot, knobs)
+    return None if knobs is None else _written(snapshot, knobs, memory)
 
 
-def _model_if_small(data: bytes) -> WrittenModel | None:
-    small = _written_if_small(data)
+def _model_if_small(data: bytes, memory: Memory) -> WrittenModel | None:
+    known = memory.models.known(data)
+    if known is not None:
+        return known
+    small = _written_if_small(data, memory)
     return None if small is None else small[0]
 
 
-def _played(data: bytes) -> WrittenModel:
+def _played(data: bytes, memory: Memory) -> WrittenModel:
     """The model of a snapshot that was judged before."""
     snapshot = _decoded(data)
     knobs = knobs_of_model(snapshot.graph, snapshot.controls, fs=snapshot.fs)
-    return _written(snapshot, knobs)[0]
+    return _written(snapshot, knobs, memory)[0]
 
 
 def _decoded(data: bytes) -> Snapshot:
@@ -176,8 +168,16 @@ def _decoded(data: bytes) -> Snapshot:
     return snapshot
 
 
-def _written(snapshot: Snapshot, knobs: Mapping[str, Slider]) -> tuple[WrittenModel, Program]:
-    program = generate(snapshot.graph, fs=snapshot.fs, name=snapshot.name, controls=knobs)
+def _written(
+    snapshot: Snapshot, knobs: Mapping[str, Slider], memory: Memory
+) -> tuple[WrittenModel, Program]:
+    program = generate(
+        snapshot.graph,
+        fs=snapshot.fs,
+        name=snapshot.name,
+        controls=knobs,
+        written=memory.written,
+    )
     if len(program.text) > MAX_PROGRAM:
         # libfaust would not be done with it in time, and everybody would wait for that.
         raise MessageError(

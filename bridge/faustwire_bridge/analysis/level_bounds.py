@@ -45,8 +45,10 @@ from faustwire_bridge.analysis.transfer import Spectrum, constant, transfer
 
 # Rounds before the bounds are looked at again, and how often: 16 rounds of 16 lines take as long as
 # solving the loop.
-_ROUNDS = 4
-_LOOKS = 3
+_ROUNDS = 2
+_LOOKS = 6
+# Bounds so close are good enough: the lower one is what the next graph's jump is measured from.
+_CLOSE_DB = 3.0
 # Of loops that are remembered, and of numbers in each: 64 lines from two inputs.
 _MAX_LOOPS = 8
 _MAX_NUMBERS = 2**15
@@ -96,14 +98,15 @@ class LevelEstimator:
             The bounds; None: it takes less to compute the level itself.
         """
         response = _Response(level_points(fs), self._kept)
+        found = None
         try:
             for _ in range(_LOOKS):
                 found = response.level_bounds(graph)
-                if found.high_db <= enough_db:
-                    return found
+                if found.high_db <= enough_db and found.high_db - found.low_db <= _CLOSE_DB:
+                    break
         except OpenError:
-            pass
-        return None
+            return None
+        return found if found is not None and found.high_db <= enough_db else None
 
 
 class _Kept:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from faustwire.graph import Array, Node, Recursion, Series
+from faustwire_bridge.analysis.poles import filter_poles
 from faustwire_bridge.analysis.transfer import (
     Spectrum,
     batches,
     circle,
-    filter_poles,
     full,
     product,
     solved,

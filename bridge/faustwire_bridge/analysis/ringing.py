@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from faustwire.graph import SOS, Node, Parallel, Recursion, Series, label
-from faustwire_bridge.analysis.transfer import outermost_pole
+from faustwire_bridge.analysis.poles import outermost_pole
 
 
 def ringing(node: Node, path: str) -> Iterator[tuple[Recursion | SOS, str]]:

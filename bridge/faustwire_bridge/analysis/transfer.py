@@ -28,9 +28,9 @@ from faustwire.graph import (
     Parallel,
     Recursion,
     Series,
-    leaves,
     whole_samples,
 )
+from faustwire_bridge.analysis.remembered import remembered
 from faustwire_bridge.analysis.workload import width
 from faustwire_bridge.codegen.fractional import allpass, interpolator
 
@@ -205,7 +205,11 @@ def _leaf(node: Leaf, s: Spectrum, *, in_loop: bool, trace: Trace | None) -> Spe
         case FIR():
             return _powers(s, np.arange(len(node.taps)), node.taps)
         case SOS():
-            return _sections(node.sections, s, trace)
+            if trace is None:
+                return _known_ratios(node.sections, s)
+            ratios, below = _sections(node.sections, s)
+            trace.denominators.append(below.reshape(len(s), -1))
+            return ratios
 
 
 def constant(node: Gain | DiagonalGain | Householder) -> Array:
@@ -234,7 +238,9 @@ def _powers(s: Spectrum, exponents: Array | NDArray[np.int64], weights: Array) -
 
 def _delays(node: Delay, s: Spectrum, *, in_loop: bool, trace: Trace | None) -> Spectrum:
     samples, fractional = whole_samples(node.samples)
-    response: Spectrum = np.exp(np.multiply.outer(-s, samples))
+    response: Spectrum = _turned(samples, s)
+    if fractional.any():
+        response = response.copy()
     for index in zip(*fractional.nonzero(), strict=True):
         line = (slice(None), *index)
         if in_loop:
@@ -247,6 +253,13 @@ def _delays(node: Delay, s: Spectrum, *, in_loop: bool, trace: Trace | None) -> 
     return response if node.gains is None else response * node.gains
 
 
+@remembered
+def _turned(samples: Array, s: Spectrum) -> Spectrum:
+    """z⁻ᵐ: [points, ...samples]."""
+    turned: Spectrum = np.exp(np.multiply.outer(-s, samples))
+    return turned
+
+
 def _allpass(samples: float, s: Spectrum) -> tuple[Spectrum, Spectrum]:
     """(H, denominator), both [points]."""
     steps, coefficients = allpass(samples)
@@ -256,36 +269,17 @@ def _allpass(samples: float, s: Spectrum) -> tuple[Spectrum, Spectrum]:
     return _powers(s, steps + orders, denominator[::-1]) / below, below
 
 
-def _sections(sections: Array, s: Spectrum, trace: Trace | None) -> Spectrum:
-    """The product of the sections: [points, ...channels]."""
+def _sections(sections: Array, s: Spectrum) -> tuple[Spectrum, Spectrum]:
+    """The product of the sections, [points, ...channels], and their denominators."""
     b0, b1, b2, a0, a1, a2 = np.moveaxis(sections, 1, 0)
     one_minus = -np.expm1(-s).reshape((-1,) + (1,) * b0.ndim)
     below = _quadratic(a0, a1, a2, one_minus)
-    if trace is not None:
-        trace.denominators.append(below.reshape(len(s), -1))
-    ratio: Spectrum = (_quadratic(b0, b1, b2, one_minus) / below).prod(axis=1)
-    return ratio
+    return (_quadratic(b0, b1, b2, one_minus) / below).prod(axis=1), below
 
 
-def section_poles(leaf: SOS) -> Spectrum:
-    """The poles of all sections: [poles], two of each."""
-    a1, a2 = np.moveaxis(leaf.sections, 1, 0)[4:]
-    # Without the difference of nearly equal numbers.
-    root = np.sqrt((a1**2 / 4 - a2).astype(np.complex128))
-    first = -a1 / 2 - np.where(a1 >= 0, root, -root)
-    second = np.divide(a2, first, out=np.zeros_like(first), where=first != 0)
-    return np.concatenate([first.ravel(), second.ravel()])
-
-
-def filter_poles(graph: Node) -> NDArray[np.complex128]:
-    """The poles of all filters anywhere in a graph: [poles]."""
-    poles = [section_poles(leaf) for leaf in leaves(graph) if isinstance(leaf, SOS)]
-    return np.concatenate([np.zeros(0, np.complex128), *poles])
-
-
-def outermost_pole(leaf: SOS) -> float:
-    """The largest modulus of a pole of a filter."""
-    return float(abs(section_poles(leaf)).max())
+@remembered
+def _known_ratios(sections: Array, s: Spectrum) -> Spectrum:
+    return _sections(sections, s)[0]
 
 
 def _quadratic(c0: Array, c1: Array, c2: Array, one_minus: Spectrum) -> Spectrum:

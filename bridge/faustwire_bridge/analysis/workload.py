@@ -6,6 +6,7 @@ import numpy as np
 
 from faustwire.graph import (
     FIR,
+    LEAVES,
     SOS,
     Array,
     Delay,
@@ -80,11 +81,12 @@ def is_small(node: Node) -> bool:
     Returns:
         False: it may take longer.
     """
-    parts = [*leaves(node)]
+    nodes = [*nodes_in(node)]
+    parts = [each for each in nodes if isinstance(each, LEAVES)]
     return (
         len(parts) <= _SMALL_NODES
-        and width(node) <= _SMALL_WIDTH
-        and taps(node) <= _SMALL_TAPS
+        and max(map(_own_width, nodes)) <= _SMALL_WIDTH
+        and sum(each.taps.size for each in parts if isinstance(each, FIR)) <= _SMALL_TAPS
         and all(map(_is_cheap, parts))
     )
 

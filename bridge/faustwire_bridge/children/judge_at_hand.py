@@ -18,7 +18,7 @@ from faustwire_bridge.core.instructions import Judge
 from faustwire_bridge.core.sound_limits import Limits
 
 if TYPE_CHECKING:
-    from faustwire_bridge.analysis.judgement import Memory
+    from faustwire_bridge.analysis.judge_memory import Memory
 
 _log = logging.getLogger("faustwire.bridge")
 
@@ -94,8 +94,9 @@ class JudgeAtHand:
             os.environ.setdefault(name, "1")
         try:
             judgement = importlib.import_module("faustwire_bridge.analysis.judgement")
+            memory = importlib.import_module("faustwire_bridge.analysis.judge_memory")
         except Exception:  # noqa: BLE001 - then the judging process does it all, or says why not
             _log.exception("numpy can't be loaded")
             return
-        self._memory = judgement.Memory()
+        self._memory = memory.Memory()
         self._judgement = judgement

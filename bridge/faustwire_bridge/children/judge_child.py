@@ -20,7 +20,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from faustwire_bridge.analysis.judgement import Memory, judge
+from faustwire_bridge.analysis.judge_memory import Memory
+from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.children.child_process import write_whole
 from faustwire_bridge.core.events import Judged
 from faustwire_bridge.core.sound_limits import Limits

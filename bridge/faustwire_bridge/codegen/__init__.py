@@ -2,5 +2,6 @@
 
 from faustwire_bridge.codegen.fitting import ChannelChoice, ChannelError, Channels
 from faustwire_bridge.codegen.program import Program, generate
+from faustwire_bridge.codegen.written_leaves import WrittenLeaves
 
-__all__ = ["ChannelChoice", "ChannelError", "Channels", "Program", "generate"]
+__all__ = ["ChannelChoice", "ChannelError", "Channels", "Program", "WrittenLeaves", "generate"]

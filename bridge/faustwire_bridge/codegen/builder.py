@@ -64,6 +64,8 @@ class ProgramBuilder:
             there is a knob for it.
         alike: of some definitions, their beginning, and the rest as all those of their kind have
             it, with other constants.
+        counts: how many names there are of each prefix.
+        kept: loop variables that ``previous`` has made, by operand.
     """
 
     def __init__(self, attenuation: Callable[[float], str] | None = None) -> None:
@@ -71,13 +73,13 @@ class ProgramBuilder:
         self.definitions: list[str] = []
         self.equations: list[tuple[str, str]] = []
         self.alike: dict[str, tuple[str, str]] = {}
-        self._counts: dict[str, int] = {}
-        self._kept: dict[str, str] = {}
+        self.counts: dict[str, int] = {}
+        self.kept: dict[str, str] = {}
 
     def name(self, prefix: str) -> str:
         """A new identifier; one lower-case letter and a number is never a Faust keyword."""
-        count = self._counts.get(prefix, 0)
-        self._counts[prefix] = count + 1
+        count = self.counts.get(prefix, 0)
+        self.counts[prefix] = count + 1
         return f"{prefix}{count}"
 
     def define(self, prefix: str, expression: str) -> str:
@@ -116,6 +118,22 @@ class ProgramBuilder:
                 self.alike[line] = begin, example
         return names
 
+    def define_sum(self, name: str, values: Iterable[Value]) -> None:
+        """Define a name that was given before as the sum of some values.
+
+        Args:
+            name: given by ``name``.
+            values: the signals to add.
+        """
+        terms = [value for value in values if value[0] != 0.0]
+        begin = f"{name} = "
+        line = f"{begin}{'+'.join(map(term, terms)) or '0.0'};"
+        self.definitions.append(line)
+        example = "+".join(
+            term((factor if abs(factor) == 1.0 else _ANY, operand)) for factor, operand in terms
+        )
+        self.alike[line] = begin, f"{example or '0.0'};"
+
     def comment(self, text: str) -> None:
         """A line of its own between the definitions; ``text`` is printable ASCII."""
         self.definitions.append(f"// {text}")
@@ -136,9 +154,9 @@ class ProgramBuilder:
 
     def previous(self, operand: str) -> str:
         """The previous sample of an operand, as a loop variable that is made only once."""
-        if operand not in self._kept:
-            self._kept[operand] = self.variable("d", operand)
-        return self._kept[operand]
+        if operand not in self.kept:
+            self.kept[operand] = self.variable("d", operand)
+        return self.kept[operand]
 
     def operand(self, value: Value) -> str:
         """The value as something that binds tightly: its own operand, or a new name."""

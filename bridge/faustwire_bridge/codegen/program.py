@@ -12,6 +12,7 @@ from faustwire_bridge.codegen.fitting import ChannelChoice, Channels, fit_inputs
 from faustwire_bridge.codegen.knobs import Knobs
 from faustwire_bridge.codegen.names import printable
 from faustwire_bridge.codegen.wiring import write_node
+from faustwire_bridge.codegen.written_leaves import WrittenLeaves
 
 # libfaust finds the range of every signal in a loop by going round it until no range grows, which
 # takes a dozen rounds in each of its five passes, unless what enters may be of any size to begin
@@ -49,6 +50,7 @@ def generate(
     name: str = "FDN",
     controls: Mapping[str, Slider] | None = None,
     channels: ChannelChoice = "plugin",
+    written: WrittenLeaves | None = None,
 ) -> Program:
     """Write a graph as a Faust program: no import, no declared name, the same bytes every time.
 
@@ -59,6 +61,8 @@ def generate(
         controls: the knobs, by the control's name.
         channels: "plugin": what the plugin can play, at most 2 inputs and exactly 2 outputs (see
             ``fitting``). None: the model's own. Or a choice of the model's.
+        written: what leaves were written as in other programs; None: nothing is known. The text is
+            the same.
 
     Returns:
         The program.
@@ -67,7 +71,8 @@ def generate(
         ChannelError: the model has no such channel.
         ControlError: two knobs have the same address.
     """
-    return _Composition(graph, fs, name, Knobs(controls or {}, fs), channels).program()
+    composition = _Composition(graph, fs, name, Knobs(controls or {}, fs), channels)
+    return composition.program(WrittenLeaves() if written is None else written)
 
 
 class _Composition:
@@ -82,7 +87,7 @@ class _Composition:
         self._sheet = ProgramBuilder(knobs.attenuation if knobs.has_rt60 else None)
         self._warnings: list[str] = []
 
-    def program(self) -> Program:
+    def program(self, written: WrittenLeaves) -> Program:
         if isinstance(self._choice, Channels):
             self._choice.check(*self._model_channels)
         feeds = fit_inputs(self._model_channels[0], self._choice, self._warnings)
@@ -90,7 +95,7 @@ class _Composition:
         wet_inputs = self._knobs.delay_input([(1.0, f"x{i}") for i in range(n_in)], self._sheet)
         inputs = [ZERO if feed is None else wet_inputs[feed] for feed in feeds]
         graph = self._graph
-        signals = write_node(graph, inputs, self._sheet, Place(label(graph)))
+        signals = write_node(graph, inputs, self._sheet, Place(label(graph)), written)
         fitted = fit_outputs(signals, self._choice, self._sheet, self._warnings)
         outputs = self._knobs.mix(fitted, n_in, self._sheet)
         self._knobs.finish()

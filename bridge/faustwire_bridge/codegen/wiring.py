@@ -20,7 +20,7 @@ from faustwire.graph import (
     Series,
     channels,
 )
-from faustwire_bridge.codegen.builder import Place, ProgramBuilder, Value, term
+from faustwire_bridge.codegen.builder import Place, ProgramBuilder, Value
 from faustwire_bridge.codegen.delays import write_delay
 from faustwire_bridge.codegen.fir import write_fir
 from faustwire_bridge.codegen.gains import write_diagonal_gain, write_gain, write_householder
@@ -30,6 +30,7 @@ from faustwire_bridge.codegen.sections import (
     write_delayed_sections,
     write_sections,
 )
+from faustwire_bridge.codegen.written_leaves import WrittenLeaves
 
 LeafWriter = Callable[[Any, list[Value], ProgramBuilder, Place], list[Value]]
 
@@ -44,7 +45,11 @@ _LEAF_WRITERS: dict[type[Leaf], LeafWriter] = {
 
 
 def write_node(
-    node: Node, inputs: list[Value], builder: ProgramBuilder, place: Place
+    node: Node,
+    inputs: list[Value],
+    builder: ProgramBuilder,
+    place: Place,
+    written: WrittenLeaves,
 ) -> list[Value]:
     """Write what a node does to some signals.
 
@@ -53,20 +58,25 @@ def write_node(
         inputs: [n_in], its input signals.
         builder: gets the definitions and loop variables.
         place: where the node stands.
+        written: what leaves were written as in other programs.
 
     Returns:
         [n_out], its output signals.
     """
     match node:
         case Series():
-            return _write_series(node, inputs, builder, place)
+            return _write_series(node, inputs, builder, place, written)
         case Parallel():
-            return _write_parallel(node, inputs, builder, place)
+            return _write_parallel(node, inputs, builder, place, written)
         case Recursion():
-            return _write_recursion(node, inputs, builder, place)
+            return _write_recursion(node, inputs, builder, place, written)
         case _:
-            _title(node, builder, place)
-            return _LEAF_WRITERS[type(node)](node, inputs, builder, place)
+
+            def write() -> list[Value]:
+                _title(node, builder, place)
+                return _LEAF_WRITERS[type(node)](node, inputs, builder, place)
+
+            return written.outputs((node,), inputs, builder, place, write)
 
 
 def _title(leaf: Node, builder: ProgramBuilder, place: Place) -> None:
@@ -75,7 +85,11 @@ def _title(leaf: Node, builder: ProgramBuilder, place: Place) -> None:
 
 
 def _write_series(
-    node: Series, inputs: list[Value], builder: ProgramBuilder, place: Place
+    node: Series,
+    inputs: list[Value],
+    builder: ProgramBuilder,
+    place: Place,
+    written: WrittenLeaves,
 ) -> list[Value]:
     signals = inputs
     nodes = list(node.nodes)
@@ -83,11 +97,10 @@ def _write_series(
         child = nodes.pop(0)
         after = nodes[0] if nodes else None
         if place.in_loop and is_delay_line(child) and _is_per_channel(after):
-            for leaf in (child, nodes.pop(0)):
-                _title(leaf, builder, place.below(leaf))
-            signals = write_delayed_sections(child, after, signals, builder)
+            nodes.pop(0)
+            signals = _write_filtered_lines((child, after), signals, builder, place, written)
         else:
-            signals = write_node(child, signals, builder, place.below(child))
+            signals = write_node(child, signals, builder, place.below(child), written)
     return signals
 
 
@@ -95,10 +108,31 @@ def _is_per_channel(node: Node | None) -> TypeGuard[SOS]:
     return isinstance(node, SOS) and node.sections.ndim == 3
 
 
-def _write_parallel(
-    node: Parallel, inputs: list[Value], builder: ProgramBuilder, place: Place
+def _write_filtered_lines(
+    leaves: tuple[Delay, SOS],
+    inputs: list[Value],
+    builder: ProgramBuilder,
+    place: Place,
+    written: WrittenLeaves,
 ) -> list[Value]:
-    branches = [write_node(child, inputs, builder, place.below(child)) for child in node.nodes]
+    def write() -> list[Value]:
+        for leaf in leaves:
+            _title(leaf, builder, place.below(leaf))
+        return write_delayed_sections(*leaves, inputs, builder)
+
+    return written.outputs(leaves, inputs, builder, place, write)
+
+
+def _write_parallel(
+    node: Parallel,
+    inputs: list[Value],
+    builder: ProgramBuilder,
+    place: Place,
+    written: WrittenLeaves,
+) -> list[Value]:
+    branches = [
+        write_node(child, inputs, builder, place.below(child), written) for child in node.nodes
+    ]
     if node.join == "concatenate":
         return [signal for branch in branches for signal in branch]
     builder.comment(f"{printable(place.path)}: sum of {len(branches)} branches")
@@ -106,19 +140,20 @@ def _write_parallel(
 
 
 def _write_recursion(
-    node: Recursion, inputs: list[Value], builder: ProgramBuilder, place: Place
+    node: Recursion,
+    inputs: list[Value],
+    builder: ProgramBuilder,
+    place: Place,
+    written: WrittenLeaves,
 ) -> list[Value]:
     """Solve y = F(x + B·y): the sums are named before they are known, and defined when B·y is."""
     inside = place.looped(every_path_delayed=_delays_every_path(node))
-    sums = [builder.name("u") for _ in inputs]
-    outputs = write_node(
-        node.forward, [(1.0, name) for name in sums], builder, inside.below(node.forward)
-    )
-    returned = write_node(node.feedback, outputs, builder, inside.below(node.feedback))
+    sums: list[Value] = [(1.0, builder.name("u")) for _ in inputs]
+    outputs = write_node(node.forward, sums, builder, inside.below(node.forward), written)
+    returned = write_node(node.feedback, outputs, builder, inside.below(node.feedback), written)
     builder.comment(f"{printable(place.path)}: what enters the loop, its input and its feedback")
-    for name, pair in zip(sums, zip(inputs, returned, strict=True), strict=True):
-        terms = [term(value) for value in pair if value[0] != 0.0]
-        builder.definitions.append(f"{name} = {'+'.join(terms) or '0.0'};")
+    for (_, name), pair in zip(sums, zip(inputs, returned, strict=True), strict=True):
+        builder.define_sum(name, pair)
     return outputs
 
 

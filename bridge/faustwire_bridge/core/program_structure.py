@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 # As Python writes floats, but for zero and one: those are simplified away, and a division by zero
 # does not compile. The signs before one are part of it, the constant's and the sum's.
 _CONSTANT = re.compile(r"[-+]*(?<![\w.])(?![01]\.0(?![\de]))\d+(?:\.\d+(?:e[-+]?\d+)?|e[-+]?\d+)")
+
+# Characters of a line that is remembered.
+_MAX_KNOWN = 512
 
 
 def structure(program: str, alike: Mapping[str, tuple[str, str]] | None = None) -> bytes:
@@ -49,4 +53,10 @@ def _may_hold_constant(line: str) -> bool:
 
 
 def _masked(text: str) -> str:
+    return _known(text) if len(text) <= _MAX_KNOWN else "#".join(_CONSTANT.split(text))
+
+
+@lru_cache(maxsize=4096)
+def _known(text: str) -> str:
+    """In a training most lines of a program come again."""
     return "#".join(_CONSTANT.split(text))

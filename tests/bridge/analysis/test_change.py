@@ -21,7 +21,8 @@ from faustwire.graph import (
     Recursion,
     Series,
 )
-from faustwire_bridge.analysis.change import WrittenModel, WrittenModels, change_db
+from faustwire_bridge.analysis.change import WrittenModel, change_db
+from faustwire_bridge.analysis.judge_memory import WrittenModels
 from faustwire_bridge.analysis.stability import classify
 from faustwire_bridge.codegen import generate
 from graph_response import impulse_response

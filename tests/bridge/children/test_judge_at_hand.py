@@ -13,7 +13,8 @@ from faustwire import codec
 from faustwire.controls import sliders
 from faustwire.graph import FIR, Delay, Gain, Node, Recursion, Series
 from faustwire.messages import Ping, Snapshot
-from faustwire_bridge.analysis.judgement import Memory, judge, judge_at_hand
+from faustwire_bridge.analysis.judge_memory import Memory
+from faustwire_bridge.analysis.judgement import judge, judge_at_hand
 from faustwire_bridge.analysis.workload import is_small
 from faustwire_bridge.children.judge_at_hand import JudgeAtHand
 from faustwire_bridge.core.events import Judged
