@@ -42,9 +42,9 @@ SOUNDS = "return document.getElementById('meter').getAttribute('aria-valuenow') 
 class Browser:
     """One session of a browser."""
 
-    def __init__(self, driver: str, profile: str) -> None:
+    def __init__(self, driver: str, profile: str, *arguments: str) -> None:
         self._driver = driver
-        options = {"args": [*_ARGUMENTS, f"--user-data-dir={profile}"]}
+        options = {"args": [*_ARGUMENTS, f"--user-data-dir={profile}", *arguments]}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         made = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self._session = f"/session/{made['sessionId']}"
@@ -110,8 +110,8 @@ class Browser:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Run a browser with an empty profile."""
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """Run a browser with an empty profile, and further arguments."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         driver = subprocess.Popen(
             ["chromedriver", "--port=0"],
@@ -126,7 +126,7 @@ def chromium() -> Iterator[Browser]:
                 for line in driver.stdout
                 if (found := re.search(r"successfully on port (\d+)\.", line))
             )
-            browser = Browser(f"http://127.0.0.1:{port}", profile)
+            browser = Browser(f"http://127.0.0.1:{port}", profile, *arguments)
             try:
                 yield browser
             finally:

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bridges import Plugin, eventually, served
+from bridges import Plugin, served
 from chromium import SOUNDS, Browser, chromium, needs_chromium
+from faustwire import codec
 from faustwire.graph import Gain, Node, Series
 from faustwire.messages import Snapshot
 from graphs import fdn
 from page_client import listening
-from peers import peer
+from peers import Peer, peer
 
 pytestmark = [needs_chromium, pytest.mark.slow]
 
 _FS = 48_000
 _SECONDS = 30
+_RATE = 10
 _SETTLING = 3.0
 # A recorder of our own between the page's engine and the sound card.
 _RECORDER = """
@@ -42,6 +43,10 @@ AudioNode.prototype.connect = function (to, ...more) {
       node.port.onmessage = ({ data }) => window.recorded.push(data);
       connect.call(this, node);
       connect.call(node, to);
+    });
+    // The engine tells how many glides and hand-overs there were.
+    this.port.addEventListener('message', ({ data }) => {
+      if (data.type === 'levels') window.changes = data.glides + data.handOvers;
     });
   }
   return connect.call(this, to, ...more);
@@ -99,6 +104,10 @@ def _model(step: int) -> Node:
     return Series("model", (fdn(4 + 2 * (step % 4 == 0), seed=step), loud))
 
 
+def _message(step: int) -> bytes:
+    return codec.encode(Snapshot(step, step, _FS, _model(step)))
+
+
 def _longest_silence(samples: NDArray[np.float32]) -> float:
     silent = np.concatenate(([False], np.abs(samples) < 1e-5 * np.abs(samples).max(), [False]))
     edges = np.flatnonzero(np.diff(silent.astype(int)))
@@ -116,44 +125,50 @@ def _click_db(samples: NDArray[np.float32]) -> float:
     return float(10 * np.log10(above.max() / np.mean(samples.astype(float) ** 2)))
 
 
+def _send_ten_a_second(worker: Peer, messages: Sequence[bytes], begun: float) -> None:
+    """Send each at its time, or as soon as the last one has its verdict."""
+    for number, message in enumerate(messages):
+        time.sleep(max(0.0, begun + number / _RATE - time.monotonic()))
+        worker.send_bytes(message)
+        worker.receive()
+
+
 def test_ten_changes_a_second_are_heard_without_gap_or_click(
-    browser: Browser, plugin: Plugin, tmp_path: Path
+    browser: Browser, plugin: Plugin
 ) -> None:
+    count = _RATE * _SECONDS
+    # All that a training would compute between two publishes is done before.
+    messages = [_message(step) for step in range(1, count + 2)]
     with (
         served(plugin, "--no-compile-gate") as bridge,
         listening("--endpoint", bridge.endpoint) as link,
         peer(bridge.endpoint, "anna") as anna,
     ):
         browser.go(link)
-        anna.ask(Snapshot(1, 1, _FS, _model(1)))
+        anna.send_bytes(messages[0])
+        anna.receive()
         browser.until("return /^step 1/.test(document.getElementById('about-A').textContent)", "1")
         browser.run(_SINE)
         browser.until(SOUNDS, "sound")
         time.sleep(_SETTLING)
-        browser.run("window.recorded.length = 0")
+        before = browser.run("window.recorded.length = 0; return window.changes")
         begun = time.monotonic()
-        heard: set[str] = set()
-        step = 1
-        while time.monotonic() < begun + _SECONDS:
-            step += 1
-            anna.ask(Snapshot(step, step, _FS, _model(step)))
-            if step % 10 == 0:
-                heard.add(browser.text("about-A"))
-            time.sleep(max(0.0, begun + 0.1 * (step - 1) - time.monotonic()))
+        _send_ten_a_second(anna, messages[1:], begun)
         lasted = time.monotonic() - begun
+        last = f"step {count + 1}"
+        browser.until(f"return document.getElementById('about-A').textContent === '{last}'", last)
         text, gaps = browser.run(_TAKE)
+        changes = browser.run("return window.changes") - before
         samples = np.frombuffer(base64.b64decode(text), "<f4")
         silence, click = _longest_silence(samples), _click_db(samples)
-        rendered = len(samples) / _FS
         figures = (
-            f"{step} changes, {len(heard)} seen; {rendered:.2f} s of sound in {lasted:.2f} s, "
-            f"{gaps} gaps; longest silence {1000 * silence:.2f} ms, click {click:.1f} dB"
+            f"{count} snapshots in {lasted:.2f} s, {changes} glides and hand-overs; "
+            f"{len(samples) / _FS:.2f} s of sound, {gaps} gaps; "
+            f"longest silence {1000 * silence:.2f} ms, click {click:.1f} dB"
         )
         print(figures)
-        eventually(lambda: browser.text("about-A").startswith(f"step {step}"), "the last step")
-    # Ten a second, unless the machine has too much else to do.
-    assert step > 3 * _SECONDS, figures
-    assert len(heard) > 3, figures
+    # A machine that has much else to do passes some over: the newest wins.
+    assert changes >= 0.97 * count * min(1.0, _SECONDS / lasted), figures
     assert gaps == 0, figures
     assert silence < 0.001, figures
     assert click < -60, figures
