@@ -63,7 +63,7 @@ class PageSession:
         self._hello = hello
         self._watches = watches
         self.watched: frozenset[str] = frozenset()
-        self._wake = asyncio.Event()
+        self._wakers = asyncio.Event(), asyncio.Event()
         self._fetches: asyncio.Queue[tuple[int, str, int]] = asyncio.Queue(_MOST_FETCHES)
         self._structures: set[str] = set()
         self._state: dict[str, Any] = {}
@@ -84,16 +84,19 @@ class PageSession:
             NonsenseError: it is no page of ours.
         """
         view = self._source.view
-        view.join(self._wake)
+        for waker in self._wakers:
+            view.join(waker)
         tasks: list[asyncio.Task[None]] = []
         try:
             await self._socket.send(as_json({"type": "hello", "version": VERSION, **self._hello}))
-            tasks = [asyncio.create_task(part()) for part in (self._tell, self._answer, self._hear)]
+            parts = self._tell_facts, self._tell_sounds, self._answer, self._hear
+            tasks = [asyncio.create_task(part()) for part in parts]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            view.leave(self._wake)
+            for waker in self._wakers:
+                view.leave(waker)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -125,10 +128,10 @@ class PageSession:
                     del self._sent[run]
                     self._busy.discard(run)
                 self._watches()
-                self._wake.set()
+                self._wakers[1].set()
             case {"type": "ready", "run": str(run)}:
                 self._busy.discard(run)
-                self._wake.set()
+                self._wakers[1].set()
             case {"type": "fetch", "request": int(request), "run": str(run), "call": int(call)}:
                 try:
                     self._fetches.put_nowait((request, run, call))
@@ -151,18 +154,27 @@ class PageSession:
 
     # -- what the page is told ---------------------------------------------------------------
 
-    async def _tell(self) -> None:
-        self._wake.set()
+    async def _tell_facts(self) -> None:
+        waker = self._wakers[0]
+        waker.set()
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            await self._tell_facts()
+            await waker.wait()
+            waker.clear()
+            await self._tell_state()
             await self._tell_histories()
-            for run in self.watched:
-                await self._tell_newest(run)
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _tell_facts(self) -> None:
+    async def _tell_sounds(self) -> None:
+        """At once: what is heard waits for nothing that is drawn."""
+        waker = self._wakers[1]
+        waker.set()
+        while True:
+            await waker.wait()
+            waker.clear()
+            for run in self.watched:
+                await self._tell_newest(run)
+
+    async def _tell_state(self) -> None:
         view = self._source.view
         if view.state and view.state is not self._state:
             self._state = view.state

@@ -168,7 +168,7 @@ def test_ten_changes_a_second_are_heard_without_gap_or_click(
         )
         print(figures)
     # A machine that has much else to do passes some over: the newest wins.
-    assert changes >= 0.97 * count * min(1.0, _SECONDS / lasted), figures
+    assert changes >= 290, figures
     assert gaps == 0, figures
     assert silence < 0.001, figures
     assert click < -60, figures
