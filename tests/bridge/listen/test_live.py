@@ -46,9 +46,9 @@ def test_a_page_hears_each_worker_whomever_the_plugin_follows(plugin: Plugin) ->
         state = page.until(lambda m: m["type"] == "state" and m["workers"][0]["call"] == 2)
         assert [row["standing"] for row in state["workers"]] == ["plays", "not followed"]
 
-        def can_be_heard(message: Message) -> bool:
+        def can_be_heard(message: Message) -> object:
             mine = message["type"] == "history" and message["run"] == "anna-1"
-            return mine and message["snapshots"][-1:] == [2]
+            return mine and list(message["snapshots"][-1:]) == [2]
 
         if not any(map(can_be_heard, page.heard)):
             page.until(can_be_heard)
