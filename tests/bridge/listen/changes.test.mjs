@@ -44,6 +44,10 @@ for (const [kind, change] of Object.entries({
     if (n === 1) player.load("B", fdn(6, 99));
     player.select(n % 2 ? "B" : "A");
   },
+  "solo of one, of another, of both": (player, n) => {
+    if (n === 1) for (const [slot, lines] of [["mix a", 6], ["mix b", 5]]) player.load(slot, fdn(lines, lines), { gain: 0.7 });
+    player.select(...[["mix a"], ["mix b"], ["mix a", "mix b"], ["A"]][n % 4]);
+  },
   "rt60 turned": (player, n) => player.turn({ rt60: n % 2 ? 0.4 : 4, dry_wet: null, pre_delay: null }),
   "dry/wet and pre-delay turned": (player, n) =>
     player.turn({ rt60: null, dry_wet: n % 2 ? 0.3 : 1, pre_delay: n % 2 ? 40 : 0 }),
@@ -71,6 +75,18 @@ test("delays that grow: those whose past is kept glide, others are handed over, 
     t.diagnostic(`click ${click.toFixed(1)} dB`);
     assert.ok(click < -60, `${click} dB`);
   }
+});
+
+test("what is selected together is the sum of what each is alone", () => {
+  const alone = (...slots) => {
+    const player = new Player(FS);
+    for (const [slot, seed] of [["A", 1], ["mix a", 2], ["mix b", 3]]) player.load(slot, fdn(4, seed), { gain: 0.1 });
+    player.select(...slots);
+    return record(player, 0.5, () => undefined);
+  };
+  const [one, other, both] = [alone("mix a"), alone("mix b"), alone("mix a", "mix b")];
+  assert.ok(Math.max(...one.map(Math.abs)) > 1e-3);
+  both.forEach((sample, t) => assert.ok(Math.abs(sample - one[t] - other[t]) < 1e-12));
 });
 
 test("a glide ends on the newer values exactly", () => {

@@ -72,6 +72,23 @@ describe("the page in Chromium", { skip: missing() }, () => {
     await browser.run("document.getElementById('swap').click()");
   });
 
+  test("S solos one worker after the other, M all of them, Solo adds, and A comes back", async () => {
+    const key = (name) => browser.run(`document.dispatchEvent(new KeyboardEvent('keydown', {key: '${name}', bubbles: true}))`);
+    const soloed = (said, what) => browser.until(`return document.getElementById('mix-note').textContent === ${JSON.stringify(said)}`, what);
+    const pressed = "return [...document.querySelectorAll('#workers button')].filter((b) => b.textContent === 'Solo').map((b) => b.getAttribute('aria-pressed')).join()";
+    const [ada, grace] = ["<img src=x onerror=alert(1)>", "grace/fdn-16"];
+    await key("s");
+    await soloed(`Solo: ${ada}`, "the first");
+    await key("s");
+    await soloed(`Solo: ${grace}`, "the second");
+    assert.match(await browser.until(`const now = (() => { ${pressed} })(); return /true/.test(now) && now`, "its button"), /^false,true/);
+    await browser.run("[...document.querySelectorAll('#workers button')].find((b) => b.textContent === 'Solo').click()");
+    await soloed(`Solo: ${grace}, ${ada}`, "both");
+    await key("m");
+    await browser.until("return document.getElementById('mix-leave').hidden && document.getElementById('mix-all').getAttribute('aria-pressed') === 'false'", "A or B");
+    assert.equal(await browser.run("return document.querySelector('[data-slot=A] .letter').getAttribute('aria-pressed')"), "true");
+  });
+
   test("the worklet plays what node computes", async (t) => {
     const plan = fdn(8, 3);
     const deviation = await browser.run(

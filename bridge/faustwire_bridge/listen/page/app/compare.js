@@ -31,11 +31,12 @@ export class Compare {
     this.deck.hear(this.deck.silent);
   }
 
-  show() {
+  /** @param {boolean} soloed whether others are heard in place of A or B */
+  show(soloed) {
     const { deck } = this;
     for (const letter of LETTERS) {
       const { choice, snapshot, analysis } = deck.slots[letter];
-      letterButton(letter).setAttribute("aria-pressed", String(deck.heard === letter));
+      letterButton(letter).setAttribute("aria-pressed", String(deck.heard === letter && !soloed));
       this.#options(letter, choice);
       const step = snapshot && choice?.kind !== "reference" ? `step ${snapshot.call}` : "";
       const gain = letter === "B" && analysis && deck.match ? `${deck.matchedDb >= 0 ? "+" : "−"}${Math.abs(deck.matchedDb).toFixed(1)} dB` : "";

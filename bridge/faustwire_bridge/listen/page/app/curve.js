@@ -3,7 +3,7 @@ import { element, figure, make } from "./page.js";
 
 /** @import { Drawing } from "../plots/canvas.js" */
 /** @import { History } from "../plots/training.js" */
-/** @import { Deck } from "./deck.js" */
+/** @import { Choice, Deck } from "./deck.js" */
 
 /** The training's curve as a control: drag it, or walk along it with the arrow keys. */
 export class Curve {
@@ -50,7 +50,7 @@ export class Curve {
 
   live() {
     const { run } = this;
-    if (run) this.deck.choose(this.deck.heard, { kind: "live", run });
+    if (run) this.#hear({ kind: "live", run });
   }
 
   /** @param {number} call */
@@ -58,7 +58,13 @@ export class Curve {
     const { run } = this;
     const { choice } = this.deck.slots[this.deck.heard];
     if (!run || (choice?.kind === "step" && choice.call === call)) return;
-    this.deck.choose(this.deck.heard, { kind: "step", run, call });
+    this.#hear({ kind: "step", run, call });
+  }
+
+  /** @param {Choice} choice it is heard in place of workers that are soloed */
+  #hear(choice) {
+    this.deck.choose(this.deck.heard, choice);
+    this.deck.hear(this.deck.heard);
   }
 
   /** @param {PointerEvent} event */

@@ -1,14 +1,13 @@
 import { Analyst } from "./analyst.js";
+import { SECONDS, glidesTo, referenceOf, secondsOf } from "./snapshots.js";
 
 /** @import { Analysis } from "../analysis/worker.js" */
 /** @import { Connection, Snapshot, Worker } from "../connection.js" */
 /** @import { Knobs } from "../engine/knobs.js" */
-/** @import { Node } from "../engine/plan.js" */
 /** @import { Sound } from "./sound.js" */
 
 /** Loudness is matched within this, either way: 24 dB. */
 const MOST_GAIN = 16;
-const SECONDS = { least: 1, most: 6, usual: 2 };
 
 /**
  * What a slot plays: a run's newest snapshot, one of its steps (0: the first), or what was dropped
@@ -51,6 +50,8 @@ export class Deck extends EventTarget {
     /** @type {Map<Letter, number>} the step that is wanted, while another one is fetched */
     this.wanted = new Map();
     this.fetching = false;
+    /** @type {string[]} runs that are watched beside those of A and B */
+    this.others = [];
     /** @type {Map<string, string>} the worker of each run */
     this.workers = new Map();
     connection.addEventListener("snapshot", (event) => this.#live(/** @type {CustomEvent} */ (event).detail));
@@ -92,8 +93,7 @@ export class Deck extends EventTarget {
    */
   choose(letter, choice) {
     this.slots[letter].choice = choice;
-    const runs = ["A", "B"].map((l) => this.slots[/** @type {Letter} */ (l)].choice);
-    this.connection.watch(runs.flatMap((c) => (c?.kind === "live" ? [c.run] : [])));
+    this.#watch();
     if (choice.kind === "live") {
       const known = this.newest.get(choice.run);
       if (known) this.#take(letter, known);
@@ -102,6 +102,18 @@ export class Deck extends EventTarget {
       this.#fetchNext();
     } else if (this.reference) this.#take(letter, this.reference);
     this.#changed();
+  }
+
+  #watch() {
+    const choices = [this.slots.A.choice, this.slots.B.choice];
+    const live = choices.flatMap((choice) => (choice?.kind === "live" ? [choice.run] : []));
+    this.connection.watch([...live, ...this.others]);
+  }
+
+  /** @param {string[]} runs whose snapshots are wanted beside those of A and B */
+  watchAlso(runs) {
+    this.others = runs;
+    this.#watch();
   }
 
   /** @returns {Promise<void>} */
@@ -138,8 +150,7 @@ export class Deck extends EventTarget {
     const before = slot.snapshot;
     if (before === snapshot) return;
     slot.snapshot = snapshot;
-    const glide = before !== null && before.run === snapshot.run && stableBetween(before, snapshot);
-    this.sound.load(letter, snapshot.plan, { glide, gain: this.#gain(letter) });
+    this.sound.load(letter, snapshot.plan, { glide: glidesTo(before, snapshot), gain: this.#gain(letter) });
     if (letter === this.heard) this.#wantStart(snapshot.run);
     this.#analyse(letter);
     this.#changed();
@@ -174,14 +185,19 @@ export class Deck extends EventTarget {
   startAsked = "";
 
   /**
-   * B is made as loud as A: equal energy of the responses.
+   * What makes a sound as loud as A: equal energy of the responses.
    *
-   * @param {Letter} letter
+   * @param {Analysis | null} other
    */
+  matched(other) {
+    const a = this.slots.A.analysis;
+    if (!this.match || !a || !other || !(other.energy > 0) || !(a.energy > 0)) return 1;
+    return Math.max(1 / MOST_GAIN, Math.min(MOST_GAIN, Math.sqrt(a.energy / other.energy)));
+  }
+
+  /** @param {Letter} letter */
   #gain(letter) {
-    const [a, b] = [this.slots.A.analysis, this.slots.B.analysis];
-    if (letter === "A" || !this.match || !a || !b || !(b.energy > 0) || !(a.energy > 0)) return 1;
-    return Math.max(1 / MOST_GAIN, Math.min(MOST_GAIN, Math.sqrt(a.energy / b.energy)));
+    return letter === "A" ? 1 : this.matched(this.slots.B.analysis);
   }
 
   /** @param {boolean} match */
@@ -200,6 +216,7 @@ export class Deck extends EventTarget {
   hear(letter) {
     this.heard = letter;
     this.sound.select(letter);
+    this.dispatchEvent(new Event("hear"));
     const run = this.slots[letter].snapshot?.run;
     if (run) this.#wantStart(run);
     this.#changed();
@@ -219,6 +236,7 @@ export class Deck extends EventTarget {
     this.sound.turn(knobs);
     this.#analyse("A");
     this.#analyse("B");
+    this.dispatchEvent(new Event("knobs"));
   }
 
   /**
@@ -228,7 +246,7 @@ export class Deck extends EventTarget {
    * @param {number} fs
    */
   refer(channels, fs) {
-    this.reference = { run: "", call: 0, request: null, margin_db: null, rt60_seconds: channels[0].length / fs, controls: {}, plan: firPlan(channels, fs) };
+    this.reference = referenceOf(channels, fs);
     this.choose("B", { kind: "reference" });
     this.hear("B");
   }
@@ -241,49 +259,4 @@ export class Deck extends EventTarget {
 /** @returns {Slot} */
 function emptySlot() {
   return { choice: null, snapshot: null, analysis: null };
-}
-
-/**
- * Whether what lies between two snapshots is known not to grow.
- *
- * @param {Snapshot} one
- * @param {Snapshot} other
- */
-function stableBetween(one, other) {
-  if (!hasLoop(other.plan.structure.graph)) return true;
-  return (one.margin_db ?? -1) >= 0 && (other.margin_db ?? -1) >= 0;
-}
-
-/**
- * @param {Node} node
- * @returns {boolean}
- */
-function hasLoop(node) {
-  return node.type === "recursion" || ("nodes" in node && node.nodes.some(hasLoop));
-}
-
-/**
- * How long a response is looked at.
- *
- * @param {Snapshot} snapshot
- * @param {Knobs} knobs
- * @param {Analysis | null} before the one before it shows how long this one may be
- */
-function secondsOf({ rt60_seconds: rt60 }, knobs, before) {
-  const shorter = Math.min(before?.rt60 ?? rt60 ?? SECONDS.usual, knobs.rt60 ?? Infinity);
-  return Math.max(SECONDS.least, Math.min(SECONDS.most, Math.ceil(1.2 * shorter * 2) / 2));
-}
-
-/**
- * @param {Float32Array[]} channels
- * @param {number} fs
- */
-function firPlan(channels, fs) {
-  const [taps, out] = [channels[0].length, channels.length];
-  const values = new Float64Array(taps * out);
-  channels.forEach((channel, o) => channel.forEach((sample, t) => (values[t * out + o] = sample)));
-  /** @type {Node} */
-  const graph = { type: "fir", name: "reference", out, in: 1, entries: true, taps };
-  const structure = { version: 1, fs, inputs: 1, outputs: out, values: values.length, graph };
-  return { structure, id: `reference ${taps} ${out}`, values };
 }

@@ -14,8 +14,9 @@ const secondsOf = (value) => (value ? value.toFixed(2) : "–");
  * The four pictures and their numbers.
  *
  * @param {Deck} deck
+ * @param {boolean} soloed whether others are heard in place of A or B
  */
-export function showFigures(deck) {
+export function showFigures(deck, soloed) {
   const heard = deck.slots[deck.heard].analysis;
   const other = deck.slots[deck.silent].analysis;
   const start = deck.start?.analysis ?? null;
@@ -24,7 +25,7 @@ export function showFigures(deck) {
   }
   element("rt60").textContent = heard?.rt60 ? `RT60 ${secondsOf(heard.rt60)} s` : "";
   element("peak").textContent = heard ? "left output, sixths of an octave" : "";
-  element("key-heard").textContent = `${deck.heard}, heard`;
+  element("key-heard").textContent = soloed ? deck.heard : `${deck.heard}, heard`;
   element("key-other").textContent = deck.silent;
   showOctaves([
     [deck.heard, heard],

@@ -5,6 +5,7 @@ import { Deck } from "./deck.js";
 import { acceptDrops } from "./drop.js";
 import { showFigures } from "./figures.js";
 import { bindKeys } from "./keys.js";
+import { Mix } from "./mix.js";
 import { element } from "./page.js";
 import { Sound, drawMeter } from "./sound.js";
 import { onTheme, toggleTheme } from "./theme.js";
@@ -19,6 +20,7 @@ const sound = new Sound();
 const deck = new Deck(connection, sound);
 const transport = new Transport(sound, deck);
 const compare = new Compare(deck);
+const mix = new Mix(deck);
 const curve = new Curve(deck, redraw);
 /** @type {{workers: Worker[], maySteer: boolean, follow: string}} */
 const seen = { workers: [], maySteer: false, follow: "" };
@@ -30,9 +32,11 @@ function redraw() {
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
-    compare.show();
+    const soloed = mix.soloed.size > 0;
+    compare.show(soloed);
+    mix.show();
     curve.draw();
-    showFigures(deck);
+    showFigures(deck, soloed);
     showTable();
   });
 }
@@ -41,12 +45,19 @@ function showTable() {
   showWorkers(seen.workers, {
     heard: deck.slots[deck.heard].snapshot?.run,
     maySteer: seen.maySteer,
-    hear: (run) => deck.choose(deck.heard, { kind: "live", run }),
+    hear: (run) => hear(run),
     compare: (run) => deck.choose("B", { kind: "live", run }),
     follow: (worker) => connection.follow(["worker", worker]),
+    mix,
   });
   element("follow").textContent = seen.follow ? `the plugin follows ${seen.follow}` : "";
   element("follow-latest").hidden = !seen.maySteer;
+}
+
+/** @param {string} run heard live, in place of workers that are soloed */
+function hear(run) {
+  deck.choose(deck.heard, { kind: "live", run });
+  deck.hear(deck.heard);
 }
 
 /**
@@ -77,6 +88,7 @@ on("state", (state) => {
   seen.follow = state.follow;
   compare.workers = state.workers;
   deck.meet(state.workers);
+  mix.meet(state.workers);
   if (!deck.slots.A.choice && state.workers.length) {
     const playing = state.playing?.run ?? state.workers[0].run;
     deck.choose("A", { kind: "live", run: playing });
@@ -129,6 +141,8 @@ bindKeys({
   x: () => compare.swap(),
   b: () => deck.keep(),
   i: () => transport.strike(),
+  m: () => mix.all(),
+  s: () => mix.next(),
   Escape: () => transport.panic(),
   l: () => curve.live(),
   t: toggleTheme,

@@ -122,9 +122,15 @@ export class Sound extends EventTarget {
     this.node?.port.postMessage({ type: "gain", slot, gain });
   }
 
-  /** @param {string} slot */
-  select(slot) {
-    this.#tell("select", { type: "select", slot });
+  /** @param {...string} slots those that get the input */
+  select(...slots) {
+    this.#tell("select", { type: "select", slots });
+  }
+
+  /** @param {string} slot it rings out */
+  remove(slot) {
+    this.kept.delete(`load ${slot}`);
+    this.node?.port.postMessage({ type: "remove", slot });
   }
 
   /** @param {Knobs} knobs */

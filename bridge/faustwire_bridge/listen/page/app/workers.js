@@ -1,6 +1,7 @@
 import { button, element, figure, make } from "./page.js";
 
 /** @import { Worker } from "../connection.js" */
+/** @import { Mix } from "./mix.js" */
 
 const MARKS = { recorded: "●", plays: "▶", followed: "●", "not followed": "○", gone: "✕" };
 const SAID = {
@@ -16,7 +17,7 @@ const HELD_BACK = new Set(["refused", "too-loud", "unstable", "misfit", "does-no
  * The table of workers, as `faustwire watch` has it.
  *
  * @param {Worker[]} workers
- * @param {{heard: string | undefined, maySteer: boolean, hear: (run: string) => void, compare: (run: string) => void, follow: (worker: string) => void}} how
+ * @param {{heard: string | undefined, maySteer: boolean, hear: (run: string) => void, compare: (run: string) => void, follow: (worker: string) => void, mix: Mix}} how
  */
 export function showWorkers(workers, how) {
   const body = /** @type {HTMLTableElement} */ (element("workers")).tBodies[0];
@@ -40,7 +41,7 @@ function row(worker, how) {
   verdict.append(make("span", { text: worker.reason || "–", className: tone(worker.reason) }), make("span", { text: `  ${worker.detail}`, className: "dim" }));
   const made = make(
     "tr",
-    { className: [worker.run === how.heard ? "heard" : "", worker.standing === "gone" ? "gone" : ""].join(" ").trim() },
+    { className: [isHeard(worker.run, how) ? "heard" : "", worker.standing === "gone" ? "gone" : ""].join(" ").trim() },
     mark,
     make("td", { text: worker.worker, className: "name", title: worker.worker }),
     make("td", { text: worker.host, className: "host dim" }),
@@ -55,21 +56,34 @@ function row(worker, how) {
 }
 
 /**
+ * @param {string} run
+ * @param {Parameters<typeof showWorkers>[1]} how
+ */
+function isHeard(run, { heard, mix }) {
+  return mix.soloed.size ? mix.soloed.has(run) : run === heard;
+}
+
+/**
  * @param {Worker} worker
  * @param {Parameters<typeof showWorkers>[1]} how
  */
 function actions(worker, how) {
   const cell = make("td", { className: "actions" });
-  /** @type {[string, string, () => void][]} */
+  const { run, worker: name } = worker;
+  const { mix } = how;
+  /** @type {[string, string, () => void, boolean?][]} */
   const offered = [
-    ["Hear", `Hear ${worker.worker}`, () => how.hear(worker.run)],
-    ["As B", `Compare with ${worker.worker}`, () => how.compare(worker.run)],
+    ["Hear", `Hear ${name}`, () => how.hear(run)],
+    ["As B", `Compare with ${name}`, () => how.compare(run)],
+    ["Mix", `${name} in the mix`, () => mix.toggle(run), mix.members.has(run)],
+    ["Solo", `Solo ${name}`, () => mix.solo(run), mix.soloed.has(run)],
   ];
-  if (how.maySteer) offered.push(["Follow", `Have the plugin follow ${worker.worker}`, () => how.follow(worker.worker)]);
-  for (const [text, label, act] of offered) {
+  if (how.maySteer) offered.push(["Follow", `Have the plugin follow ${name}`, () => how.follow(name)]);
+  for (const [text, label, act, pressed] of offered) {
     const made = button(text, act);
     made.setAttribute("aria-label", label);
-    made.dataset.key = `${text} ${worker.run}`;
+    if (pressed !== undefined) made.setAttribute("aria-pressed", String(pressed));
+    made.dataset.key = `${text} ${run}`;
     cell.append(made);
   }
   return cell;

@@ -33,7 +33,8 @@ export class Player {
     this.slots = new Map();
     /** @type {[string, Voice][]} the same: walking over a map allocates */
     this.listed = [];
-    this.selected = "A";
+    /** The slots that get the input. */
+    this.selected = new Set(["A"]);
     /** @type {Voice[]} the oldest first */
     this.ringing = [];
     this.volume = new Ramp(1);
@@ -78,7 +79,7 @@ export class Player {
     const voice = new Voice(plan, this.knobs);
     this.slots.set(slot, voice);
     this.listed = [...this.slots];
-    if (slot === this.selected) voice.hand(true);
+    if (this.selected.has(slot)) voice.hand(true);
     voice.output = new Ramp(gain);
     if (before) {
       this.counts.handOvers++;
@@ -107,12 +108,16 @@ export class Player {
     this.slots.get(slot)?.output.go(gain, GOODBYE_SECONDS * this.fs);
   }
 
-  /** @param {string} slot the one that gets the input */
-  select(slot) {
-    if (slot === this.selected) return;
-    this.slots.get(this.selected)?.hand(false);
-    this.selected = slot;
-    const voice = this.slots.get(slot);
+  /** @param {...string} slots those that get the input */
+  select(...slots) {
+    const before = this.selected;
+    this.selected = new Set(slots);
+    for (const slot of before) if (!this.selected.has(slot)) this.slots.get(slot)?.hand(false);
+    for (const slot of slots) if (!before.has(slot)) this.#handTo(this.slots.get(slot));
+  }
+
+  /** @param {Voice | undefined} voice */
+  #handTo(voice) {
     const gain = voice?.output.target ?? 1;
     voice?.hand(true);
     voice?.output.go(gain, 1);
@@ -156,7 +161,7 @@ export class Player {
     for (let k = 0; k < listed.length; k++) {
       const slot = listed[k][0];
       const voice = listed[k][1];
-      if (slot === this.selected || !voice.over) this.#add(voice);
+      if (this.selected.has(slot) || !voice.over) this.#add(voice);
       if (voice.stranded) this.#rescue(slot, voice);
     }
     for (let k = 0; k < this.ringing.length; k++) this.#add(this.ringing[k]);

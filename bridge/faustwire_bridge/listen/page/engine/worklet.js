@@ -2,7 +2,7 @@
  * The player in an AudioWorklet. Messages to its port:
  *
  *   {type: "load", slot, structure, id, values: Float64Array, glide, gain}
- *   {type: "gain", slot, gain}   {type: "select", slot}   {type: "remove", slot}   {type: "knobs", knobs}
+ *   {type: "gain", slot, gain}   {type: "select", slots}   {type: "remove", slot}   {type: "knobs", knobs}
  *   {type: "source", settings}   {type: "file", channels: Float32Array[]}
  *   {type: "glide", seconds}   {type: "volume", gain}   {type: "strike"}   {type: "panic"}
  *
@@ -20,7 +20,7 @@ const LEVELS_PER_SECOND = 30;
 const ACTS = {
   load: (player, message) => player.load(message.slot, message, { glide: message.glide, gain: message.gain }),
   gain: (player, { slot, gain }) => player.setGain(slot, gain),
-  select: (player, { slot }) => player.select(slot),
+  select: (player, { slots }) => player.select(...slots),
   remove: (player, { slot }) => player.remove(slot),
   knobs: (player, { knobs }) => player.turn(knobs),
   source: (player, { settings }) => player.source.set(settings),
