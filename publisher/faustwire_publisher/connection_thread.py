@@ -43,7 +43,7 @@ _LOST_SECONDS = 15.0
 # The monitor reports a connection slightly before the socket can send through it.
 _AGAIN_SECONDS = 0.005
 # Waking the thread may hand it the interpreter; the training loop shall have it back at once.
-_STEP_ASIDE_SECONDS = 0.001
+_STEP_ASIDE_SECONDS = 0.0002
 # A network that does not let go of a socket in this time has a name server that is away.
 _JOIN_SECONDS = 1.0
 # A bridge that records has done so in milliseconds, unless it is judging or stopped.

@@ -38,29 +38,40 @@ class ReplacedFile:
         """Regard the file as written by somebody else."""
         self._written = None
 
-    def write(self, content: bytes) -> None:
+    def write(self, content: bytes) -> bool:
         """Replace the file, keeping its mode; a new one gets the mode that the umask leaves.
 
         Args:
             content: of the file.
 
+        Returns:
+            Whether there was one before.
+
         Raises:
             OSError: it can't be written; the old file is still there.
         """
         self._written = None
+        before = self._mode()
         try:
-            status = self._replace(content)
+            status = self._replace(content, before)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
-            status = self._replace(content)
+            status = self._replace(content, before)
         self._written = _identity(status)
+        return before is not None
 
-    def _replace(self, content: bytes) -> os.stat_result:
+    def _mode(self) -> int | None:
+        try:
+            return os.stat(self._path).st_mode & 0o7777
+        except FileNotFoundError:
+            return None
+
+    def _replace(self, content: bytes, mode: int | None) -> os.stat_result:
         descriptor = self._open()
         try:
             try:
-                with suppress(FileNotFoundError):
-                    os.fchmod(descriptor, os.stat(self._path).st_mode & 0o7777)
+                if mode is not None:
+                    os.fchmod(descriptor, mode)
                 _write_all(descriptor, content)
                 status = os.fstat(descriptor)
             finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from faustwire import controls, messages
 from faustwire.errors import FaustwireError, MessageError, shown
@@ -45,18 +45,51 @@ def seq_of(body: Mapping[str, Any]) -> int | None:
 
 def _arguments(kind: type[Any], body: Mapping[str, Any], name: str) -> dict[str, Any]:
     arguments = {}
-    for field in fields(kind):
-        key = field.metadata.get("wire", field.name)
-        if key in body:
+    for field in _fields_of(kind):
+        if field.key in body:
             try:
-                value = body[key]
-                may_be_none = value is None and str(field.type).endswith("| None")
-                arguments[field.name] = None if may_be_none else _CHECKS[key](value)
+                value = body[field.key]
+                is_none = value is None and field.may_be_none
+                arguments[field.name] = None if is_none else field.check(value)
             except MessageError as problem:
-                raise MessageError(f"{name}.{key}: {problem}") from None
-        elif field.default is MISSING and field.default_factory is MISSING:
-            raise MessageError(f"{name} without {key}")
+                raise MessageError(f"{name}.{field.key}: {problem}") from None
+        elif field.required:
+            raise MessageError(f"{name} without {field.key}")
     return arguments
+
+
+class _Field(NamedTuple):
+    """A field of a message; ``key`` is its name on the wire."""
+
+    name: str
+    key: str
+    check: _Check
+    may_be_none: bool
+    required: bool
+
+
+# Looked up once, because every call reads messages.
+_KNOWN: dict[type[Any], tuple[_Field, ...]] = {}
+
+
+def _fields_of(kind: type[Any]) -> tuple[_Field, ...]:
+    found = _KNOWN.get(kind)
+    if found is None:
+        found = _KNOWN[kind] = _looked_up(kind)
+    return found
+
+
+def _looked_up(kind: type[Any]) -> tuple[_Field, ...]:
+    return tuple(
+        _Field(
+            field.name,
+            key := field.metadata.get("wire", field.name),
+            _CHECKS.get(key, _no_field),
+            may_be_none=str(field.type).endswith("| None"),
+            required=field.default is MISSING and field.default_factory is MISSING,
+        )
+        for field in fields(kind)
+    )
 
 
 def _part(kind: type[Any], name: str) -> _Check:
@@ -157,6 +190,10 @@ def _packed(value: Any) -> bytes:
     if not isinstance(value, bytes):
         raise MessageError("expected the bytes of a message")
     return value
+
+
+def _no_field(_value: Any) -> Any:
+    raise MessageError("it is no field of a message")
 
 
 def _reason(value: Any) -> messages.Reason:

@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import time
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,8 @@ class JudgeAtHand:
         self._asked += 1
         if self._judgement is None or self._memory is None:
             if self._asked == _LOADED_AFTER:
-                threading.Thread(target=self._load, name="numpy", daemon=True).start()
+                load = partial(self._load, judge)
+                threading.Thread(target=load, name="numpy", daemon=True).start()
             return None
         now = time.monotonic()
         if self._untried or now < self._paused_until:
@@ -71,14 +73,7 @@ class JudgeAtHand:
         # Of processor time: a busy machine makes no snapshot large.
         started = time.thread_time()
         try:
-            judged = self._judgement.judge_at_hand(
-                judge.data,
-                limits=self._limits,
-                playing=judge.playing,
-                playing_db=judge.playing_db,
-                played=judge.played,
-                memory=self._memory,
-            )
+            judged = self._judged(self._judgement, judge, self._memory)
         except Exception:  # noqa: BLE001 - the judging process says what is wrong
             _log.exception("internal error, a snapshot is judged once more")
         taken = time.thread_time() - started
@@ -88,15 +83,28 @@ class JudgeAtHand:
         self._untried = min(2**self._misses, _MOST_UNTRIED) - 1
         return judged
 
-    def _load(self) -> None:
+    def _judged(self, judgement: ModuleType, judge: Judge, memory: Memory) -> Judged | None:
+        judged: Judged | None = judgement.judge_at_hand(
+            judge.data,
+            limits=self._limits,
+            playing=judge.playing,
+            playing_db=judge.playing_db,
+            played=judge.played,
+            memory=memory,
+        )
+        return judged
+
+    def _load(self, judge: Judge) -> None:
         # Matrices are small; threads that wait for each other would fight for the cores.
         for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
             os.environ.setdefault(name, "1")
         try:
             judgement = importlib.import_module("faustwire_bridge.analysis.judgement")
-            memory = importlib.import_module("faustwire_bridge.analysis.judge_memory")
+            memory = importlib.import_module("faustwire_bridge.analysis.judge_memory").Memory()
+            # The first one takes five times as long as the next, and others would wait for it.
+            self._judged(judgement, judge, memory)
         except Exception:  # noqa: BLE001 - then the judging process does it all, or says why not
-            _log.exception("numpy can't be loaded")
+            _log.exception("snapshots can't be judged at hand")
             return
-        self._memory = memory.Memory()
+        self._memory = memory
         self._judgement = judgement

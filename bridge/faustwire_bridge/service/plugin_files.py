@@ -55,11 +55,12 @@ class PluginFiles:
             OSError: the disk is full, a directory can't be written …; a file that was there before
                 is whole, either the old or the new one.
         """
-        missing = not self.dsp_path.exists()
-        self._dsp.write(program.encode())
+        existed = self._dsp.write(program.encode())
         try:
-            self._point_config(rewrite=rewrite_config or missing, renamed=self._made_anew())
-            self._hold_directory()
+            made_anew = self._made_anew()
+            self._point_config(rewrite=rewrite_config or not existed, renamed=made_anew)
+            if made_anew or self._directory is None:
+                self._hold_directory()
         except OSError:
             self._dsp.forget()
             raise
@@ -81,9 +82,8 @@ class PluginFiles:
         return not os.path.samestat(os.fstat(self._directory), os.stat(self.dsp_path.parent))
 
     def _hold_directory(self) -> None:
-        if self._directory is None or self._made_anew():
-            self.close()
-            self._directory = os.open(self.dsp_path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        self.close()
+        self._directory = os.open(self.dsp_path.parent, os.O_RDONLY | os.O_CLOEXEC)
 
     def _point_config(self, *, rewrite: bool, renamed: bool) -> None:
         """Keep the first line naming the ``.dsp``; the lines below are the user's.
