@@ -51,7 +51,7 @@ class Soak:
     """The soak test, in a folder."""
 
     def __init__(self, folder: Path, seed: int, stack: ExitStack, *, hostile: bool) -> None:
-        self.counts = Counts(hostile=hostile)
+        self.counts = Counts()
         self.bridge_memory, self.worker_memory = Samples(), Samples()
         self._dice = random.Random(seed)  # noqa: S311 - dice
         self._plugin = Plugin(folder / "plugin")

@@ -26,6 +26,8 @@ class Counts:
     states: int = 0
     events: int = 0
     unseen_events: int = 0
+    # More happened between two looks than a state keeps.
+    pushed_out_events: int = 0
     still_shown: int = 0
     internal_errors: int = 0
     looks: int = 0
@@ -34,7 +36,6 @@ class Counts:
     leftovers: list[str] = field(default_factory=list)
     disorderly: int = 0
     ended: int = 0
-    hostile: bool = False
     waits: list[float] = field(default_factory=list)
 
     def problems(self) -> list[str]:
@@ -47,8 +48,7 @@ class Counts:
             f"{self.internal_errors} internal errors": self.internal_errors,
             f"{self.disorderly} workers did not end in order": self.disorderly,
             f"{self.still_shown} workers are shown that have gone": self.still_shown,
-            # Hostile peers make more of them than a state has.
-            f"{self.unseen_events} events unseen": self.unseen_events and not self.hostile,
+            f"{self.unseen_events} events unseen": self.unseen_events,
             f"the bridge ended by itself, {self.ended} times": self.ended,
             "nothing was published": not self.published,
             "the reader saw nothing": not self.contents,
@@ -68,7 +68,7 @@ class Counts:
             f"{self.told}, on their way when their worker was killed {self.open_when_killed}\n"
             f"  how they ended: {listed(self.outcomes)}\n"
             f"  a watcher saw {self.states} states, {self.events} events, missed "
-            f"{self.unseen_events}\n"
+            f"{self.unseen_events}, came too late for {self.pushed_out_events}\n"
             f"  published {self.published}, later {self.settled}; lost {self.lost}, doubled "
             f"{self.doubled}, torn "
             f"{len(self.torn)} of {self.contents} contents in {self.looks} looks, left behind "

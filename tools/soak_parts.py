@@ -16,6 +16,7 @@ import soak_hostile
 import soak_workers
 from bridges import Plugin, ServedBridge, alive, eventually, free_port, served
 from faustwire.messages import Event, State
+from faustwire_bridge.core.event_log import KEPT_EVENTS
 from faustwire_bridge.monitor import watcher
 from processes import children, send_signal
 from soak_counts import Counts
@@ -99,14 +100,20 @@ class Watcher:
         while isinstance(state := self._connection.receive(0.001), State):
             self._counts.states += 1
             self.present = sum(worker.connected for worker in state.workers)
-            for event in state.events:
-                self._take(state.pid, event)
+            for index, event in enumerate(state.events):
+                # What came before the first of a full state may have been pushed out of it.
+                pushed_out = index == 0 and len(state.events) == KEPT_EVENTS
+                self._take(state.pid, event, pushed_out=pushed_out)
 
-    def _take(self, pid: int, event: Event) -> None:
+    def _take(self, pid: int, event: Event, *, pushed_out: bool) -> None:
         if event.number <= self._last[pid]:
             return
         self._counts.events += 1
-        self._counts.unseen_events += event.number - self._last[pid] - 1
+        unseen = event.number - self._last[pid] - 1
+        if pushed_out:
+            self._counts.pushed_out_events += unseen
+        else:
+            self._counts.unseen_events += unseen
         self._last[pid] = event.number
         if event.kind in ("published", "settled"):
             key = (pid, event.incarnation, event.call)

@@ -34,7 +34,6 @@ def test_nothing_is_lost_doubled_torn_or_left_behind_when_workers_and_bridge_are
     if seconds > 30:  # In a few seconds there may be no turn for each.
         for deed in ("kill a worker", "kill the bridge", "cut", "part or heal"):
             assert soaked.counts.deeds[deed], deed
-    assert soaked.counts.unseen_events == 0
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from faustwire_bridge.core.sessions import Session
 
 # Enough to fill a terminal, and for all that can happen within a tenth of a second at the pace that
 # people look at.
-_KEPT = 32
+KEPT_EVENTS = 32
 
 
 class EventLog:
@@ -19,7 +19,7 @@ class EventLog:
 
     def __init__(self) -> None:
         self._number = 0
-        self._last: deque[Event] = deque(maxlen=_KEPT)
+        self._last: deque[Event] = deque(maxlen=KEPT_EVENTS)
 
     def add(
         self, now: float, kind: str, detail: str = "", session: Session | None = None, **more: Any
