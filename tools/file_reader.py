@@ -1,26 +1,43 @@
 """Read a file as fast as possible and remember every distinct content.
 
-    python file_reader.py FILE
+    python file_reader.py FILE [PAUSE]
 
 runs until its standard input ends, then compiles each distinct content with libfaust and prints
 one JSON object: how often it looked, how many contents it saw, and those that are no program.
+After each hundred looks it pauses for so many seconds (default 0).
 """
 
 from __future__ import annotations
 
 import json
 import select
+import subprocess
 import sys
 from pathlib import Path
 
 from faustwire_bridge.children.libfaust import CompileError, compile_program
 
 
-def main(path: Path) -> None:
+def start(path: Path, pause: float = 0.0) -> subprocess.Popen[str]:
+    """Start a reader in a process of its own, which leaves others the processor.
+
+    Args:
+        path: of the file that it reads.
+        pause: seconds after each hundred looks.
+    """
+    return subprocess.Popen(
+        ["nice", "-n", "19", sys.executable, __file__, str(path), f"{pause}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def main(path: Path, pause: float = 0.0) -> None:
     """Read, compile, report."""
     seen: dict[bytes, None] = {}
     looks = 0
-    while not select.select([sys.stdin], [], [], 0)[0]:
+    while not select.select([sys.stdin], [], [], pause)[0]:
         for _ in range(100):
             try:
                 seen[path.read_bytes()] = None
@@ -41,4 +58,4 @@ def _problem(content: bytes) -> str | None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(float, sys.argv[2:]))

@@ -16,7 +16,6 @@ import argparse
 import json
 import random
 import secrets
-import subprocess
 import sys
 import tempfile
 import time
@@ -50,7 +49,9 @@ _SAMPLE_SECONDS = 1.0
 class Soak:
     """The soak test, in a folder."""
 
-    def __init__(self, folder: Path, seed: int, stack: ExitStack, *, hostile: bool) -> None:
+    def __init__(
+        self, folder: Path, seed: int, stack: ExitStack, *, hostile: bool, pause: float
+    ) -> None:
         self.counts = Counts()
         self.bridge_memory, self.worker_memory = Samples(), Samples()
         self._dice = random.Random(seed)  # noqa: S311 - dice
@@ -67,12 +68,7 @@ class Soak:
         self._hostile = Hostile(self._bridge.endpoint, seed) if hostile else None
         if self._hostile is not None:
             stack.callback(self._hostile.end)
-        self._reader = subprocess.Popen(
-            ["nice", "-n", "19", sys.executable, file_reader.__file__, str(self._plugin.dsp_path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._reader = file_reader.start(self._plugin.dsp_path, pause)
         stack.callback(self._reader.kill)
 
     def run(self, seconds: float) -> None:
@@ -198,10 +194,17 @@ class Soak:
         self.counts.torn = report["broken"]
 
 
-def soak(seconds: float, seed: int, *, hostile: bool = False) -> Soak:
-    """Run the soak test in a temporary folder, among hostile peers or not."""
+def soak(seconds: float, seed: int, *, hostile: bool = False, pause: float = 0.0) -> Soak:
+    """Run the soak test in a temporary folder, among hostile peers or not.
+
+    Args:
+        seconds: until the orderly end.
+        seed: of what is killed and cut.
+        hostile: whether there are hostile peers.
+        pause: of the reader, seconds after each hundred looks.
+    """
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        made = Soak(Path(name), seed, stack, hostile=hostile)
+        made = Soak(Path(name), seed, stack, hostile=hostile, pause=pause)
         made.run(seconds)
         return made
 

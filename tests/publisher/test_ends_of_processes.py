@@ -22,6 +22,7 @@ from faustwire_publisher.bridge_process import EmbeddedBridge
 from training_scripts import trained
 
 
+@pytest.mark.slow
 def test_a_multiprocessing_child_hands_over_its_last_state(plugin: Plugin) -> None:
     """It ends without running what is registered with atexit."""
     trained(

@@ -77,6 +77,7 @@ def test_a_handler_may_publish_the_last_state_close_and_leave(plugin: Plugin) ->
     assert "0.65625" in plugin.program()
 
 
+@pytest.mark.slow
 def test_a_fork_in_the_middle_of_another_threads_update_is_told(plugin: Plugin) -> None:
     told = trained(
         plugin,

@@ -18,6 +18,9 @@ from matplotlib import image  # noqa: E402
 
 from faustwire_bridge.children.libfaust import compile_program  # noqa: E402
 
+# Two processes that import torch, pictures, sounds: it takes as long as a tenth of the suite.
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ROOMS = ("hall", "chamber")
 
@@ -35,9 +38,9 @@ def run_demo(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """A run of eight steps a worker, without a terminal: what it printed and what it left."""
+    """A run of five steps a worker, without a terminal: what it printed and what it left."""
     out = tmp_path_factory.mktemp("demo") / "out"
-    result = run_demo(out, "--steps", "8", "--min-interval", "0.2")
+    result = run_demo(out, "--steps", "5", "--min-interval", "0.2")
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout, out
 
@@ -94,7 +97,6 @@ def test_the_picture_is_a_picture(demo: tuple[str, Path]) -> None:
     assert np.ptp(pixels[..., :3]) > 0.9
 
 
-@pytest.mark.slow
 def test_a_worker_that_fails_ends_the_demo(demo: tuple[str, Path]) -> None:
     """Exit code 1 and the end of its log; the run before has left the files free for this one."""
     _, out = demo

@@ -267,6 +267,7 @@ def all_are_answered(trainings: list[Training]) -> None:
         waiting = [t for t in waiting if t.live.last.reason is Reason.NO_BRIDGE]
 
 
+@pytest.mark.slow
 def test_many_workers_come_back_to_a_bridge_that_was_restarted(plugin: Plugin) -> None:
     with ExitStack() as stack:
         with served(plugin) as bridge:
@@ -325,6 +326,7 @@ def test_a_web_server_at_the_address_does_not_keep_the_worker_for_ever(plugin: P
 # -- who sleeps ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_audio_machine_that_slept_is_found_again(plugin: Plugin) -> None:
     with through_a_proxy(plugin) as (training, _, bridge):
         bridge.process.send_signal(signal.SIGSTOP)
@@ -482,6 +484,7 @@ def test_a_laptop_that_roams_publishes_from_its_new_address(studio: Studio) -> N
     studio.resumes(start, HEARTBEATS + HEALING)
 
 
+@pytest.mark.slow
 def test_an_audio_machine_that_gets_another_address_is_found_by_its_name(studio: Studio) -> None:
     start = time.monotonic()
     studio.network.studio.move("192.0.2.77")

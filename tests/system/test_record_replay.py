@@ -44,6 +44,7 @@ def run(plugin: Plugin, tmp_path: Path) -> Path:
     return target
 
 
+@pytest.mark.slow
 def test_what_was_recorded_is_written_again_online_and_offline(
     run: Path, plugin: Plugin, tmp_path: Path
 ) -> None:

@@ -286,6 +286,7 @@ def test_without_a_home_directory_there_are_no_keys(
         assert done.returncode == 69
 
 
+@pytest.mark.slow
 def test_without_a_home_directory_a_training_goes_on_and_keys_say_what_to_do() -> None:
     done = without_home(
         "-c",

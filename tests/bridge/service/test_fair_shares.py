@@ -61,6 +61,9 @@ def longest_beside(
     return max(waits)
 
 
+SLOW_MODEL = pytest.param(slow_model, marks=pytest.mark.slow)
+
+
 def rounds(
     plugin: Plugin,
     hostile: Callable[[int], ToBridge],
@@ -83,7 +86,7 @@ def rounds(
         return longer
 
 
-@pytest.mark.parametrize("hostile", [slow_program, slow_model])
+@pytest.mark.parametrize("hostile", [slow_program, SLOW_MODEL])
 def test_an_honest_verdict_comes_within_a_second_of_what_it_takes_alone(
     plugin: Plugin, hostile: Callable[[int], ToBridge]
 ) -> None:
@@ -91,7 +94,7 @@ def test_an_honest_verdict_comes_within_a_second_of_what_it_takes_alone(
     assert min(rounds(plugin, hostile, 4)) < 1.0
 
 
-@pytest.mark.parametrize("hostile", [slow_program, slow_model])
+@pytest.mark.parametrize("hostile", [slow_program, SLOW_MODEL])
 def test_without_shares_it_waits_for_as_long_as_the_other_takes(
     plugin: Plugin, hostile: Callable[[int], ToBridge]
 ) -> None:
@@ -105,6 +108,7 @@ def test_the_median_round_is_fair(plugin: Plugin, hostile: Callable[[int], ToBri
     assert statistics.median(rounds(plugin, hostile, 7, until_fair=False)) < 1.0
 
 
+@pytest.mark.slow
 def test_fifty_names_on_one_connection_cost_no_more_than_one(plugin: Plugin) -> None:
     with (
         served(plugin, "--compile-timeout", "12") as bridge,
@@ -121,6 +125,7 @@ def test_fifty_names_on_one_connection_cost_no_more_than_one(plugin: Plugin) -> 
         assert statistics.median(waits) - alone < 1.0
 
 
+@pytest.mark.slow
 def test_a_slow_one_has_its_verdict_though_others_never_stop(plugin: Plugin) -> None:
     """More than a second of libfaust, beside a worker that publishes all the time."""
     program = "process = rdtable(900000, (1 : +~_ : seq(i, 200, sin)), 0) <: _,_;"
