@@ -11,9 +11,11 @@ from faustwire_bridge.codegen.builder import Place, ProgramBuilder, Value, balan
 from faustwire_bridge.codegen.matrix_structure import (
     Kronecker,
     RankOne,
+    Reflection,
     SharedSums,
     kronecker,
     rank_one,
+    reflection,
     shared_sums,
 )
 
@@ -118,6 +120,8 @@ def _write_structured(
     matrix: Array, inputs: list[Value], builder: ProgramBuilder, form: str
 ) -> list[Value] | None:
     """Write a matrix in the first cheap form that it has; None: it has none."""
+    if four := reflection(matrix):
+        return _write_reflection(four, inputs, builder, form)
     if split := kronecker(matrix):
         return _write_kronecker(split, inputs, builder, form)
     if sum_of := rank_one(matrix):
@@ -151,16 +155,47 @@ def _write_rows(
 def _write_kronecker(
     split: Kronecker, inputs: list[Value], builder: ProgramBuilder, form: str
 ) -> list[Value]:
-    half = len(split.inner)
+    """The inner matrix on every block, then the outer one across them."""
+    size = len(split.inner)
     blocks = [
-        write_matrix(split.inner, half_of_them, builder, structured=True, form=_OPAQUE)
-        for half_of_them in (inputs[:half], inputs[half:])
+        write_matrix(split.inner, inputs[at : at + size], builder, structured=True, form=_OPAQUE)
+        for at in range(0, len(inputs), size)
     ]
-    return [
-        builder.total("m", (builder.scaled(g, value), builder.scaled(h, other)), form)
-        for g, h in split.outer.tolist()
-        for value, other in zip(*blocks, strict=True)
+    across = [
+        write_matrix(split.outer, list(values), builder, structured=True, form=form)
+        for values in zip(*blocks, strict=True)
     ]
+    return [value for outputs in zip(*across, strict=True) for value in outputs]
+
+
+def _write_reflection(
+    four: Reflection, inputs: list[Value], builder: ProgramBuilder, form: str
+) -> list[Value]:
+    """Each output from half the sum and one operand; being a product, the half is opaque."""
+    operands = [
+        _signed_operand(builder.scaled(2 * four.gain * sign, value), builder)
+        for sign, value in zip(four.signs, inputs, strict=True)
+    ]
+    half_sign, half = builder.total("m", _positive_first(operands), "0.5*(%s)")
+    outputs = []
+    for one, row_sign in four.rows:
+        sign, operand = operands[one]
+        pair = [(row_sign * half_sign, half), (-row_sign * sign, operand)]
+        outputs.append(builder.total("m", _positive_first(pair), form))
+    return outputs
+
+
+def _signed_operand(value: Value, builder: ProgramBuilder) -> Value:
+    """The same value with a factor of 1, −1 or 0."""
+    factor, operand = value
+    if abs(factor) in (0.0, 1.0):
+        return value
+    return (math.copysign(1.0, factor), builder.operand((abs(factor), operand)))
+
+
+def _positive_first(terms: list[Value]) -> list[Value]:
+    """A sum that begins with a positive term needs no sign of its own."""
+    return sorted(terms, key=lambda value: value[0] < 0)
 
 
 def _write_shared(

@@ -1,7 +1,7 @@
-"""What a matrix is made of: Kronecker products, diagonal plus rank one, sums that rows share.
+"""What a matrix is made of: Kronecker products, reflections, rank one, sums that rows share.
 
-The first two are taken only where they give the matrix back to the last digits of double precision,
-so that a program never plays another model than the one it was given.
+Products and rank one are taken only where they give the matrix back to the last digits of double
+precision, so that a program never plays another model than the one it was given.
 """
 
 from __future__ import annotations
@@ -22,6 +22,20 @@ class Kronecker(NamedTuple):
 
     outer: Array
     inner: Array
+
+
+class Reflection(NamedTuple):
+    """Rows of four signs, each 2·gain·sign·(half the sum − one operand), as in 2·(J/2 − I).
+
+    Attributes:
+        gain: the magnitude of every entry.
+        signs: what the inputs are multiplied by to become the operands.
+        rows: for each output (which operand, sign).
+    """
+
+    gain: float
+    signs: tuple[int, ...]
+    rows: tuple[tuple[int, int], ...]
 
 
 class RankOne(NamedTuple):
@@ -45,32 +59,74 @@ class SharedSums(NamedTuple):
 
 
 def kronecker(matrix: Array) -> Kronecker | None:
-    """Split a square matrix of even size into 2 × 2 blocks that differ by factors alone."""
+    """Split a square matrix into blocks that differ by factors alone, 4 × 4 of them or 2 × 2.
+
+    Args:
+        matrix: [n, n].
+
+    Returns:
+        The factors, 4 × 4 blocks only where they are a reflection; None: there are none.
+    """
     size = len(matrix)
-    if matrix.shape != (size, size) or size < 4 or size % 2:
+    if matrix.shape != (size, size) or size < 4:
         return None
-    return _kronecker(matrix.tobytes(), size)
+    for parts in (4, 2):
+        if size % parts == 0 and size > parts:
+            split = _kronecker(matrix.tobytes(), size, parts)
+            if split is not None:
+                return split
+    return None
 
 
-# Both halves of a butterfly ask the same, and a fixed matrix asks again with each program.
+# The parts of a product ask the same, and a fixed matrix asks again with each program.
 @lru_cache(maxsize=64)
-def _kronecker(values: bytes, size: int) -> Kronecker | None:
+def _kronecker(values: bytes, size: int, parts: int) -> Kronecker | None:
     matrix = np.frombuffer(values).reshape(size, size)
-    half = size // 2
+    block = size // parts
     row, column = np.unravel_index(int(np.argmax(abs(matrix))), matrix.shape)
     pivot = matrix[row, column]
     if pivot == 0.0:
         return None
     # One row tells most matrices apart.
-    outer = matrix[row % half :: half, column % half :: half] / pivot
-    top, left = row - row % half, column - column % half
-    inner = matrix[top : top + half, left : left + half]
+    outer = matrix[row % block :: block, column % block :: block] / pivot
+    if parts == 4 and reflection(outer) is None:
+        return None
+    top, left = row - row % block, column - column % block
+    inner = matrix[top : top + block, left : left + block]
     wanted = abs(pivot) * _EXACT
     if not abs(np.kron(outer[0], inner[0]) - matrix[0]).max() <= wanted:
         return None
     if not abs(np.kron(outer, inner) - matrix).max() <= wanted:
         return None
-    return Kronecker(outer, inner)
+    # A reflection of entries of a half has no factor left.
+    return Kronecker(outer / 2, inner * 2) if parts == 4 else Kronecker(outer, inner)
+
+
+def reflection(matrix: Array) -> Reflection | None:
+    """Find a Hadamard matrix of four rows.
+
+    The rows of such a matrix have products of one sign. Where that is negative, one sign of each
+    row differs from the other three, in each row another one; a changed sign in the first column
+    changes it.
+
+    Args:
+        matrix: of any shape.
+
+    Returns:
+        Its parts; None: it is no Hadamard matrix of four rows.
+    """
+    if matrix.shape != (4, 4):
+        return None
+    gain = float(abs(matrix[0, 0]))
+    signs = np.sign(matrix)
+    if not (gain and (abs(matrix) == gain).all() and (signs @ signs.T == 4 * np.eye(4)).all()):
+        return None
+    first = -int(signs[0].prod())
+    signs[:, 0] *= first
+    majority = np.sign(signs.sum(axis=1))
+    odd = np.argmin(signs * majority[:, None], axis=1)
+    rows = tuple(zip(odd.tolist(), majority.astype(int).tolist(), strict=True))
+    return Reflection(gain, (first, 1, 1, 1), rows)
 
 
 def rank_one(matrix: Array) -> RankOne | None:

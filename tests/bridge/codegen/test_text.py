@@ -92,13 +92,28 @@ def test_structure_costs_what_it_is_worth(
     assert counted["+"] + counted["-"] <= additions + code(str(matrix)).count("-")
 
 
-def test_a_hadamard_matrix_becomes_butterflies() -> None:
+def test_a_hadamard_matrix_becomes_butterflies_of_four_and_two() -> None:
     matrix: Array = np.ones((1, 1)) / math.sqrt(32)
     while len(matrix) < 32:
         matrix = np.block([[matrix, matrix], [matrix, -matrix]])
     counted = operations(generate(Gain("m", matrix), fs=FS, channels=None).text)
-    assert counted["*"] <= 32
-    assert counted["+"] + counted["-"] == 32 * 5
+    # A butterfly of four takes seven additions and a half.
+    assert counted["*"] <= 32 + 16
+    assert counted["+"] + counted["-"] == 32 + 16 * 7
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_four_rows_of_signs_that_are_orthogonal_become_a_butterfly(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    two = np.array([[1.0, 1.0], [1.0, -1.0]])
+    rows, columns = (rng.permutation(4) for _ in range(2))
+    signs = rng.choice([-1.0, 1.0], (2, 4))
+    matrix = 0.5 * signs[0][:, None] * np.kron(two, two)[rows][:, columns] * signs[1]
+    text = generate(Gain("m", matrix), fs=FS, channels=None).text
+    assert code(text).count("0.5*") == 1
+    assert "attach" not in text
+    response = compile_program(text, double=True).impulse_response(1, FS)[:, :, 0]
+    assert np.array_equal(response, matrix)
 
 
 def paley(prime: int) -> Array:
