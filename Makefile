@@ -92,6 +92,7 @@ clean: ## remove what the commands made
 pictures: $(READY) ## the page's pictures in docs/pictures, from a demo that is run for them; needs Chromium
 	mkdir -p docs/pictures
 	FAUSTWIRE_PICTURES=$(CURDIR)/docs/pictures $(BIN)/python -m pytest -m slow -k test_pictures \
+		-o faulthandler_timeout=1900 \
 		--timeout 1800 tests/bridge/listen/test_recorded_page.py
 
 lint-page: ## eslint and the TypeScript compiler over the page's JavaScript; needs npm

@@ -141,6 +141,7 @@ def test_pictures(tmp_path: Path) -> None:
 def _pose(browser: Browser) -> None:
     """Playing, with B and the start behind."""
     browser.until("return document.querySelector('#octaves tbody tr')", "an analysis")
+    browser.press("3")  # a sweep, so that the meter shows something all the time
     browser.press(" ")
     browser.run(
         "const b = document.getElementById('choice-B'); b.selectedIndex = 3;"
@@ -148,7 +149,7 @@ def _pose(browser: Browser) -> None:
     )
     rows = "return document.querySelectorAll('#octaves tbody tr').length"
     browser.until(f"{rows} === 3", "three analyses")
-    browser.until("return /voice/.test(document.getElementById('load').textContent)", "sound")
+    browser.until(SOUNDS, "sound")
     height = browser.run("return document.documentElement.scrollHeight")
     browser.run("dispatchEvent(new Event('resize'))")
     assert height > 0

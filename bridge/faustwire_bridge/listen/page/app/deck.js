@@ -1,5 +1,5 @@
 import { Analyst } from "./analyst.js";
-import { SECONDS, glidesTo, referenceOf, secondsOf } from "./snapshots.js";
+import { glidesTo, referenceOf, secondsOf } from "./snapshots.js";
 
 /** @import { Analysis } from "../analysis/worker.js" */
 /** @import { Connection, Snapshot, Worker } from "../connection.js" */
@@ -179,7 +179,7 @@ export class Deck extends EventTarget {
       if (analysis) this.start = { run, analysis };
       this.#changed();
     };
-    this.analyst.ask("start", { plan: snapshot.plan, knobs: this.knobs, seconds: SECONDS.usual, told });
+    this.analyst.ask("start", { plan: snapshot.plan, knobs: this.knobs, seconds: secondsOf(snapshot, this.knobs, null), told });
   }
 
   startAsked = "";

@@ -75,7 +75,9 @@ on("hello", (message) => {
   seen.maySteer = message.may_steer;
   element("title").textContent = message.title;
   document.title = `${message.title} · faustwire listen`;
-  link("open", message.mode === "recording" ? "recording" : "live");
+  const recorded = message.mode === "recording";
+  link("open", recorded ? "recording" : "live");
+  element("live-text").textContent = recorded ? "End" : "Live";
   say("gone", "");
 });
 on("closed", ({ again, code }) => {

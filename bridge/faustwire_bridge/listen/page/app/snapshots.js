@@ -6,7 +6,7 @@
 /** @import { Node } from "../engine/plan.js" */
 
 /** How long a response is looked at. */
-export const SECONDS = { least: 1, most: 6, usual: 2 };
+const SECONDS = { least: 1, most: 6, usual: 2 };
 
 /**
  * Whether one may glide to the other: what lies between them is known not to grow.
