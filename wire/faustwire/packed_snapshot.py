@@ -24,6 +24,8 @@ _MAX_FIELDS = 256
 # may take a hundred in memory.
 _MAX_VALUE_BYTES = 2**17
 _MAX_KEY_BYTES = 256
+# A byte below this is a whole number by itself, in msgpack.
+_FIXED_NUMBERS = 0x80
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ def _field_count(unpacker: msgpack.Unpacker) -> int:
 
 
 def _value(packed: bytes, key: str, found: dict[str, Any]) -> Any:
+    if len(packed) == 1 and packed[0] < _FIXED_NUMBERS:
+        return packed[0]
     if len(packed) > _MAX_VALUE_BYTES:
         problem = f"{key} has {len(packed)} bytes; at most {_MAX_VALUE_BYTES}"
         raise MessageError(problem, seq=seq_of(found))

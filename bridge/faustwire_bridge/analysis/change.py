@@ -42,6 +42,9 @@ _LONGEST_SECONDS = 10.0
 _LN_60_DB = math.log(1000)
 # Some of the points, from 320 Hz to 2 kHz: whoever hears a change hears it there.
 _FEW = slice(4 * _POINTS_AN_OCTAVE, 7 * _POINTS_AN_OCTAVE, _POINTS_AN_OCTAVE // 2 + 1)
+# The octave from 640 Hz, and which of those points lie in it.
+_OCTAVE = 5
+_FEW_IN_OCTAVE = slice(2, 4)
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,13 @@ class WrittenModel:
         return _responses(self, self.few)
 
     @cached_property
+    def octave_levels(self) -> Array:
+        """The mean power of each output in one of the octaves: [positions of the knob, outputs]."""
+        octave = _grid(self)[_OCTAVE * _POINTS_AN_OCTAVE : (_OCTAVE + 1) * _POINTS_AN_OCTAVE]
+        powers: Array = (abs(_responses(self, octave)) ** 2).sum(axis=3)
+        return np.asarray(powers.mean(axis=1))
+
+    @cached_property
     def highest(self) -> float:
         """Upper bound on its gain at all points; infinite: there is none."""
         if max(channels(self.graph)) > PLUGIN_CHANNELS:  # what is summed may be louder
@@ -117,11 +127,22 @@ def certain_change_db(
     same_points = np.array_equal(before.few, after.few)
     try:
         there = after.response_at_few if same_points else _responses(after, before.few)
-        change = (abs(there - before.response_at_few) ** 2).sum(axis=3).max()
+        changes = (abs(there - before.response_at_few) ** 2).sum(axis=3)
+        # No octave has more, and no point.
+        found_db = _ratio_db(float(changes.max()), before.highest**2, least_db)
+        if found_db is not None:
+            return found_db
+        # Or relative to one of the octaves, as it is.
+        floor = before.highest**2 * 10 ** (_FLOOR_DB / 10)
+        references = np.maximum(before.octave_levels, floor)[:, None]
+        return _ratio_db(float((changes[:, _FEW_IN_OCTAVE] / references).max()), 1.0, least_db)
     except (ArithmeticError, np.linalg.LinAlgError):
         return None
-    # No octave has more, and no point.
-    ratio = float(change) / before.highest**2
+
+
+def _ratio_db(power: float, reference: float, least_db: float | None) -> float | None:
+    """A ratio of powers in dB; None: it is no number, or less than asked for."""
+    ratio = power / reference
     if not 0 < ratio < math.inf:
         return None
     found_db = 10 * math.log10(ratio)

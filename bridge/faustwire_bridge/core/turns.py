@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, KeysView
+from collections.abc import Callable, Iterator, KeysView
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -197,15 +197,16 @@ class Turns:
 
     def others(self) -> list[tuple[Session, Submission]]:
         """What waits of other senders than that of what is being published, and may have a turn."""
+        return [*self._others()]
+
+    def _others(self) -> Iterator[tuple[Session, Submission]]:
         if self._turn is None:
-            return []
+            return
         whose = sender(self._turn.session)
-        found = [
-            (self._session(incarnation), submission)
-            for incarnation, submission in self._waiting.items()
-            if self._is_ready(incarnation)
-        ]
-        return [each for each in found if sender(each[0]) != whose]
+        for incarnation, submission in self._waiting.items():
+            session = self._session(incarnation)
+            if self._is_ready(incarnation) and sender(session) != whose:
+                yield session, submission
 
     def makes_room_at(self, now: float, is_due: IsDue) -> float | None:
         """Find when what is being published has to make room for another sender.
@@ -225,9 +226,13 @@ class Turns:
         turn = self._turn
         if turn is None:
             return None
-        soonest = max(turn.began + SLICE_SECONDS, now)
+        end = turn.began + SLICE_SECONDS
+        soonest = max(end, now)
         if self.aside is not None and self.aside.outcome is not None:
             return soonest
+        if self.aside is None and now <= end:
+            # Then it is the same for all of them.
+            return end if next(self._others(), None) is not None else None
         return min(
             (
                 self._ends_at(turn, session) if is_due(session, submission, soonest) else soonest

@@ -133,15 +133,16 @@ class Listener:
         """The next message; None: nothing has come."""
         for _ in range(_REFUSED):
             try:
+                if self.authenticator is None:
+                    name, *parts = self.router.recv_multipart(zmq.DONTWAIT)
+                    return Received(name, parts, None)
                 peer, *frames = self.router.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
                 return None
-            user = None
-            if self.authenticator is not None:
-                user = self.authenticator.user(frames[0]) if frames else None
-                if user is None:
-                    continue  # Its key was revoked a moment ago; its connection will be closed.
-            return Received(peer.bytes, [frame.bytes for frame in frames], user)
+            user = self.authenticator.user(frames[0]) if frames else None
+            if user is not None:
+                return Received(peer.bytes, [frame.bytes for frame in frames], user)
+            # Its key was revoked a moment ago; its connection will be closed.
         return None
 
     def close(self, *, linger_ms: int = 200) -> None:

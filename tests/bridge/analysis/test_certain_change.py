@@ -44,7 +44,22 @@ def test_a_smaller_change_than_asked_for_is_not_told() -> None:
     some = certain_change_db(before, after, None)
     assert some is not None
     assert certain_change_db(before, after, some - 0.1) == some
-    assert certain_change_db(before, after, some + 0.1) is None
+    closer = certain_change_db(before, after, some + 0.1)
+    assert closer is None or closer >= some + 0.1
+    assert certain_change_db(before, after, change_db(before, after, 1.0) + 0.1) is None
+
+
+@pytest.mark.parametrize("lines", [1, 4, 16])
+@pytest.mark.parametrize("by", [1e-2, 1e-4, 1e-6])
+def test_what_is_far_below_the_bound_on_the_gain_is_looked_at_in_an_octave(
+    lines: int, by: float
+) -> None:
+    before, after = written(fdn(lines)), written(nudged(fdn(lines), by))
+    some, all_points = certain_change_db(before, after, None), change_db(before, after, 1.0)
+    assert some is not None
+    least_db = (some + all_points) / 2
+    closer = certain_change_db(before, after, least_db)
+    assert closer is None or least_db <= closer <= all_points + 1e-9
 
 
 def test_another_structure_is_another_sound() -> None:
