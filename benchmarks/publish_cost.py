@@ -20,8 +20,7 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -35,11 +34,12 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 from update_time import FDN, FS  # noqa: E402
 
-from faustwire import HotReload, codec  # noqa: E402
-from faustwire.messages import Snapshot  # noqa: E402
+from faustwire import HotReload, codec, packed_snapshot  # noqa: E402
+from faustwire.atomic_file import ReplacedFile  # noqa: E402
+from faustwire.messages import Reason, Snapshot, Verdict  # noqa: E402
 from faustwire_bridge.analysis.judge_memory import Memory  # noqa: E402
-from faustwire_bridge.analysis.judgement import judge  # noqa: E402
-from faustwire_bridge.codegen import generate  # noqa: E402
+from faustwire_bridge.analysis.judgement import judge_at_hand  # noqa: E402
+from faustwire_bridge.codegen import WrittenLeaves, generate  # noqa: E402
 from faustwire_bridge.core.sound_limits import Limits  # noqa: E402
 from faustwire_publisher.lowering import lower_with_remarks  # noqa: E402
 from processes import children, cpu_seconds  # noqa: E402
@@ -47,10 +47,10 @@ from processes import children, cpu_seconds  # noqa: E402
 WARM_UP = 12
 
 
-def median_ms(call: Callable[[], object], rounds: int) -> float:
-    """Processor time of a call in this process."""
+def median_ms(calls: Sequence[Callable[[], object]]) -> float:
+    """Processor time of each of some calls in this process."""
     taken = []
-    for _ in range(rounds):
+    for call in calls:
         start = time.process_time()
         call()
         taken.append(time.process_time() - start)
@@ -91,27 +91,35 @@ def _cpu(pid: int) -> float:
 def stages(lines: int, rounds: int) -> dict[str, float]:
     """Milliseconds of each stage, in this process."""
     fdn = FDN(lines, filters=True)
-    fdn.step()
-    graph = lower_with_remarks(fdn.model, FS).graph
-    message = Snapshot(1, 1, float(FS), graph)
-    data = codec.encode(message)
-    fdn.step()
-    before = codec.encode(replace(message, graph=lower_with_remarks(fdn.model, FS).graph))
-    alone = partial(judge, limits=Limits(), playing=None, playing_db=None, memory=Memory())
-    judging = partial(alone, data, played=before)
-    judging()
-    found = {
-        "lower": median_ms(lambda: lower_with_remarks(fdn.model, FS), rounds),
-        "encode": median_ms(lambda: codec.encode(message), rounds),
-        "decode": median_ms(lambda: codec.decode(data), rounds),
-        "write in Faust": median_ms(lambda: generate(graph, fs=FS), rounds),
-    }
-    # What is left of judging: bounds, level, structure.
-    found["assess"] = median_ms(judging, rounds) - found["decode"] - found["write in Faust"]
-    text = generate(graph, fs=FS).text.encode()
+    graphs = []
+    for _ in range(rounds + 1):
+        fdn.step()
+        graphs.append(lower_with_remarks(fdn.model, FS).graph)
+    sent = [Snapshot(k + 1, k + 1, float(FS), graph) for k, graph in enumerate(graphs)]
+    data = [codec.encode(message) for message in sent]
+    written = WrittenLeaves()
+    alone = partial(judge_at_hand, limits=Limits(), playing=None, playing_db=None, memory=Memory())
+    verdict = Verdict(1, published=True, reason=Reason.PUBLISHED, margin_db=1.0, rt60_seconds=1.0)
+    text = generate(graphs[0], fs=FS).text.encode()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "live.dsp"
-        found["file"] = median_ms(lambda: path.write_bytes(text), rounds)
+        file = ReplacedFile(Path(folder) / "live.dsp", "key")
+        found = {
+            "lower": median_ms([partial(lower_with_remarks, fdn.model, FS)] * rounds),
+            "encode": median_ms([partial(codec.encode, message) for message in sent]),
+            "read header": median_ms([partial(packed_snapshot.read, one) for one in data]),
+            "decode": median_ms([partial(codec.decode, one) for one in data]),
+            "write in Faust": median_ms(
+                [partial(generate, graph, fs=FS, written=written) for graph in graphs]
+            ),
+            # All of judging, of which decoding and writing were two.
+            "judge": median_ms(
+                [partial(alone, after, played=before) for before, after in pairwise(data)]
+            ),
+            "file": median_ms([partial(file.write, text)] * rounds),
+            "verdict": median_ms([lambda: codec.decode(codec.encode(verdict))] * rounds),
+        }
+    judged = found.pop("judge")
+    found["assess"] = judged - found["decode"] - found["write in Faust"]
     return found
 
 
@@ -122,7 +130,7 @@ def profile(lines: int, rounds: int) -> None:
         fdn.step()
         graph = lower_with_remarks(fdn.model, FS).graph
         seen.append(codec.encode(Snapshot(1, 1, float(FS), graph)))
-    alone = partial(judge, limits=Limits(), playing=None, playing_db=None, memory=Memory())
+    alone = partial(judge_at_hand, limits=Limits(), playing=None, playing_db=None, memory=Memory())
     profiler = cProfile.Profile(time.thread_time)
     profiler.enable()
     for before, data in pairwise(seen):
