@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 # More than the plot has columns.
@@ -74,6 +74,25 @@ class History:
         if self._came % self._stride == 0:
             self._keep(call, metrics)
         self._came += 1
+
+    def begin_with(self, earlier: History) -> None:
+        """Take the rows of another curve of the same run, which begins before this one."""
+        whole = History(self._most)
+        for call, metrics in (*earlier._rows(), *self._rows()):
+            whole.add(call, metrics)
+        self._stride, self._came, self._left_out = whole._stride, whole._came, whole._left_out
+        self._calls, self._metrics = whole._calls, whole._metrics
+        self.generation += 1
+
+    def _rows(self) -> Iterator[tuple[int, Mapping[str, float]]]:
+        for row, call in enumerate(self._calls):
+            yield call, {name: column[row] for name, column in self._metrics.items()}
+
+    def hear_every_row(self, does: bool) -> None:
+        """Say whether there is a snapshot of each row."""
+        if does is not self._every_row_is_heard:
+            self._every_row_is_heard = does
+            self.generation += 1
 
     def finish(self) -> None:
         """Nothing follows: keep the last row, too."""

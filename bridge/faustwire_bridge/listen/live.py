@@ -6,16 +6,19 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
-from typing import Any
 
 from faustwire.errors import FaustwireError
-from faustwire.messages import Follow, Heard, Rejection, State, Steered, WorkerState
+from faustwire.messages import Follow, Heard, Rejection, State, Steered
 from faustwire.terminal import printable
 from faustwire_bridge.core.choices import choice
 from faustwire_bridge.listen.ear import Ear
+from faustwire_bridge.listen.history import History
+from faustwire_bridge.listen.own_recording import OwnRecording, Place, place_of, recorded_curves
+from faustwire_bridge.listen.shown_state import shown
 from faustwire_bridge.listen.sound import PageSound, Refused, hearing_of, read_sound
 from faustwire_bridge.listen.steps_so_far import StepsSoFar
 from faustwire_bridge.listen.view import MOST_RUNS, View
@@ -52,6 +55,12 @@ class LiveSource:
         self._steps: dict[str, StepsSoFar] = {}
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        # Where the bridge records; once its curves are read, any step can be heard.
+        self._place: Place | None = None
+        self._recorded = False
+        self._recording = OwnRecording()
+        # Recordings are read by one thread each.
+        self._reader = ThreadPoolExecutor(1, "recording")
 
     async def run(self) -> None:
         """Watch the bridge until cancelled, whatever becomes of it."""
@@ -64,9 +73,11 @@ class LiveSource:
             self._stop.set()
             for ear in self._ears.values():
                 ear.stop()
+            self._reader.submit(self._recording.close)
+            self._reader.shutdown(wait=False)
 
     async def fetch(self, run: str, call: int) -> PageSound | Refused:
-        """Find a snapshot among those that were heard; see ``Source``.
+        """Find a snapshot among those that were heard or recorded; see ``Source``.
 
         Args:
             run: whose.
@@ -77,6 +88,13 @@ class LiveSource:
         """
         kept = self._steps.get(run)
         found = None if kept is None else kept.nearest(call)
+        if self._place is not None and (found is None or found.call != call):
+            read = partial(self._recording.read, self._place, run, call)
+            recorded = await asyncio.get_running_loop().run_in_executor(self._reader, read)
+            if recorded is not None and (
+                found is None or _distance(call, recorded.call) < _distance(call, found.call)
+            ):
+                return recorded
         if found is None:
             return Refused(run, call, "not-heard", "nobody has listened to this run yet")
         return await asyncio.to_thread(_sound, run, found)
@@ -114,11 +132,36 @@ class LiveSource:
         self._tell_events(self._seen.take(state, now, wall))
         self.view.title = f"{state.host} · {state.dsp_path}"
         self.view.troubles["bridge"] = ""
+        self._find_recording(state)
         for worker in state.workers:
             if worker.newest_call is not None:
-                self.view.history(worker.incarnation).add(worker.newest_call, worker.metrics)
+                history = self.view.history(worker.incarnation)
+                history.add(worker.newest_call, worker.metrics)
+                history.hear_every_row(self._recorded)
         self.view.state = shown(state)
         self._choose_ears()
+        self.view.changed()
+
+    def _find_recording(self, state: State) -> None:
+        place = place_of(state)
+        if place == self._place:
+            return
+        self._place, self._recorded = place, False
+        for history in self.view.histories().values():
+            history.hear_every_row(False)
+        if place is not None:
+            reading = threading.Thread(target=self._read_curves, args=(place,), daemon=True)
+            reading.start()
+
+    def _fill(self, place: Place, curves: dict[str, History]) -> None:
+        """The curves' beginnings, which were recorded before anybody watched."""
+        if place != self._place:
+            return
+        self._recorded = True
+        for run, curve in curves.items():
+            history = self.view.history(run)
+            history.begin_with(curve)
+            history.hear_every_row(True)
         self.view.changed()
 
     def _miss(self, trouble: str | None) -> None:
@@ -178,6 +221,11 @@ class LiveSource:
     def _post_heard(self, heard: Heard, found: PageSound | Refused) -> None:
         self._post(lambda: self._hear(heard, found))
 
+    def _read_curves(self, place: Place) -> None:
+        curves = recorded_curves(place, self._stop.is_set)
+        if curves is not None:
+            self._post(partial(self._fill, place, curves))
+
     def _post_declined(self, why: str) -> None:
         self._post(lambda: self._decline(why))
 
@@ -206,46 +254,9 @@ class LiveSource:
                 loop.call_soon_threadsafe(act)
 
 
-def shown(state: State) -> dict[str, Any]:
-    """A bridge's state as a page is told, without the type of its message.
-
-    Args:
-        state: the bridge's.
-
-    Returns:
-        The fields of a message ``state``.
-    """
-    playing = state.playing_incarnation
-    return {
-        "follow": str(state.follow),
-        "playing": {"run": playing, "call": state.playing_call} if playing else None,
-        "workers": [_row(worker, state) for worker in state.workers],
-    }
-
-
-def _row(worker: WorkerState, state: State) -> dict[str, Any]:
-    return {
-        "run": worker.incarnation,
-        "worker": worker.worker,
-        "host": worker.host,
-        "standing": _standing(worker, state),
-        "call": worker.newest_call,
-        "rate": worker.rate,
-        "metrics": worker.metrics,
-        "reason": "" if worker.reason is None else str(worker.reason),
-        "detail": "" if worker.detail == state.dsp_path else worker.detail,
-        "published": worker.published,
-        "calls": worker.newest_call or 0,
-        "seen_seconds": max(0.0, state.now - worker.last_seen),
-    }
-
-
-def _standing(worker: WorkerState, state: State) -> str:
-    if not worker.connected:
-        return "gone"
-    if worker.incarnation == state.playing_incarnation:
-        return "plays"
-    return "followed" if worker.followed else "not followed"
+def _distance(call: int, other: int) -> tuple[bool, int]:
+    """How far another call is from the one that is wanted; later ones are further than any."""
+    return other > call, abs(other - call)
 
 
 def _sound(run: str, heard: Heard) -> PageSound | Refused:

@@ -13,14 +13,11 @@ from typing import Any
 
 from faustwire import recording
 from faustwire.header import read_fields
-from faustwire.messages import Reason
 from faustwire.recording import RecordedWorker, Recording
 from faustwire.recording.publications import recorded_workers
-from faustwire_bridge.children.judge import JudgeProcess
-from faustwire_bridge.core.hearing import Hearing, by_judgement
-from faustwire_bridge.core.instructions import Judge
-from faustwire_bridge.core.sound_limits import Limits
+from faustwire_bridge.core.hearing import Hearing
 from faustwire_bridge.listen.history import History
+from faustwire_bridge.listen.own_judge import OwnJudge
 from faustwire_bridge.listen.recorded_steps import Happening, RunAccount, StepFact, Steps
 from faustwire_bridge.listen.sound import PageSound, Refused, read_sound
 from faustwire_bridge.listen.view import MOST_RUNS, View
@@ -71,7 +68,7 @@ class RecordedSource:
         self._complete = False
         # Recordings are read by one thread each: this one answers the pages.
         self._reader = ThreadPoolExecutor(1, "recording")
-        self._judge: JudgeProcess | None = None
+        self._judge = OwnJudge()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -100,8 +97,7 @@ class RecordedSource:
         finally:
             stop.set()
             self._reader.shutdown(wait=False, cancel_futures=True)
-            if self._judge is not None:
-                self._judge.close()
+            self._judge.close()
 
     async def fetch(self, run: str, call: int) -> PageSound | Refused:
         """Find a snapshot; see ``Source``.
@@ -189,13 +185,8 @@ class RecordedSource:
         number = read_fields(item.data, "call").get("call")
         call = number if isinstance(number, int) else call
         if judged is None:
-            judged = self._judged(item.data)
+            judged = self._judge.judge(item.data)
         return read_sound(item.data, run, call, judged), judged
-
-    def _judged(self, data: bytes) -> Hearing:
-        if self._judge is None:
-            self._judge = JudgeProcess(Limits())
-        return by_judgement(self._judge.judge(Judge(data, None, None)), Reason.NOT_FOLLOWED)
 
 
 def _take(run: _Run, found: StepFact) -> None:

@@ -129,7 +129,7 @@ class Steps:
         self._pending.move_to_end(run)
         if len(self._pending) > _MOST_WORKERS:
             self._pending.popitem(last=False)
-        yield StepFact(run, call, at, _numbers(metrics))
+        yield StepFact(run, call, at, numbers_of(metrics))
 
     def _told(self, run: str, item: Item, at: float) -> Iterator[StepFact]:
         if read_fields(item.data, "type").get("type") != "verdict":
@@ -161,7 +161,8 @@ def _happened(item: Item, at: float) -> Iterator[StepFact | Happening]:
         yield StepFact(event.incarnation, event.call, at, None, _SETTLED, published=True)
 
 
-def _numbers(metrics: Any) -> dict[str, float]:
+def numbers_of(metrics: Any) -> dict[str, float]:
+    """The numbers among a snapshot's metrics, by name; they may be anything."""
     if not isinstance(metrics, dict):
         return {}
     return {
