@@ -17,7 +17,12 @@ from faustwire.terminal import printable
 from faustwire_bridge.core.choices import choice
 from faustwire_bridge.listen.ear import Ear
 from faustwire_bridge.listen.history import History
-from faustwire_bridge.listen.own_recording import OwnRecording, Place, place_of, recorded_curves
+from faustwire_bridge.listen.own_recording import (
+    OwnRecording,
+    RecordingPlace,
+    place_of,
+    recorded_curves,
+)
 from faustwire_bridge.listen.shown_state import shown
 from faustwire_bridge.listen.sound import PageSound, Refused, hearing_of, read_sound
 from faustwire_bridge.listen.steps_so_far import StepsSoFar
@@ -56,7 +61,7 @@ class LiveSource:
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         # Where the bridge records; once its curves are read, any step can be heard.
-        self._place: Place | None = None
+        self._place: RecordingPlace | None = None
         self._recorded = False
         self._recording = OwnRecording()
         # Recordings are read by one thread each.
@@ -153,7 +158,7 @@ class LiveSource:
             reading = threading.Thread(target=self._read_curves, args=(place,), daemon=True)
             reading.start()
 
-    def _fill(self, place: Place, curves: dict[str, History]) -> None:
+    def _fill(self, place: RecordingPlace, curves: dict[str, History]) -> None:
         """The curves' beginnings, which were recorded before anybody watched."""
         if place != self._place:
             return
@@ -221,7 +226,7 @@ class LiveSource:
     def _post_heard(self, heard: Heard, found: PageSound | Refused) -> None:
         self._post(lambda: self._hear(heard, found))
 
-    def _read_curves(self, place: Place) -> None:
+    def _read_curves(self, place: RecordingPlace) -> None:
         curves = recorded_curves(place, self._stop.is_set)
         if curves is not None:
             self._post(partial(self._fill, place, curves))

@@ -30,7 +30,7 @@ _VERDICT_NS = 60 * 10**9
 _MOST_BETWEEN = 4000
 
 
-class Place(NamedTuple):
+class RecordingPlace(NamedTuple):
     """Where a bridge records.
 
     Attributes:
@@ -42,10 +42,10 @@ class Place(NamedTuple):
     pid: int
 
 
-def place_of(state: State) -> Place | None:
+def place_of(state: State) -> RecordingPlace | None:
     """Where a bridge records, if that is on this machine; None: it is not, or nowhere."""
     here = state.host == socket.gethostname()
-    return Place(state.recording, state.pid) if here and state.recording else None
+    return RecordingPlace(state.recording, state.pid) if here and state.recording else None
 
 
 class OwnRecording:
@@ -53,12 +53,12 @@ class OwnRecording:
 
     def __init__(self) -> None:
         self._judge = OwnJudge()
-        self._place: Place | None = None
+        self._place: RecordingPlace | None = None
         self._found: Recording | None = None
         self._opened_at = float("-inf")
         self._workers: dict[str, RecordedWorker] = {}
 
-    def read(self, place: Place, run: str, call: int) -> PageSound | Refused | None:
+    def read(self, place: RecordingPlace, run: str, call: int) -> PageSound | Refused | None:
         """Find a snapshot, and whether it may be heard.
 
         Args:
@@ -87,7 +87,7 @@ class OwnRecording:
         """End the judging process."""
         self._judge.close()
 
-    def _find(self, place: Place, run: str, call: int) -> Item | None:
+    def _find(self, place: RecordingPlace, run: str, call: int) -> Item | None:
         if place == self._place and (found := self._look(run, call)) is not None:
             return found
         self._open(place)
@@ -97,7 +97,7 @@ class OwnRecording:
         worker = self._workers.get(run)
         return None if worker is None or self._found is None else self._found.find(call, worker)
 
-    def _open(self, place: Place) -> None:
+    def _open(self, place: RecordingPlace) -> None:
         now = time.monotonic()
         if place == self._place and now < self._opened_at + _AGAIN_SECONDS:
             return
@@ -108,7 +108,7 @@ class OwnRecording:
             self._workers = {worker.hello.incarnation: worker for worker in workers}
 
 
-def _files_of(place: Place) -> Recording | None:
+def _files_of(place: RecordingPlace) -> Recording | None:
     """All files of the recording that the bridge is writing, if every call is in it."""
     path = Path(place.path)
     pattern = f"{path.stem}*.mcap" if path.suffix == ".mcap" else "*.mcap"
@@ -144,7 +144,7 @@ def _verdict_on(found: Recording, snapshot: Item) -> Hearing | None:
     return None
 
 
-def recorded_curves(place: Place, stop: Callable[[], bool]) -> dict[str, History] | None:
+def recorded_curves(place: RecordingPlace, stop: Callable[[], bool]) -> dict[str, History] | None:
     """The curves of all runs that a bridge has recorded so far.
 
     Args:
