@@ -2,8 +2,9 @@
 
     python file_reader.py FILE [PAUSE]
 
-runs until its standard input ends, then compiles each distinct content with libfaust and prints
-one JSON object: how often it looked, how many contents it saw, and those that are no program.
+says so when it begins and runs until its standard input ends. Then it compiles each distinct
+content with libfaust and prints one JSON object: how often it looked, how many contents it saw, and
+those that are no program.
 After each hundred looks it pauses for so many seconds (default 0).
 """
 
@@ -19,24 +20,29 @@ from faustwire_bridge.children.libfaust import CompileError, compile_program
 
 
 def start(path: Path, pause: float = 0.0) -> subprocess.Popen[str]:
-    """Start a reader in a process of its own, which leaves others the processor.
+    """Start a reader in a process of its own, which leaves others the processor; it reads by then.
 
     Args:
         path: of the file that it reads.
         pause: seconds after each hundred looks.
     """
-    return subprocess.Popen(
+    reader = subprocess.Popen(
         ["nice", "-n", "19", sys.executable, __file__, str(path), f"{pause}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert reader.stdout is not None
+    reader.stdout.readline()
+    return reader
 
 
 def main(path: Path, pause: float = 0.0) -> None:
     """Read, compile, report."""
     seen: dict[bytes, None] = {}
     looks = 0
+    sys.stdout.write("reading\n")
+    sys.stdout.flush()
     while not select.select([sys.stdin], [], [], pause)[0]:
         for _ in range(100):
             try:

@@ -152,17 +152,13 @@ def test_a_module_that_is_not_there_is_told_before_the_first_batch(
         fit(learning(), HotReloadCallback(live, module="fdn"), tmp_path)
 
 
-def test_without_lightning_it_says_what_to_install() -> None:
-    script = (
-        "import sys; sys.modules['lightning'] = sys.modules['pytorch_lightning'] = None\n"
-        "import faustwire.lightning\n"
-        "try:\n    faustwire.lightning.HotReloadCallback\n"
-        "except ModuleNotFoundError as problem:\n    print(problem)"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True
-    )
-    assert "pip install lightning" in ended.stdout
+def test_without_lightning_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "faustwire_publisher.integrations.lightning", raising=False)
+    for name in ("lightning", "lightning.pytorch", "pytorch_lightning"):
+        monkeypatch.setitem(sys.modules, name, None)
+    ours = importlib.import_module("faustwire.lightning")
+    with pytest.raises(ModuleNotFoundError, match="pip install lightning"):
+        _ = ours.HotReloadCallback
 
 
 def example(plugin: Plugin, name: str, *arguments: str) -> str:

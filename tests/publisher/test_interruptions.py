@@ -11,7 +11,8 @@ from bridges import Plugin
 from training_scripts import trained
 
 
-@pytest.mark.parametrize("wait", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.slow
+@pytest.mark.parametrize("wait", [True, False])
 def test_update_in_a_signal_handler_does_not_hang_and_publishes(plugin: Plugin, wait: bool) -> None:
     """Signals come while ``update`` runs, wherever that is at the moment."""
     told = trained(

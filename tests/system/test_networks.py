@@ -455,6 +455,7 @@ def test_a_cable_pulled_out_on_either_side(studio: Studio, host: str) -> None:
     studio.resumes(start, HEALING)
 
 
+@pytest.mark.slow
 def test_a_network_in_between_that_loses_everything_for_longer_than_heartbeats_wait(
     studio: Studio,
 ) -> None:
