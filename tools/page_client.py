@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -61,17 +61,29 @@ def _snapshot(data: bytes) -> Message:
     return {**header, "values": values}
 
 
+_PROGRAM = ("-m", "faustwire_bridge")
+
+
 @contextmanager
 def listening(*arguments: str) -> Iterator[str]:
     """Run ``faustwire listen``; yields its link."""
-    command = [sys.executable, "-m", "faustwire_bridge", "listen", "--no-browser", "--port", "0"]
+    with listening_process(*arguments) as (link, _):
+        yield link
+
+
+@contextmanager
+def listening_process(
+    *arguments: str, program: Sequence[str] = _PROGRAM
+) -> Iterator[tuple[str, int]]:
+    """The same; yields its link and its process id. ``program``: what Python is told to run."""
+    command = [sys.executable, *program, "listen", "--no-browser", "--port", "0"]
     process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
         found = re.search(r"http://\S+", line)
         assert found, f"no link: {line!r}"
-        yield found.group()
+        yield found.group(), process.pid
     finally:
         process.terminate()
         try:

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { OCTAVES, decayTime, energyDecay, magnitude, octaveDecays, spectrum } from "../../../bridge/faustwire_bridge/listen/page/analysis/measures.js";
+import { weightedEnergy, weighting } from "../../../bridge/faustwire_bridge/listen/page/analysis/loudness.js";
 import { FFT } from "../../../bridge/faustwire_bridge/listen/page/engine/fft.js";
 import { fitInputs, fitOutputs } from "../../../bridge/faustwire_bridge/listen/page/engine/fitting.js";
 import { rt60At } from "../../../bridge/faustwire_bridge/listen/page/engine/knobs.js";
@@ -39,6 +40,25 @@ test("the magnitude of an impulse is 0 dB at every frequency", () => {
   const impulse = new Float64Array(4096);
   impulse[3] = 1;
   assert.ok(magnitude(spectrum(impulse), FS).y.every((db) => Math.abs(db) < 1e-9));
+});
+
+test("the weighting is that of ITU-R BS.1770, whose coefficients are for 48 kHz", () => {
+  const [shelf, pass] = weighting(48000);
+  const close = (found, wanted) => found.forEach((x, k) => assert.ok(Math.abs(x - wanted[k]) < 1e-10, `${found}, not ${wanted}`));
+  close(shelf.b, [1.53512485958697, -2.69169618940638, 1.19839281085285]);
+  close(shelf.a, [-1.69065929318241, 0.73248077421585]);
+  close(pass.b, [1, -2, 1]);
+  close(pass.a, [-1.99004745483398, 0.99007225036621]);
+});
+
+test("what ears hear less weighs less, at any rate", () => {
+  const tone = (hz, fs) => Float64Array.from({ length: fs }, (_, t) => Math.sin((2 * Math.PI * hz * t) / fs));
+  const db = (hz, fs) => 10 * Math.log10((2 * weightedEnergy([tone(hz, fs)], fs)) / fs);
+  for (const fs of [44100, 48000, 96000]) {
+    // 997 Hz has 0.691 dB by the recommendation, which takes that off.
+    assert.ok(Math.abs(db(997, fs) - 0.691) < 0.05, `${db(997, fs)} dB at ${fs} Hz`);
+    assert.ok(db(30, fs) < -3 && db(8000, fs) > 3);
+  }
 });
 
 test("the transform agrees with its definition, and back again", () => {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import re
 import statistics
 import time
 from collections.abc import Iterable, Iterator
@@ -15,11 +17,12 @@ from faustwire import codec, recording
 from faustwire.messages import Reason, Snapshot, Verdict
 from faustwire_bridge.listen.plan import make_plan
 from graphs import fdn, gain
-from page_client import listening, opened
+from page_client import listening, listening_process, opened
 from recordings import record, worker
 
 Item = tuple[recording.Channel, bytes]
 RUN = "a-1"
+_MANY = int(os.environ.get("FAUSTWIRE_MANY", "1000000"))
 
 
 def _steps(calls: Iterable[int], lines: int = 4) -> Iterator[Item]:
@@ -92,14 +95,47 @@ def test_any_of_2000_steps_is_there_within_a_tenth_of_a_second(tmp_path: Path) -
     assert statistics.median(taken) < 0.1, taken
 
 
+# A server that keeps every row, to show that the test would see it.
+_HOARDER = (
+    "import sys; from faustwire_bridge.listen import history;"
+    "history.History.__init__.__defaults__ = (10**9,);"
+    "from faustwire_bridge.cli import main; sys.exit(main())"
+)
+# Beside what a recording of a few snapshots takes: one chunk, and what a page has not read yet.
+_MOST_BYTES = 24 * 2**20
+
+
+def _peak_after(call: int, folder: Path, *program: str) -> int:
+    """The server's largest memory until it has read as far as a call."""
+    options = {"program": program} if program else {}
+    with listening_process(str(folder), **options) as (link, pid), opened(link) as page:
+        page.until(lambda m: m["type"] == "state" and (m["workers"][0]["call"] or 0) >= call, 1500)
+        if not program:
+            told = [m for m in page.heard if m["type"] == "history"]
+            rows = told[-1] if told else page.until_type("history")
+            assert rows["from"] + len(rows["calls"]) <= 4000
+            assert page.fetch(RUN, call)["call"] == call
+        return _peak_bytes(pid)
+
+
+def _peak_bytes(pid: int) -> int:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return 1024 * int(found[1])
+
+
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 def test_a_million_snapshots_take_no_more_memory_than_a_few(tmp_path: Path) -> None:
-    written = itertools.chain.from_iterable(
-        _loud(call, 0.5, Reason.UNCHANGED) for call in range(1, 1_000_001)
-    )
-    record(tmp_path, written, seconds=1e-4)
-    with listening(str(tmp_path)) as link, opened(link) as page:
-        page.until(lambda m: m["type"] == "state" and m["workers"][0]["call"] == 10**6, 900)
-        rows = [m for m in page.heard if m["type"] == "history" and m["from"] == 0]
-        assert len(rows[-1]["calls"]) <= 4000
-        assert page.fetch(RUN, 10**6)["call"] == 10**6
+    for name, count in (("few", 1000), ("many", _MANY)):
+        written = itertools.chain.from_iterable(
+            _loud(call, 0.5, Reason.UNCHANGED) for call in range(1, count + 1)
+        )
+        record(tmp_path / name, written, seconds=1e-4)
+    few = _peak_after(1000, tmp_path / "few")
+    many = _peak_after(_MANY, tmp_path / "many")
+    hoarded = _peak_after(_MANY // 4, tmp_path / "many", "-c", _HOARDER)
+    figures = ", ".join(f"{peak / 2**20:.0f}" for peak in (few, many, hoarded))
+    print(f"MiB: {figures}")
+    assert many - few < _MOST_BYTES, figures
+    assert hoarded - few > _MOST_BYTES, f"the test would not see it: {figures}"

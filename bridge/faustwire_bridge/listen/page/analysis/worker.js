@@ -4,6 +4,7 @@
  */
 import { BLOCK } from "../engine/block.js";
 import { Voice } from "../engine/voice.js";
+import { weightedEnergy } from "./loudness.js";
 import { energyDecay, decayTime, envelope, magnitude, octaveDecays, spectrogram, spectrum, thinned } from "./measures.js";
 
 /** @import { Knobs } from "../engine/knobs.js" */
@@ -41,11 +42,9 @@ function analyse(plan, knobs, seconds) {
   const { left, right, fs } = render(plan, knobs, seconds);
   const whole = spectrum(left);
   const decay = energyDecay(left);
-  let energy = 0;
-  for (let t = 0; t < left.length; t++) energy += left[t] ** 2 + right[t] ** 2;
   return {
     seconds: left.length / fs,
-    energy,
+    energy: weightedEnergy([left, right], fs),
     decay: thinned(decay, fs),
     rt60: decayTime(decay, fs),
     octaves: octaveDecays(whole, left.length, fs),

@@ -59,7 +59,7 @@ export class Compare {
       const name = this.workers.find(({ run }) => run === choice.run)?.worker ?? "a run";
       offered.push([`${name}, step ${choice.call}`, choice]);
     }
-    if (this.deck.reference) offered.push(["the reference that was dropped", { kind: "reference" }]);
+    if (this.deck.reference) offered.push(["the response from a file", { kind: "reference" }]);
     const texts = JSON.stringify(offered);
     if (select.dataset.offered !== texts) {
       select.dataset.offered = texts;

@@ -185,7 +185,7 @@ export class Deck extends EventTarget {
   startAsked = "";
 
   /**
-   * What makes a sound as loud as A: equal energy of the responses.
+   * What makes a sound as loud as A: equal energy of the responses, weighted as ears do.
    *
    * @param {Analysis | null} other
    */

@@ -9,7 +9,8 @@ import { say } from "./trouble.js";
 const MOST_TAPS = 2 ** 17;
 
 /**
- * Sounds that are dropped on the page are played; with Shift they are a response to compare with.
+ * Sounds that are dropped on the page are played; with Shift, or chosen by the button, they are a
+ * response to compare with.
  *
  * @param {Sound} sound
  * @param {Deck} deck
@@ -17,6 +18,9 @@ const MOST_TAPS = 2 ** 17;
  */
 export function acceptDrops(sound, deck, transport) {
   const hint = element("drop");
+  const chosen = /** @type {HTMLInputElement} */ (element("reference"));
+  element("refer").addEventListener("click", () => chosen.click());
+  chosen.addEventListener("change", () => chosen.files?.[0] && refer(chosen.files[0]));
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
     hint.hidden = false;

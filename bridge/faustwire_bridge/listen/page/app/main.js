@@ -144,6 +144,7 @@ bindKeys({
   b: () => deck.keep(),
   i: () => transport.strike(),
   m: () => mix.all(),
+  r: () => element("refer").click(),
   s: () => mix.next(),
   Escape: () => transport.panic(),
   l: () => curve.live(),
