@@ -18,12 +18,13 @@ class Told(NamedTuple):
 
     Attributes:
         generation: of the curve then.
-        rows, snapshots: how many it was told of.
+        rows, snapshots, published: how many it was told of.
     """
 
     generation: int = 0
     rows: int = 0
     snapshots: int = 0
+    published: int = 0
 
 
 class History:
@@ -52,6 +53,7 @@ class History:
         self._calls = array("q")
         self._metrics: dict[str, array[float]] = {}
         self._snapshots: list[int] = []
+        self._published = array("q")
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -82,6 +84,9 @@ class History:
             whole.add(call, metrics)
         self._stride, self._came, self._left_out = whole._stride, whole._came, whole._left_out
         self._calls, self._metrics = whole._calls, whole._metrics
+        for call in (*earlier._published, *self._published):
+            whole.mark_published(call)
+        self._published = whole._published
         self.generation += 1
 
     def _rows(self) -> Iterator[tuple[int, Mapping[str, float]]]:
@@ -124,6 +129,19 @@ class History:
             self.generation += 1
         self._snapshots = told
 
+    def mark_published(self, call: int) -> None:
+        """A snapshot was written to the plugin's file.
+
+        Args:
+            call: its number; one that is not above the last is left out.
+        """
+        if self._published and call <= self._published[-1]:
+            return
+        self._published.append(call)
+        if len(self._published) >= self._most:
+            self._published = self._published[::2]
+            self.generation += 1
+
     def since(self, told: Told) -> tuple[Told, dict[str, Any]] | None:
         """What a page does not have yet.
 
@@ -136,13 +154,14 @@ class History:
         """
         if told.generation != self.generation:
             told = Told(self.generation)
-        now = Told(self.generation, len(self._calls), len(self._snapshots))
+        now = Told(self.generation, len(self._calls), len(self._snapshots), len(self._published))
         if now == told:
             return None
         row = told.rows
-        if self._snapshots[told.snapshots :]:
-            # A page forgets the snapshots behind the rows that it keeps.
-            row = min(row, bisect_left(self._calls, self._snapshots[told.snapshots]))
+        # A page forgets the marks behind the rows that it keeps.
+        for marks, known in (self._snapshots, told.snapshots), (self._published, told.published):
+            if len(marks) > known:
+                row = min(row, bisect_left(self._calls, marks[known]))
         return now, self._rows_from(row)
 
     def _rows_from(self, row: int) -> dict[str, Any]:
@@ -153,8 +172,13 @@ class History:
             name: [value if math.isfinite(value) else None for value in column[row:]]
             for name, column in self._metrics.items()
         }
-        snapshots = calls if self._every_row_is_heard else heard
-        return {"from": row, "calls": calls, "metrics": metrics, "snapshots": snapshots}
+        return {
+            "from": row,
+            "calls": calls,
+            "metrics": metrics,
+            "snapshots": calls if self._every_row_is_heard else heard,
+            "published": self._published[bisect_right(self._published, last) :].tolist(),
+        }
 
     def nearest(self, call: int) -> int:
         """The newest row's call that is not after a call, else the first row's; 0: there is none.

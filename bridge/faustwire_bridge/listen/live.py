@@ -13,6 +13,7 @@ from functools import partial
 
 from faustwire.errors import FaustwireError
 from faustwire.messages import Follow, Heard, Rejection, State, Steered
+from faustwire.recording.publications import PUBLISHED
 from faustwire.terminal import printable
 from faustwire_bridge.core.choices import choice
 from faustwire_bridge.listen.ear import Ear
@@ -143,6 +144,10 @@ class LiveSource:
                 history = self.view.history(worker.incarnation)
                 history.add(worker.newest_call, worker.metrics)
                 history.hear_every_row(self._recorded)
+        histories = self.view.histories()
+        for event in state.events:
+            if event.kind in PUBLISHED and event.call and event.incarnation in histories:
+                histories[event.incarnation].mark_published(event.call)
         self.view.state = shown(state)
         self._choose_ears()
         self.view.changed()

@@ -5,15 +5,16 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from faustwire import codec, recording
 from faustwire.errors import FaustwireError, MessageError
 from faustwire.header import read_fields
-from faustwire.messages import State, Verdict
+from faustwire.messages import Event, State, Verdict
 from faustwire.recording import Item, RecordedWorker, Recording
-from faustwire.recording.publications import recorded_workers
+from faustwire.recording.publications import PUBLISHED, recorded_workers
 from faustwire_bridge.core.hearing import Hearing, by_verdict
 from faustwire_bridge.listen.history import History
 from faustwire_bridge.listen.own_judge import OwnJudge
@@ -159,10 +160,11 @@ def recorded_curves(place: RecordingPlace, stop: Callable[[], bool]) -> dict[str
         found = _files_of(place)
         if found is None:
             return None
-        for item in found.items(topics={recording.IN}):
+        for item in found.items(topics={recording.IN, recording.EVENT}):
             if stop():
                 return None
-            _add_row(curves, item)
+            with suppress(MessageError):
+                (_mark if item.topic == recording.EVENT else _add_row)(curves, item)
     except (OSError, FaustwireError):
         return None
     for curve in curves.values():
@@ -170,12 +172,17 @@ def recorded_curves(place: RecordingPlace, stop: Callable[[], bool]) -> dict[str
     return curves
 
 
+def _mark(curves: dict[str, History], item: Item) -> None:
+    event = codec.decode(item.data)
+    if not isinstance(event, Event) or event.kind not in PUBLISHED or event.call is None:
+        return
+    if event.incarnation in curves:
+        curves[event.incarnation].mark_published(event.call)
+
+
 def _add_row(curves: dict[str, History], item: Item) -> None:
     run = item.metadata.get("incarnation")
-    try:
-        seen = read_fields(item.data, "type", "call", "metrics")
-    except MessageError:
-        return
+    seen = read_fields(item.data, "type", "call", "metrics")
     call = seen.get("call")
     if run is None or seen.get("type") != "snapshot" or type(call) is not int:
         return

@@ -191,6 +191,8 @@ class RecordedSource:
 
 def _take(run: _Run, found: StepFact) -> None:
     run.account.count(found)
+    if found.published:
+        run.history.mark_published(found.call)
     if found.metrics is not None:
         run.history.add(found.call, found.metrics)
     elif found.judged is not None and run.history.nearest(found.call) == found.call:

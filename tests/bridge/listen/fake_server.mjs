@@ -79,6 +79,7 @@ class Training {
       type: "history", run: this.run, from, calls,
       metrics: { loss, edr: loss.map((x) => 0.4 * x + 0.1) },
       snapshots: this.snapshots.filter((call) => call > from),
+      published: this.snapshots.filter((call) => call > from && call % 12 === 0),
     };
   }
 }

@@ -89,6 +89,24 @@ describe("the page in Chromium", { skip: missing() }, () => {
     assert.equal(await browser.run("return document.querySelector('[data-slot=A] .letter').getAttribute('aria-pressed')"), "true");
   });
 
+  test("a response is chosen from a file and heard as B", async () => {
+    await browser.run(`
+      const fs = 48000, count = 4800, bytes = new DataView(new ArrayBuffer(44 + 2 * count));
+      const text = (at, word) => [...word].forEach((c, k) => bytes.setUint8(at + k, c.charCodeAt(0)));
+      text(0, 'RIFF'); bytes.setUint32(4, 36 + 2 * count, true); text(8, 'WAVEfmt '); bytes.setUint32(16, 16, true);
+      bytes.setUint16(20, 1, true); bytes.setUint16(22, 1, true); bytes.setUint32(24, fs, true); bytes.setUint32(28, 2 * fs, true);
+      bytes.setUint16(32, 2, true); bytes.setUint16(34, 16, true); text(36, 'data'); bytes.setUint32(40, 2 * count, true);
+      bytes.setInt16(44, 20000, true);
+      const chosen = new DataTransfer();
+      chosen.items.add(new File([bytes.buffer], 'hall.wav', { type: 'audio/wav' }));
+      const input = document.getElementById('reference');
+      input.files = chosen.files;
+      input.dispatchEvent(new Event('change'));`);
+    await browser.until(`return document.getElementById('choice-B').value === '{"kind":"reference"}'`, "the response");
+    await browser.until("return document.querySelector('[data-slot=B] .letter').getAttribute('aria-pressed') === 'true'", "B is heard");
+    await browser.run("document.getElementById('swap').click()");
+  });
+
   test("the worklet plays what node computes", async (t) => {
     const plan = fdn(8, 3);
     const deviation = await browser.run(

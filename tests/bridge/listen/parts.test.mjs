@@ -88,12 +88,12 @@ test("channels are fitted as the plugin's are", () => {
 });
 
 test("a history grows, and begins anew", () => {
-  let history = extend(noHistory(), { from: 0, calls: [1, 2], metrics: { loss: [3, 2] }, snapshots: [1] });
-  history = extend(history, { from: 2, calls: [3], metrics: { loss: [1], edr: [5] }, snapshots: [3] });
-  assert.deepEqual(history, { calls: [1, 2, 3], metrics: { loss: [3, 2, 1], edr: [null, null, 5] }, snapshots: [1, 3] });
+  let history = extend(noHistory(), { from: 0, calls: [1, 2], metrics: { loss: [3, 2] }, snapshots: [1], published: [1] });
+  history = extend(history, { from: 2, calls: [3], metrics: { loss: [1], edr: [5] }, snapshots: [3], published: [3] });
+  assert.deepEqual(history, { calls: [1, 2, 3], metrics: { loss: [3, 2, 1], edr: [null, null, 5] }, snapshots: [1, 3], published: [1, 3] });
   const anew = extend(history, { from: 0, calls: [1], metrics: { loss: [9] }, snapshots: [] });
   assert.deepEqual(anew.calls, [1]);
-  assert.deepEqual(anew.snapshots, []);
+  assert.deepEqual([anew.snapshots, anew.published], [[], []]);
 });
 
 test("the snapshot at a call is the newest not after it", () => {

@@ -64,6 +64,7 @@ def test_a_recording_shows_its_curve_and_plays_its_last_step_and_its_first(tmp_p
         rows = [m for m in page.heard if m["type"] == "history"]
         assert [call for m in rows for call in m["calls"]] == list(range(1, 41))
         assert rows[-1]["metrics"]["loss"][-1] == 1 / 40
+        assert [call for m in rows for call in m["published"]][-1] == 40
         assert page.fetch(RUN, 0)["call"] == 1
 
 

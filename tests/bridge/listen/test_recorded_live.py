@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from bridges import Plugin, served
 from faustwire.messages import Reason
 from faustwire_bridge.listen.history import History, Told
@@ -51,15 +49,16 @@ def test_steps_that_nobody_heard_are_heard_from_the_recording(
             assert page.fetch(RUN, 0, request=2)["call"] == 1
             refused = page.fetch(RUN, 7, request=3)
             assert (refused["type"], refused["reason"]) == ("refused", Reason.TOO_LOUD)
+            marked = [m["published"] for m in page.heard if m["type"] == "history"]
+            assert marked[-1] == [call for call in range(1, _STEPS + 1) if call != 7]
             losses = [m["metrics"]["loss"] for m in page.heard if m["type"] == "history"]
             assert losses[-1][0] == 1.0
 
 
-@pytest.mark.parametrize("options", [(), ("--record-published",)], ids=["no", "published"])
 def test_without_the_whole_recording_only_what_was_heard_is_offered(
-    plugin: Plugin, tmp_path: Path, options: tuple[str, ...]
+    plugin: Plugin, tmp_path: Path
 ) -> None:
-    record = ("--record", str(tmp_path / "run"), *options) if options else ()
+    record = ("--record", str(tmp_path / "run"), "--record-published")
     with (
         served(plugin, "--no-compile-gate", *record) as bridge,
         peer(bridge.endpoint, "anna") as anna,
@@ -78,11 +77,19 @@ def test_a_curve_takes_the_rows_of_before_it() -> None:
         earlier.add(call, {"loss": float(call)})
     for call in range(5, 9):
         later.add(call, {"loss": float(call), "new": 1.0})
+    earlier.mark_published(3)
+    for call in (3, 5):
+        later.mark_published(call)
     later.begin_with(earlier)
     later.add(9, {"loss": 9.0})
     later.hear_every_row(True)
     news = later.since(Told())
     assert news is not None
     assert news[1]["calls"] == news[1]["snapshots"] == list(range(1, 10))
+    assert news[1]["published"] == [3, 5]
+    later.mark_published(9)
+    more = later.since(news[0])
+    assert more is not None
+    assert (more[1]["calls"], more[1]["published"]) == ([9], [9])
     assert news[1]["metrics"]["loss"] == [float(call) for call in range(1, 10)]
     assert news[1]["metrics"]["new"] == [None] * 6 + [1.0, 1.0, None]

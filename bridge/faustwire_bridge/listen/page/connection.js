@@ -18,9 +18,10 @@
  *    rate: float, metrics: {name: float}, reason: str, detail: str, published: int, calls: int,
  *    seen_seconds: float}]}               whole each time
  *   {type: "history", run, from: int, calls: [int], metrics: {name: [float | null]},
- *    snapshots: [int]}                    the run's curve from its row `from` on (0: anew): rows in
- *                                         the order of `calls`; `snapshots`: calls among them that
- *                                         can be fetched
+ *    snapshots: [int], published: [int]}  the run's curve from its row `from` on (0: anew): rows in
+ *                                         the order of `calls`; `snapshots`: calls from there on
+ *                                         that can be fetched; `published`: written to the
+ *                                         plugin's file
  *   {type: "events", events: [{at: float (since 1970), kind, detail, worker, call: int | null}]}
  *   {type: "structure", id: str, structure: {...}}   as plan.py writes it; before the first
  *                                         snapshot that has it, once a connection

@@ -42,7 +42,7 @@ export class Curve {
     return this.histories.get(this.run) ?? noHistory();
   }
 
-  /** @param {{run: string, from: number, calls: number[], metrics: {[name: string]: (number | null)[]}, snapshots: number[]}} more */
+  /** @param {{run: string, from: number, calls: number[], metrics: {[name: string]: (number | null)[]}, snapshots: number[], published?: number[]}} more */
   take(more) {
     this.histories.set(more.run, extend(this.histories.get(more.run) ?? noHistory(), more));
     this.redraw();

@@ -6,14 +6,15 @@ import { Drawing } from "./canvas.js";
  * @property {number[]} calls
  * @property {{[name: string]: (number | null)[]}} metrics
  * @property {number[]} snapshots calls that can be heard, rising
+ * @property {number[]} published calls that the plugin's file was written with, rising
  */
 
 /** @returns {History} */
-export const noHistory = () => ({ calls: [], metrics: {}, snapshots: [] });
+export const noHistory = () => ({ calls: [], metrics: {}, snapshots: [], published: [] });
 
 /**
  * @param {History} history
- * @param {{from: number, calls: number[], metrics: {[name: string]: (number | null)[]}, snapshots: number[]}} more
+ * @param {{from: number, calls: number[], metrics: {[name: string]: (number | null)[]}, snapshots: number[], published?: number[]}} more
  */
 export function extend(history, more) {
   const keep = history.calls.slice(0, more.from);
@@ -27,7 +28,8 @@ export function extend(history, more) {
     metrics[name] = [...Array.from({ length: keep.length }, (_, k) => before[k] ?? null), ...after];
   }
   const snapshots = [...history.snapshots.filter((call) => call <= last), ...more.snapshots];
-  return { calls: [...keep, ...more.calls], metrics, snapshots };
+  const published = [...history.published.filter((call) => call <= last), ...(more.published ?? [])];
+  return { calls: [...keep, ...more.calls], metrics, snapshots, published };
 }
 
 /**
@@ -100,7 +102,8 @@ export function drawTraining(canvas, history, { metric, heard, other, letter }) 
     return drawing;
   }
   drawing.clipped(() => {
-    publishes(drawing, history.snapshots);
+    ticks(drawing, history.snapshots, "publish", 5);
+    ticks(drawing, history.published, "accent", 10);
     const rows = thinned(history.calls.length);
     const values = history.metrics[metric] ?? [];
     const xs = rows.map((k) => history.calls[k]);
@@ -122,18 +125,22 @@ function thinned(count) {
 }
 
 /**
+ * Marks at the bottom, where they do not run into each other.
+ *
  * @param {Drawing} drawing
- * @param {number[]} snapshots
+ * @param {number[]} calls
+ * @param {string} colour
+ * @param {number} height
  */
-function publishes(drawing, snapshots) {
+function ticks(drawing, calls, colour, height) {
   const { context, box } = drawing;
-  context.fillStyle = drawing.colour("publish");
+  context.fillStyle = drawing.colour(colour);
   let last = -Infinity;
-  for (const call of snapshots) {
+  for (const call of calls) {
     const at = drawing.px(call);
     if (at - last < 2) continue;
     last = at;
-    context.fillRect(at - 0.5, box.top + box.height - 9, 1.25, 9);
+    context.fillRect(at - 0.5, box.top + box.height - height, 1.25, height);
   }
 }
 
