@@ -16,11 +16,15 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
+
+# As in the processes that judge; before numpy is loaded.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 

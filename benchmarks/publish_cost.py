@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 warnings.filterwarnings("ignore")
+# As in the processes that judge; before numpy is loaded.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import adac  # noqa: E402
 import torch  # noqa: E402

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -95,6 +96,7 @@ def level_db(graph: Node, *, fs: float) -> float:
     return 10 * math.log10(loudest) if loudest > 0 else -math.inf
 
 
+@lru_cache(maxsize=8)
 def level_points(fs: float) -> Spectrum:
     """Where the level is measured.
 
@@ -107,7 +109,9 @@ def level_points(fs: float) -> Spectrum:
     octaves = np.arange(OCTAVES * POINTS_AN_OCTAVE) / POINTS_AN_OCTAVE
     angles = 2 * np.pi * _LOWEST_BAND_HZ / fs * 2**octaves
     # Of rates below 41 kHz the highest octaves are mirrored: they tell nothing, and do no harm.
-    return circle(1 / (LEVEL_SECONDS * fs), angles)
+    points = circle(1 / (LEVEL_SECONDS * fs), angles)
+    points.setflags(write=False)
+    return points
 
 
 def _powers_of(graph: Node, s: Spectrum) -> Array:
