@@ -20,7 +20,6 @@ from faustwire_bridge.analysis.peak_gain import LEVEL_SECONDS, level_db
 from faustwire_bridge.analysis.ringing import filter_rate, ringing
 from faustwire_bridge.analysis.single_precision import certainly_holds
 from faustwire_bridge.analysis.stability import MARGIN_RATE
-from faustwire_bridge.analysis.workload import width
 from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain, to_db
 
 # What rounding may move a bound, relative.
@@ -28,8 +27,6 @@ _SURE = 1 - 1e-9
 # Rates that a loop's decay is looked for at: from an hour to three samples.
 _RATES = np.geomspace(MARGIN_RATE, 2.0, 26)
 _FINE = np.linspace(0.0, 1.0, 12)
-# Numbers at a point from which on it takes less to bound the level than to compute it.
-_ROUNDS_PAY_FROM = 12**2
 
 
 class Passed(NamedTuple):
@@ -158,10 +155,9 @@ def _level(
     levels: LevelEstimator,
 ) -> float | None:
     """The level in dB, or a lower bound on it; None: it may be too high."""
-    if width(graph) >= _ROUNDS_PAY_FROM:
-        enough_db = min(limits.max_jump_db + max(playing_db or 0.0, 0.0), limits.max_gain_db)
-        found = levels.bounds(graph, fs=fs, enough_db=enough_db + to_db(_SURE))
-        if found is not None:
-            return found.low_db
+    enough_db = min(limits.max_jump_db + max(playing_db or 0.0, 0.0), limits.max_gain_db)
+    found = levels.bounds(graph, fs=fs, enough_db=enough_db + to_db(_SURE))
+    if found is not None:
+        return found.low_db
     level = level_db(graph, fs=fs)
     return level if check_gain(-math.inf, level, limits, playing_db) is None else None
