@@ -105,6 +105,23 @@ def test_a_and_b_are_switched_by_a_key_at_equal_loudness(browser: Browser) -> No
     assert browser.errors() == []
 
 
+def test_the_whole_mix_is_heard_by_a_key_and_a_click_on_the_curve_leaves_it(
+    browser: Browser,
+) -> None:
+    def note_is(text: str) -> str:
+        return f"return document.getElementById('mix-note').textContent === '{text}'"
+
+    browser.press("m")
+    browser.until(note_is("Solo: anna, ben"), "both")
+    # A, B, and the two.
+    browser.until("return /4 voices/.test(document.getElementById('load').textContent)", "voices")
+    _drag(browser, 0.5)
+    browser.until(note_is("In the mix: 2"), "a step of A")
+    browser.press("l")
+    browser.until(_about("A", f"step {_STEPS}"), "the last step")
+    assert browser.errors() == []
+
+
 @pytest.mark.parametrize("kind", ["widget", "frame"])
 def test_a_notebook_of_this_machine_holds_the_page_in_its_cell(
     browser: Browser, link: str, kind: str
