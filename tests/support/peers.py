@@ -20,7 +20,9 @@ class Peer:
     def __init__(self, socket: zmq.Socket[bytes], hello: Hello) -> None:
         self._socket = socket
         self.call = 0
-        assert isinstance(self.ask(hello), Welcome)
+        welcome = self.ask(hello)
+        assert isinstance(welcome, Welcome)
+        self.welcome = welcome
 
     def send(self, message: ToBridge) -> None:
         self._socket.send(codec.encode(message))

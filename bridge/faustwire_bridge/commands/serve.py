@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from faustwire.key_ring import KeyRing
 from faustwire.limits import COST_MULTIPLE, MIN_CHANGE_DB
@@ -281,10 +282,10 @@ def _serve(options: argparse.Namespace) -> int:
 def _recording(options: argparse.Namespace) -> RecordingSettings | None:
     if options.record is None:
         return None
+    # Who is told where it is may be in another folder.
+    target = str(Path(options.record).absolute())
     max_bytes = int(options.record_size * 2**20)
-    return RecordingSettings(
-        options.record, options.record_published, max_bytes, options.record_age
-    )
+    return RecordingSettings(target, options.record_published, max_bytes, options.record_age)
 
 
 def _print_ready(endpoints: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -112,7 +113,7 @@ class OwnRecording:
 def _files_of(place: RecordingPlace) -> Recording | None:
     """All files of the recording that the bridge is writing, if every call is in it."""
     path = Path(place.path)
-    pattern = f"{path.stem}*.mcap" if path.suffix == ".mcap" else "*.mcap"
+    pattern = f"{glob.escape(path.stem)}*.mcap" if path.suffix == ".mcap" else "*.mcap"
     folder = path.parent if path.suffix == ".mcap" else path
     files = sorted(folder.glob(pattern), key=lambda file: file.stat().st_mtime)[-_MOST_FILES:]
     said = {file: metadata for file in files if (metadata := _metadata(file))}

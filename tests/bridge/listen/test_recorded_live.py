@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from bridges import Plugin, served
@@ -37,9 +38,13 @@ def test_steps_that_nobody_heard_are_heard_from_the_recording(
         return _snapshots(page) == list(range(1, _STEPS + 1))
 
     with (
-        served(plugin, "--no-compile-gate", "--record", str(tmp_path / "run")) as bridge,
+        # Relative to the bridge's folder, which need not be the page's.
+        served(
+            plugin, "--no-compile-gate", "--record", os.path.relpath(tmp_path / "run")
+        ) as bridge,
         peer(bridge.endpoint, "anna") as anna,
     ):
+        assert anna.welcome.recording == str(tmp_path / "run")
         _train(anna)
         with listening("--endpoint", bridge.endpoint) as link, opened(link) as page:
             page.until(has_all)
