@@ -283,7 +283,7 @@ def _recording(options: argparse.Namespace) -> RecordingSettings | None:
     if options.record is None:
         return None
     # Who is told where it is may be in another folder.
-    target = str(Path(options.record).absolute())
+    target = str(Path(options.record).resolve())
     max_bytes = int(options.record_size * 2**20)
     return RecordingSettings(target, options.record_published, max_bytes, options.record_age)
 
