@@ -20,6 +20,10 @@ const CHANGES = {
     if (n === 1) player.load("B", fdn(6, 99));
     player.select(n % 2 ? "B" : "A");
   },
+  "solo of one, of another, of both": (player, n) => {
+    if (n === 1) for (const [slot, lines] of [["one", 6], ["other", 5]]) player.load(slot, fdn(lines, lines), { gain: 0.7 });
+    player.select(...[["one"], ["other"], ["one", "other"], ["A"]][n % 4]);
+  },
   "as a plugin does: cut, and a cold start": (player, n) => {
     player.slots.delete("A");
     player.load("A", fdn(8, n));
