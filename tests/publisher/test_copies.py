@@ -60,6 +60,7 @@ def test_a_module_that_holds_one_is_copied_as_weight_averaging_does(plugin: Plug
         assert averaged.module.live is not live
 
 
+@pytest.mark.slow
 def test_a_worker_without_a_name_is_named_after_the_process_that_it_comes_to(
     plugin: Plugin,
 ) -> None:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -21,8 +22,8 @@ from faustwire.messages import Reason
 from faustwire_publisher import ArgumentError
 from models import Knob
 
-pytest.importorskip("lightning")
 pytestmark = [
+    pytest.mark.skipif(find_spec("lightning") is None, reason="needs: pip install lightning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),

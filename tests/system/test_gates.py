@@ -74,12 +74,14 @@ def test_what_would_harm_the_plugin_is_not_written(
     made.publish(GOOD)
 
 
+# 2,400 sines a sample.
+HEAVY = "process = par(channel, 2, seq(i, 1200, sin));"
+
+
 def test_a_program_that_takes_too_much_of_a_core_is_not_written(plugin: Plugin) -> None:
-    """2,400 sines a sample; the control is a bridge with another limit."""
-    heavy = "process = par(channel, 2, seq(i, 1200, sin));"
     with served(plugin) as bridge, HotReload(48000, endpoint=bridge.endpoint) as live:
         with recorded_warnings():
-            assert not live.publish(heavy)
+            assert not live.publish(HEAVY)
         assert live.last.reason is Reason.TOO_HEAVY, live.last
         assert "of a core to run and the limit is 70 %" in live.last.detail
         assert live.last.load is not None
@@ -87,12 +89,17 @@ def test_a_program_that_takes_too_much_of_a_core_is_not_written(plugin: Plugin) 
         assert live.publish(GOOD)
         assert live.last.load is not None
         assert live.last.load < 0.1
+
+
+@pytest.mark.slow
+def test_it_is_written_where_the_limit_is_another_one(plugin: Plugin) -> None:
+    """The control."""
     options = ("--max-load", "100000", "--compile-timeout", "60")
     with (
         served(plugin, *options) as bridge,
         HotReload(48000, endpoint=bridge.endpoint, timeout=60) as live,
     ):
-        assert live.publish(heavy)
+        assert live.publish(HEAVY)
 
 
 def test_the_cost_of_a_compile_is_told(live: tuple[Plugin, HotReload]) -> None:

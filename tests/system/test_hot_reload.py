@@ -394,6 +394,7 @@ def test_before_the_first_call_there_is_no_verdict_and_no_bridge(plugin: Plugin)
     assert plugin.bridge_pid() is None
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_trainings_terminal_spares_the_bridge(plugin: Plugin) -> None:
     process = training(
         plugin,

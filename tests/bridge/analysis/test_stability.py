@@ -33,7 +33,7 @@ LN_60_DB = np.log(1000.0)
 MARGIN = LN_60_DB / (MARGIN_SECONDS * FS)
 # The eigenvalues of the reference are good to about this.
 REFERENCE_ERROR = 1e-12
-_SYSTEMS = {"fdn": 160, "filtered": 80, "nested": 80, "wild": 15, "fractional": 40}
+_SYSTEMS = {"fdn": 80, "filtered": 40, "nested": 40, "wild": 8, "fractional": 20}
 
 
 def array(values: ArrayLike) -> Array:

@@ -122,7 +122,7 @@ def test_the_whole_mix_is_heard_by_a_key_and_a_click_on_the_curve_leaves_it(
     assert browser.errors() == []
 
 
-@pytest.mark.parametrize("kind", ["widget", "frame"])
+@pytest.mark.parametrize("kind", ["widget", pytest.param("frame", marks=pytest.mark.slow)])
 def test_a_notebook_of_this_machine_holds_the_page_in_its_cell(
     browser: Browser, link: str, kind: str
 ) -> None:

@@ -48,7 +48,7 @@ def record(world: World, folder: Path, *, published_only: bool) -> list[str]:
     return programs
 
 
-@pytest.mark.parametrize("seed", seeds(12, 100))
+@pytest.mark.parametrize("seed", seeds(6, 100))
 def test_verdicts_events_and_programs_are_the_same(seed: int, tmp_path: Path) -> None:
     programs = record(play(seed), tmp_path / "run", published_only=False)
     outcome = decide_again([tmp_path / "run"], tmp_path / "again")
@@ -59,7 +59,7 @@ def test_verdicts_events_and_programs_are_the_same(seed: int, tmp_path: Path) ->
     assert [hashlib.sha256(file.read_bytes()).hexdigest() for file in files] == programs
 
 
-@pytest.mark.parametrize("seed", seeds(12, 100))
+@pytest.mark.parametrize("seed", seeds(6, 100))
 def test_of_what_was_published_the_programs_are_the_same(seed: int, tmp_path: Path) -> None:
     """What a worker that does not wait for verdicts has made the recorder let go is told."""
     programs = record(play(seed), tmp_path / "run", published_only=True)

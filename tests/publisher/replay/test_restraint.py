@@ -54,7 +54,9 @@ def test_what_was_published_is_heard_faster_as_far_as_there_is_time(
     assert str(0.1 + STATES / 100) in plugin.program()
 
 
-@pytest.mark.parametrize("options", [{"force": True}, {"speed": 1.0}])
+@pytest.mark.parametrize(
+    "options", [{"force": True}, pytest.param({"speed": 1.0}, marks=pytest.mark.slow)]
+)
 def test_forced_or_as_fast_as_the_run_nothing_is_left_out(
     plugin: Plugin, tmp_path: Path, options: dict[str, Any]
 ) -> None:
@@ -80,7 +82,7 @@ def test_text_is_held_back_as_well(plugin: Plugin, tmp_path: Path) -> None:
     assert "*(0.5)" in plugin.program()
 
 
-@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("force", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_run_without_throttle_has_one_when_it_is_faster(
     plugin: Plugin, tmp_path: Path, force: bool
 ) -> None:
