@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import time
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +16,7 @@ from chromium import SOUNDS, Browser, chromium, needs_chromium
 from faustwire import codec
 from faustwire.graph import Gain, Node, Series
 from faustwire.messages import Snapshot
+from faustwire_bridge.analysis.transfer import circle, full, transfer
 from graphs import fdn
 from page_client import listening
 from peers import Peer, peer
@@ -25,6 +27,8 @@ _FS = 48_000
 _SECONDS = 30
 _RATE = 10
 _SETTLING = 3.0
+# Until what the models before have left is 140 dB down.
+_RINGING = 16.0
 # A recorder of our own between the page's engine and the sound card.
 _RECORDER = """
 window.recorded = [];
@@ -52,17 +56,17 @@ AudioNode.prototype.connect = function (to, ...more) {
   return connect.call(this, to, ...more);
 };
 """
-# A 250 Hz sine as a file that is chosen on the page.
+# A 250 Hz sine as a file that is chosen on the page; whole numbers are decoded unevenly.
 _SINE = """
 const fs = 48000, count = fs * 2;
-const bytes = new DataView(new ArrayBuffer(44 + 2 * count));
+const bytes = new DataView(new ArrayBuffer(44 + 4 * count));
 const text = (at, word) => [...word].forEach((c, k) => bytes.setUint8(at + k, c.charCodeAt(0)));
-text(0, 'RIFF'); bytes.setUint32(4, 36 + 2 * count, true); text(8, 'WAVEfmt ');
-bytes.setUint32(16, 16, true); bytes.setUint16(20, 1, true); bytes.setUint16(22, 1, true);
-bytes.setUint32(24, fs, true); bytes.setUint32(28, 2 * fs, true); bytes.setUint16(32, 2, true);
-bytes.setUint16(34, 16, true); text(36, 'data'); bytes.setUint32(40, 2 * count, true);
+text(0, 'RIFF'); bytes.setUint32(4, 36 + 4 * count, true); text(8, 'WAVEfmt ');
+bytes.setUint32(16, 16, true); bytes.setUint16(20, 3, true); bytes.setUint16(22, 1, true);
+bytes.setUint32(24, fs, true); bytes.setUint32(28, 4 * fs, true); bytes.setUint16(32, 4, true);
+bytes.setUint16(34, 32, true); text(36, 'data'); bytes.setUint32(40, 4 * count, true);
 for (let t = 0; t < count; t++) {
-  bytes.setInt16(44 + 2 * t, 8000 * Math.sin((2 * Math.PI * 250 * t) / fs), true);
+  bytes.setFloat32(44 + 4 * t, 0.25 * Math.sin((2 * Math.PI * 250 * t) / fs), true);
 }
 const chosen = new DataTransfer();
 chosen.items.add(new File([bytes.buffer], 'sine.wav', { type: 'audio/wav' }));
@@ -125,6 +129,20 @@ def _click_db(samples: NDArray[np.float32]) -> float:
     return float(10 * np.log10(above.max() / np.mean(samples.astype(float) ** 2)))
 
 
+def _deviation_db(samples: NDArray[np.float32], model: Node) -> float:
+    """How far what is heard in the end is from the last model's response to the file, exactly."""
+    period = _FS // 250
+    # As loud as the page makes every file.
+    played = 0.1 * np.sqrt(2) * np.sin(2 * np.pi * np.arange(period) / period)
+    angles = 2 * np.pi * np.arange(period // 2 + 1) / period
+    response = full(transfer(model, circle(0.0, angles), trace=None))[:, 0, 0]
+    wanted = np.fft.irfft(np.fft.rfft(played) * response, period)
+    heard = samples[-period:].astype(float)
+    # When the file began is not known.
+    deviations = [np.abs(np.roll(wanted, shift) - heard).max() for shift in range(period)]
+    return float(20 * np.log10(min(deviations) / np.abs(wanted).max()))
+
+
 def _send_ten_a_second(worker: Peer, messages: Sequence[bytes], begun: float) -> None:
     """Send each at its time, or as soon as the last one has its verdict."""
     for number, message in enumerate(messages):
@@ -137,6 +155,8 @@ def test_ten_changes_a_second_are_heard_without_gap_or_click(
     browser: Browser, plugin: Plugin
 ) -> None:
     count = _RATE * _SECONDS
+    # Where others keep the processors busy, some snapshots are passed over: the newest wins.
+    idle = os.getloadavg()[0] < (os.cpu_count() or 1)
     # All that a training would compute between two publishes is done before.
     messages = [_message(step) for step in range(1, count + 2)]
     with (
@@ -161,14 +181,18 @@ def test_ten_changes_a_second_are_heard_without_gap_or_click(
         changes = browser.run("return window.changes") - before
         samples = np.frombuffer(base64.b64decode(text), "<f4")
         silence, click = _longest_silence(samples), _click_db(samples)
+        time.sleep(_RINGING)
+        end = np.frombuffer(base64.b64decode(browser.run(_TAKE)[0]), "<f4")
+        deviation = _deviation_db(end, _model(count + 1))
         figures = (
             f"{count} snapshots in {lasted:.2f} s, {changes} glides and hand-overs; "
             f"{len(samples) / _FS:.2f} s of sound, {gaps} gaps; "
-            f"longest silence {1000 * silence:.2f} ms, click {click:.1f} dB"
+            f"longest silence {1000 * silence:.2f} ms, click {click:.1f} dB, "
+            f"in the end exact to {deviation:.0f} dB"
         )
         print(figures)
-    # A machine that has much else to do passes some over: the newest wins.
-    assert changes >= 290, figures
+    assert changes >= (0.97 if idle else 0.3) * count, figures
     assert gaps == 0, figures
     assert silence < 0.001, figures
     assert click < -60, figures
+    assert deviation < -120, figures
