@@ -33,6 +33,8 @@ from models import fdn  # noqa: E402
 FS = 48000.0
 # Between two snapshots of the honest worker.
 PACE_SECONDS = 0.05
+# Of one gain, from call to call: a change that is heard.
+STEP = 1e-3
 # So that the large model is published on a busy machine as well.
 _PATIENT = ("--compile-timeout", "120", "--max-load", "1000")
 
@@ -52,7 +54,7 @@ def one_case(folder: Path, neighbour: int, options: argparse.Namespace) -> tuple
         honest = Plan(bridge.endpoint, snapshot(folder, options.lines), pace=PACE_SECONDS)
         large = Plan(bridge.endpoint, snapshot(folder, neighbour), first=1)
         for seconds in (options.warm_up, options.seconds):
-            plans = [replace(plan, seconds=seconds) for plan in (honest, large)]
+            plans = [replace(plan, seconds=seconds, step=STEP) for plan in (honest, large)]
             with processes(plans) as running:
                 begin(running)
                 found, beside = tallies(running)

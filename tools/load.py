@@ -48,6 +48,7 @@ class Plan:
         min_interval: as in Hello.
         credit: snapshots of a worker that may be unanswered.
         pace: shortest time between two calls of a worker, seconds.
+        step: by so much one gain grows from call to call.
     """
 
     endpoint: str
@@ -58,6 +59,7 @@ class Plan:
     min_interval: float = 0.0
     credit: int = 1
     pace: float = 0.0
+    step: float = 1e-9
 
 
 @dataclass
@@ -131,7 +133,7 @@ class _Worker:
     def send(self, template: Template, now: float) -> None:
         while len(self.sent) < self.plan.credit and now >= self.next_at:
             self.seq += 1
-            gain = 0.5 + self.number * 1e-3 + self.seq * 1e-9
+            gain = 0.5 + self.number * 1e-3 + self.seq * self.plan.step
             self.socket.send(template.message(self.seq, gain))
             self.sent[self.seq] = now
             self.next_at = now + self.plan.pace

@@ -112,10 +112,11 @@ class Core:
             Judge or Compile but after a SetAside or Cancel.
         """
         self._now = now
-        concerned = self._concerned(event)
+        current = self.pipeline.current
         try:
             instructions = self._decide(event, now)
         except Exception as error:  # noqa: BLE001 - nobody else's publication may be lost
+            concerned = self._concerned(event, current)
             instructions = self._scheduler.abandon(concerned, error, now)
         return instructions + self._scheduler.next_steps(now)
 
@@ -227,7 +228,7 @@ class Core:
 
     # -- when something goes wrong -----------------------------------------------------------
 
-    def _concerned(self, event: CoreEvent) -> Publication | None:
+    def _concerned(self, event: CoreEvent, current: Publication | None) -> Publication | None:
         """The publication whose verdict would be missing if an event could not be handled."""
         if isinstance(event, Arrived):
             session, message = self.sessions.at(event.peer), event.message
@@ -236,7 +237,7 @@ class Core:
             return Publication(session, message.seq)
         if isinstance(event, (FinishedAside, Unreadable, Lost, Revoked, DspChanged, Noticed, Tick)):
             return None
-        return self.pipeline.current
+        return current
 
     # -- messages ----------------------------------------------------------------------------
 

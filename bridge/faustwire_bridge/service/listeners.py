@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import zmq
@@ -139,7 +138,7 @@ class Listeners:
             if came is not None:
                 # The other listener is first next time: neither can starve the other.
                 self._listeners[number] = self._listeners.pop(number)
-                return replace(came, peer=bytes([number]) + came.peer)
+                return Received(bytes([number]) + came.peer, came.frames, came.user)
         return None
 
     def pop_revoked(self) -> list[str]:

@@ -120,13 +120,16 @@ class Loop:
         return max(0, int((soonest - time.monotonic()) * 1000) + 1)
 
     def _receive(self) -> None:
-        for _ in range(_BATCH):
+        for number in range(_BATCH):
             received = self._listeners.receive()
             for user in self._listeners.pop_revoked():
                 self._earshot.revoked(user)
                 self._handle_safely(events.Revoked(user))
             if received is None:
                 return
+            # Once for all that has come: it takes a system call.
+            if number == 0 and self._dsp_was_changed():
+                self._handle_safely(events.DspChanged())
             self._sort(to_event(received), received)
 
     def _sort(self, event: events.CoreEvent, received: Received) -> None:
@@ -146,8 +149,6 @@ class Loop:
 
     def _handle_safely(self, event: events.CoreEvent, received: Received | None = None) -> None:
         try:
-            if received is not None and self._dsp_was_changed():
-                self._handle(events.DspChanged())
             self._handle(event, received)
         except Exception:  # noqa: BLE001 - one message must not end the bridge for everybody else
             _log.exception("internal error, the message is dropped")
