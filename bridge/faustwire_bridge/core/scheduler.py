@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from faustwire.messages import Choice, Reason, Steered
@@ -56,10 +57,11 @@ class Scheduler:
         """When a snapshot that only time turned down is to be published; None: none waits."""
         return settles_at(self._pipeline, self._settling())
 
-    def _settling(self) -> list[Session]:
-        return [
-            session for session in self._admission.followed() if not self._turns.is_aside(session)
-        ]
+    def _settling(self) -> Iterator[Session]:
+        # Not looked for while something is being published; the bridge asks after each message.
+        for session in self._admission.followed():
+            if not self._turns.is_aside(session):
+                yield session
 
     def steer(self, peer: bytes, choice: Choice, now: float) -> list[Instruction]:
         """Follow another worker.

@@ -422,7 +422,7 @@ def test_a_model_that_cannot_be_judged_is_played_as_a_whole(
         raise np.linalg.LinAlgError("Singular matrix")
 
     monkeypatch.setattr("faustwire_bridge.analysis.stability.classify", stumble)
-    monkeypatch.setattr("faustwire_bridge.analysis.bounded.level_db", stumble)
+    monkeypatch.setattr("faustwire_bridge.analysis.level_bounds.LevelEstimator.bounds", stumble)
     bridge = Bridge()
     worker = bridge.worker()
     bridge.compiled = events.Compiled(Report(peak=0.5))
