@@ -16,6 +16,8 @@ import select
 import socket
 import sys
 import time
+from contextlib import suppress
+from typing import TypeAlias
 
 # From <linux/if_ether.h> and <linux/if_packet.h>.
 _ETH_P_ALL = 3
@@ -23,6 +25,9 @@ _SOL_PACKET = 263
 _PACKET_VNET_HDR = 15
 # Segments that were not cut to size yet, and what stands before them.
 _FRAME_BYTES = 2**16 + 256
+
+# When it is due, its number, its bytes, and where it goes.
+Frame: TypeAlias = tuple[float, int, bytes, socket.socket]
 
 
 def plug_in(interface: str) -> socket.socket:
@@ -37,12 +42,21 @@ def plug_in(interface: str) -> socket.socket:
     return end
 
 
+def deliver(on_the_way: list[Frame]) -> None:
+    """Send the frames that are due."""
+    while on_the_way and on_the_way[0][0] <= time.monotonic():
+        _, _, frame, end = heapq.heappop(on_the_way)
+        # Where the interface is down the frame is lost.
+        with suppress(OSError):
+            end.send(frame)
+
+
 def main(left: str, right: str) -> None:
     """Forward frames until standard input ends."""
     ends = [plug_in(left), plug_in(right)]
     dice = random.Random(1)  # noqa: S311 - which frames to lose
     quality = {"loss": 0.0, "delay_seconds": 0.0}
-    on_the_way: list[tuple[float, int, bytes, socket.socket]] = []
+    on_the_way: list[Frame] = []
     number = 0
     while True:
         wait = max(0.0, on_the_way[0][0] - time.monotonic()) if on_the_way else None
@@ -61,12 +75,7 @@ def main(left: str, right: str) -> None:
             number += 1
             due = time.monotonic() + quality["delay_seconds"]
             heapq.heappush(on_the_way, (due, number, frame, other))
-        while on_the_way and on_the_way[0][0] <= time.monotonic():
-            _, _, frame, end = heapq.heappop(on_the_way)
-            try:
-                end.send(frame)
-            except OSError:
-                continue  # The interface is down: the frame is lost.
+        deliver(on_the_way)
 
 
 if __name__ == "__main__":

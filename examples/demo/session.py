@@ -87,15 +87,11 @@ def run(
     lines: queue.Queue[Line] = queue.Queue()
     record = Record(calls={room: [] for room in rooms})
     logs, kept = out / "logs", out / "heard"
+    dsp, config = out / "demo.dsp", out / "faust-current-dsp.txt"
     for folder in (logs, kept):
         folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.iterdir():
-            leftover.unlink()
-    dsp, config = out / "demo.dsp", out / "faust-current-dsp.txt"
-    dsp.unlink(missing_ok=True)
-    config.unlink(missing_ok=True)
-    for leftover in out.glob("demo*.mcap"):
-        leftover.unlink()
+    for leftover in (*logs.iterdir(), *kept.iterdir(), dsp, config, *out.glob("demo*.mcap")):
+        leftover.unlink(missing_ok=True)
     with ExitStack() as programs:
 
         def start(name: str, *arguments: str) -> Program:
