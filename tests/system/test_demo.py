@@ -31,7 +31,7 @@ def run_demo(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
         env=os.environ | {"PYTHONPATH": str(EXAMPLES)},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=600,
         check=False,
     )
 
