@@ -9,13 +9,14 @@ _LOOK_SECONDS = 0.1
 
 
 def as_idle(seconds: float) -> float:
-    """Seconds that passed, as they would have been had this thread a processor to itself.
+    """What took so long, or came so often, as it would have been on an idle machine.
 
     Args:
-        seconds: just measured, on the machine as busy as it is.
+        seconds: just measured, on the machine as busy as it is; or what an idle one would do, to
+            know what can be asked of this one.
 
     Returns:
-        Seconds, at most what was given.
+        That multiplied by the part of a processor that this thread gets, 1 at most.
     """
     begun, used = time.monotonic(), time.thread_time()
     while time.thread_time() - used < _LOOK_SECONDS:
