@@ -62,8 +62,8 @@ class Recorder:
         self._strangers = 0
         self._channels: dict[tuple[str, bytes], Channel] = {}
         self._hello: tuple[int, bytes, bytes, User | None] | None = None
-        # Of those who listen: a connection's last request.
-        self._requests: dict[bytes, bytes] = {}
+        # Of those who listen: the hash of a connection's last request, which may be long.
+        self._requests: dict[bytes, int] = {}
 
     @property
     def problem(self) -> str | None:
@@ -170,10 +170,11 @@ class Recorder:
         Returns:
             Whether it was taken down.
         """
-        if self._requests.get(peer) == data:
+        request = hash(data)
+        if self._requests.get(peer) == request:
             return False
         self.arrived(now_ns, peer, data, user)
-        self._requests[peer] = data
+        self._requests[peer] = request
         return True
 
     def heard(self, now_ns: int, peer: bytes, message: Heard) -> None:
