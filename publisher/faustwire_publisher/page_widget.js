@@ -8,6 +8,7 @@
 /** What the page tells whoever frames it once it is there; `app/main.js` says it. */
 const HERE = "faustwire listen";
 const PATIENCE_MS = 4000;
+const LONGEST_MS = 32_000;
 
 /**
  * @template {keyof HTMLElementTagNameMap} K
@@ -44,25 +45,38 @@ function render({ model, el }) {
   frame.style.cssText = "width: 100%; height: 900px; border: 0; resize: vertical";
   const own = make("a", { textContent: "in a window of its own", target: "_blank", rel: "noopener" });
   let help = make("div", {});
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let waiting;
+  let patience = PATIENCE_MS;
+  let here = false;
+  /** @type {ReturnType<typeof setTimeout>[]} */
+  let waiting = [];
+  const settle = () => {
+    waiting.forEach(clearTimeout);
+    waiting = [];
+  };
 
-  const load = () => {
-    frame.src = model.get("link");
-    waiting = setTimeout(miss, PATIENCE_MS);
-  };
-  const miss = () => {
-    help.hidden = false;
-    load();
-  };
   /** @param {MessageEvent} event */
   const hear = (event) => {
     if (event.source !== frame.contentWindow || event.data !== HERE) return;
-    clearTimeout(waiting);
+    settle();
+    here = true;
+    patience = PATIENCE_MS;
     help.hidden = true;
   };
+  const load = () => {
+    here = false;
+    frame.src = model.get("link");
+    waiting.push(setTimeout(() => (help.hidden = false), PATIENCE_MS));
+  };
+  // A page that is slow to load is left alone; what has loaded and says nothing is not the page.
+  frame.onload = () => {
+    // The page says that it is here before all of it has loaded.
+    if (here) return;
+    settle();
+    waiting.push(setTimeout(() => (help.hidden = false), PATIENCE_MS), setTimeout(load, patience));
+    patience = Math.min(2 * patience, LONGEST_MS);
+  };
   const show = () => {
-    clearTimeout(waiting);
+    settle();
     const link = model.get("link");
     own.href = link;
     help = advice(link, model.get("host"));
@@ -73,7 +87,8 @@ function render({ model, el }) {
   model.on("change:link", show);
   show();
   return () => {
-    clearTimeout(waiting);
+    settle();
+    frame.onload = null;
     removeEventListener("message", hear);
     model.off("change:link", show);
   };
