@@ -16,6 +16,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 
 from faustwire.errors import FaustwireError
 from faustwire_bridge.listen.access import Access
@@ -75,11 +76,12 @@ async def serving(source: Source, how: Serving) -> AsyncIterator[int]:
     """
     bound = _bind(how.host, how.ports)
     server = _Pages(source, how)
+    kind, connections = _counted()
     async with serve(
         server.serve_page,
         sock=bound,
         process_request=server.answer,
-        create_connection=_counted(),
+        create_connection=kind,
         compression=None,
         max_size=_MOST_BYTES,
         max_queue=4,
@@ -88,7 +90,13 @@ async def serving(source: Source, how: Serving) -> AsyncIterator[int]:
         server_header=None,
         logger=_quiet,
     ):
-        yield int(bound.getsockname()[1])
+        try:
+            yield int(bound.getsockname()[1])
+        finally:
+            # Browsers open connections ahead, on which they may never ask for anything.
+            for connection in list(connections):
+                if connection.state is State.CONNECTING:
+                    connection.transport.abort()
 
 
 class _Pages:
@@ -166,8 +174,8 @@ def _refusal(connection: ServerConnection, status: http.HTTPStatus) -> Response:
     return connection.respond(status, f"{status.phrase}\n")
 
 
-def _counted() -> type[ServerConnection]:
-    """A connection that ends at once when there are too many of them."""
+def _counted() -> tuple[type[ServerConnection], set[ServerConnection]]:
+    """A connection that ends at once when there are too many of them, and those that are open."""
     open_ones: set[ServerConnection] = set()
 
     class Counted(ServerConnection):
@@ -181,7 +189,7 @@ def _counted() -> type[ServerConnection]:
             open_ones.discard(self)
             super().connection_lost(exc)
 
-    return Counted
+    return Counted, open_ones
 
 
 def _bind(host: str, ports: tuple[int, ...]) -> socket.socket:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -90,6 +93,19 @@ def test_a_page_that_asks_too_much_or_nonsense_is_sent_away_and_others_stay(link
             with pytest.raises(ConnectionClosed):
                 page.until(lambda _: False)
         assert quiet.fetch("nobody", 1)["reason"] == "not-recorded"
+
+
+def test_it_ends_at_once_though_a_browser_keeps_an_unused_connection(tmp_path: Path) -> None:
+    record(tmp_path, [snapshot(0)])
+    with ExitStack() as stack:
+        with listening(str(tmp_path)) as link:
+            place = urlsplit(link)
+            address = place.hostname or "", place.port or 0
+            stack.enter_context(socket.create_connection(address))
+            assert _get(link).status == 200, "the first connection is accepted, too"
+            begun = time.monotonic()
+        # The library would wait ten seconds for what it asks.
+        assert time.monotonic() - begun < 8.0
 
 
 def test_addresses_own_names_and_named_proxies_are_ours() -> None:
