@@ -116,6 +116,15 @@ def test_any_four_rows_of_signs_that_are_orthogonal_become_a_butterfly(seed: int
     assert np.array_equal(response, matrix)
 
 
+@pytest.mark.parametrize(("size", "opaque"), [(15, False), (16, True)])
+def test_long_rows_are_put_in_order_once(size: int, opaque: bool) -> None:
+    matrix = np.random.default_rng(size).normal(size=(size, size))
+    text = generate(Gain("m", matrix), fs=FS, channels=None).text
+    assert code(text).count("attach") == (size if opaque else 0)
+    response = compile_program(text, double=True).impulse_response(1, FS)[:, :, 0]
+    assert response == pytest.approx(matrix, rel=1e-15)
+
+
 def paley(prime: int) -> Array:
     """A Hadamard matrix that is no Kronecker product, [prime + 1, prime + 1]."""
     squares = {k * k % prime for k in range(1, prime)}

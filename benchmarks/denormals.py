@@ -1,0 +1,92 @@
+"""What programs cost once their input has fallen silent, beside what they cost while it plays.
+
+Filters decay into numbers so small (below 1.2e-38 in single precision) that processors may compute
+with them slowly. Each program runs in the interpreter, in single precision as in the plugin: half a
+second of noise and then silence, against noise all through. The goal: at most twice.
+
+    python benchmarks/denormals.py [--seconds 3] [--repeats 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+
+from faustwire.graph import SOS, Array, Delay, Gain, Node, Recursion, Series
+from faustwire_bridge.children.libfaust import CompiledProgram, compile_program
+from faustwire_bridge.codegen import generate
+
+FS = 48_000
+
+
+def equaliser(bands: int = 10) -> Node:
+    """Two channels of octave bands, each raised by 6 dB."""
+    angle = 2 * np.pi * 31.25 * 2.0 ** np.arange(bands) / FS
+    gain, width = 10 ** (6 / 40), np.sin(angle) / 2.8
+    middle = -2 * np.cos(angle)
+    high, low = width * gain, width / gain
+    rows = np.stack([1 + high, middle, 1 - high, 1 + low, middle, 1 - low], axis=1)
+    sections = rows / rows[:, 3:4]
+    return SOS("equaliser", np.repeat(sections[:, :, None], 2, axis=2))
+
+
+def network(size: int, gain: float) -> Node:
+    """A feedback delay network, a low-pass section in each line, that is silent within seconds."""
+    rng = np.random.default_rng(size)
+    mixing = gain * np.linalg.qr(rng.normal(size=(size, size)))[0]
+    section = np.array([0.25, 0.5, 0.25, 1.0, -0.3, 0.3])[None, :, None]
+    lines = Delay("delays", np.array([100.0 + 17 * line for line in range(size)]))
+    path = Series("path", (lines, SOS("absorption", np.repeat(section, size, axis=2))))
+    return Series(
+        "network",
+        (
+            Gain("in", np.ones((size, 2))),
+            Recursion("loop", path, Gain("mix", mixing)),
+            Gain("out", np.ones((2, size))),
+        ),
+    )
+
+
+MODELS = {
+    "equaliser, 10 bands": equaliser(),
+    "FDN, 8 lines": network(8, 0.7),
+    "FDN, 16 lines": network(16, 0.6),
+}
+
+
+def render_seconds(program: CompiledProgram, signal: Array) -> float:
+    """The processor time of playing a signal."""
+    start = time.process_time()
+    program.render(signal, FS)
+    return time.process_time() - start
+
+
+def row(name: str, graph: Node, seconds: float, repeats: int) -> str:
+    """A line of the table; the least of some repeats, since other work only ever adds."""
+    program = compile_program(generate(graph, fs=FS, channels=None).text)
+    noise = np.random.default_rng(0).normal(size=(program.n_in, round((0.5 + seconds) * FS)))
+    silence = noise.copy()
+    silence[:, FS // 2 :] = 0.0
+    times = [
+        (render_seconds(program, noise), render_seconds(program, silence)) for _ in range(repeats)
+    ]
+    busy, quiet = map(min, zip(*times, strict=True))
+    left = abs(program.render(silence, FS)[:, -FS // 10 :]).max()
+    return f"{name:<24}{1e3 * busy:>8.0f} ms{1e3 * quiet:>8.0f} ms{quiet / busy:>8.2f}{left:>12.0e}"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=3.0, help="of silence")
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    print(f"{'':<24}{'noise':>11}{'silence':>11}{'ratio':>8}{'output left':>12}   goal: 2.00")
+    for name, graph in MODELS.items():
+        print(row(name, graph, options.seconds, options.repeats), flush=True)
+
+
+if __name__ == "__main__":
+    main()
