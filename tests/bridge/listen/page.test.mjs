@@ -104,7 +104,15 @@ describe("the page in Chromium", { skip: missing() }, () => {
       input.dispatchEvent(new Event('change'));`);
     await browser.until(`return document.getElementById('choice-B').value === '{"kind":"reference"}'`, "the response");
     await browser.until("return document.querySelector('[data-slot=B] .letter').getAttribute('aria-pressed') === 'true'", "B is heard");
+    await browser.until("return document.getElementById('heard').textContent === ''", "no step, as a response is none");
     await browser.run("document.getElementById('swap').click()");
+  });
+
+  test("the model at the start is the first step", async () => {
+    await browser.run("const a = document.getElementById('choice-A'); a.value = [...a.options].find((o) => / at the start$/.test(o.text)).value; a.dispatchEvent(new Event('change'))");
+    const said = await browser.until("const said = document.getElementById('heard').textContent; return document.getElementById('choice-A').selectedOptions[0].text.endsWith('at the start') && said !== '' && document.getElementById('about-A').textContent.startsWith(/^step \\d+/.exec(said)[0]) && said", "a step");
+    assert.match(said, /^step [1-9]/);
+    await browser.run("document.getElementById('live').click()");
   });
 
   test("the worklet plays what node computes", async (t) => {

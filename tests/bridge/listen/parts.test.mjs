@@ -6,8 +6,8 @@ import { weightedEnergy, weighting } from "../../../bridge/faustwire_bridge/list
 import { FFT } from "../../../bridge/faustwire_bridge/listen/page/engine/fft.js";
 import { fitInputs, fitOutputs } from "../../../bridge/faustwire_bridge/listen/page/engine/fitting.js";
 import { rt60At } from "../../../bridge/faustwire_bridge/listen/page/engine/knobs.js";
-import { ticks } from "../../../bridge/faustwire_bridge/listen/page/plots/canvas.js";
-import { extend, noHistory, snapshotAt } from "../../../bridge/faustwire_bridge/listen/page/plots/training.js";
+import { part, ticks } from "../../../bridge/faustwire_bridge/listen/page/plots/canvas.js";
+import { axesOf, extend, noHistory, snapshotAt } from "../../../bridge/faustwire_bridge/listen/page/plots/training.js";
 import { dice } from "./plans.mjs";
 
 const FS = 48000;
@@ -90,10 +90,32 @@ test("channels are fitted as the plugin's are", () => {
 test("a history grows, and begins anew", () => {
   let history = extend(noHistory(), { from: 0, calls: [1, 2], metrics: { loss: [3, 2] }, snapshots: [1], published: [1] });
   history = extend(history, { from: 2, calls: [3], metrics: { loss: [1], edr: [5] }, snapshots: [3], published: [3] });
-  assert.deepEqual(history, { calls: [1, 2, 3], metrics: { loss: [3, 2, 1], edr: [null, null, 5] }, snapshots: [1, 3], published: [1, 3] });
+  assert.deepEqual({ ...history, metrics: { ...history.metrics } }, { calls: [1, 2, 3], metrics: { loss: [3, 2, 1], edr: [null, null, 5] }, snapshots: [1, 3], published: [1, 3] });
   const anew = extend(history, { from: 0, calls: [1], metrics: { loss: [9] }, snapshots: [] });
   assert.deepEqual(anew.calls, [1]);
   assert.deepEqual([anew.snapshots, anew.published], [[], []]);
+});
+
+test("a metric may have a name that all objects have", () => {
+  const metrics = JSON.parse('{"__proto__": [1], "constructor": [2], "loss": [3]}');
+  const first = extend(noHistory(), { from: 0, calls: [1], metrics, snapshots: [] });
+  const then = extend(first, { from: 1, calls: [2], metrics: { loss: [4] }, snapshots: [] });
+  assert.deepEqual(Object.entries(then.metrics), [
+    ["__proto__", [1, null]],
+    ["constructor", [2, null]],
+    ["loss", [3, 4]],
+  ]);
+});
+
+test("a curve of any numbers has axes that it is drawn within", () => {
+  const most = Number.MAX_VALUE;
+  for (const values of [[-1e308, 1e308], [-most, most], [0, most], [most, most], [5e-324, most], [1e-30, 1], [5e-324, 5e-324], [1e20, 1e20], [-most, -most], [0, 0]]) {
+    const history = extend(noHistory(), { from: 0, calls: [1, 2], metrics: { loss: values }, snapshots: [] });
+    const { y } = axesOf(history, "loss");
+    const marks = ticks(y, 4);
+    assert.ok(marks.length >= 1 && marks.length <= 6, `${values}: ${marks}`);
+    for (const value of [...values, ...marks]) assert.ok(part(value, y) >= 0 && part(value, y) <= 1, `${value} of ${values}`);
+  }
 });
 
 test("the snapshot at a call is the newest not after it", () => {

@@ -104,7 +104,9 @@ export class Curve {
     const { deck } = this;
     const { choice, snapshot } = deck.slots[deck.heard];
     const other = deck.slots[deck.silent].snapshot;
-    const heard = choice?.kind === "step" ? choice.call : (snapshot?.call ?? null);
+    // A response from a file is no step of any run, and a run's start, 0, is the first of its steps.
+    const step = snapshot?.run && snapshot.run === this.run ? snapshot.call : null;
+    const heard = choice?.kind === "step" ? choice.call || step : step;
     return { live: choice?.kind === "live", heard, other: other?.run === this.run ? other.call : null };
   }
 

@@ -137,12 +137,15 @@ export class Drawing {
 }
 
 /**
+ * Where a value is along an axis: 0 at its beginning, 1 at its end.
+ *
  * @param {number} value
  * @param {Axis} axis
  */
-function part(value, { low, high, logarithmic }) {
-  if (logarithmic) return Math.log(value / low) / Math.log(high / low);
-  return (value - low) / (high - low || 1);
+export function part(value, { low, high, logarithmic }) {
+  if (logarithmic) return (Math.log(value) - Math.log(low)) / (Math.log(high) - Math.log(low));
+  // By halves, as a difference may be larger than any number.
+  return (value / 2 - low / 2) / (high / 2 - low / 2 || 1);
 }
 
 /**
@@ -162,12 +165,13 @@ function text(value, { label, unit }) {
  */
 export function ticks({ low, high, logarithmic }, count) {
   if (logarithmic) return logarithmicTicks(low, high, count);
-  const rough = (high - low || 1) / count;
+  const rough = high / count - low / count || 1 / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
-  const found = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) found.push(k * step + 0); // + 0: not -0
-  return found;
+  const first = Math.ceil(low / step - 1e-9);
+  // No more than are wanted: of large numbers the next may be the same one.
+  const values = Array.from({ length: count + 1 }, (_, k) => (first + k) * step + 0); // + 0: not -0
+  return values.filter((value) => Number.isFinite(value) && value <= high + 1e-9 * step);
 }
 
 /**
@@ -176,10 +180,11 @@ export function ticks({ low, high, logarithmic }, count) {
  * @param {number} count
  */
 function logarithmicTicks(low, high, count) {
-  const decades = Math.log10(high / low);
+  const decades = Math.log10(high) - Math.log10(low);
   const within = count / decades >= 3 ? [1, 2, 5] : [1];
+  const stride = Math.max(1, Math.ceil(decades / count));
   const found = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
+  for (let power = stride * Math.floor(Math.log10(low) / stride); power <= Math.log10(high); power += stride) {
     for (const factor of within) {
       const value = factor * 10 ** power;
       if (value >= low * 0.999 && value <= high * 1.001) found.push(value);

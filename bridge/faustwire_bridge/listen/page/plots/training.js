@@ -10,7 +10,7 @@ import { Drawing } from "./canvas.js";
  */
 
 /** @returns {History} */
-export const noHistory = () => ({ calls: [], metrics: {}, snapshots: [], published: [] });
+export const noHistory = () => ({ calls: [], metrics: Object.create(null), snapshots: [], published: [] });
 
 /**
  * @param {History} history
@@ -21,15 +21,25 @@ export function extend(history, more) {
   const last = keep.at(-1) ?? -Infinity;
   const names = new Set([...Object.keys(history.metrics), ...Object.keys(more.metrics)]);
   /** @type {History["metrics"]} */
-  const metrics = {};
+  const metrics = Object.create(null);
   for (const name of names) {
-    const before = history.metrics[name] ?? [];
-    const after = more.metrics[name] ?? more.calls.map(() => null);
+    const before = column(history.metrics, name) ?? [];
+    const after = column(more.metrics, name) ?? more.calls.map(() => null);
     metrics[name] = [...Array.from({ length: keep.length }, (_, k) => before[k] ?? null), ...after];
   }
   const snapshots = [...history.snapshots.filter((call) => call <= last), ...more.snapshots];
   const published = [...history.published.filter((call) => call <= last), ...(more.published ?? [])];
   return { calls: [...keep, ...more.calls], metrics, snapshots, published };
+}
+
+/**
+ * A metric's values. Its name is the training's: it may be one that all objects have, like `constructor`.
+ *
+ * @param {History["metrics"]} metrics
+ * @param {string} name
+ */
+function column(metrics, name) {
+  return Object.hasOwn(metrics, name) ? metrics[name] : undefined;
 }
 
 /**
@@ -73,15 +83,23 @@ function rangeOf(history, metric) {
 }
 
 /**
+ * What the axes reach from and to, which is finite whatever the values are.
+ *
  * @param {History} history
  * @param {string} metric
  */
-function axesOf(history, metric) {
+export function axesOf(history, metric) {
   let [low, high] = rangeOf(history, metric);
   // Losses fall by decades.
   const logarithmic = low > 0 && high / low > 20;
   if (logarithmic) [low, high] = [low / 1.3, high * 1.3];
-  else [low, high] = [low - 0.06 * (high - low || 1), high + 0.06 * (high - low || 1)];
+  else {
+    const [span, size] = [0.06 * high - 0.06 * low, 0.06 * Math.max(Math.abs(low), Math.abs(high))];
+    // Of numbers that are nearly the same, an axis that they can be told apart on has no marks.
+    const margin = span > 1e-9 * size ? span : size || 0.06;
+    [low, high] = [low - margin, high + margin];
+  }
+  [low, high] = [Math.max(low, -Number.MAX_VALUE), Math.min(high, Number.MAX_VALUE)];
   const x = { low: history.calls[0] ?? 0, high: Math.max(history.calls.at(-1) ?? 1, (history.calls[0] ?? 0) + 1) };
   const label = (/** @type {number} */ v) => String(+v.toPrecision(3));
   return { x, y: { low, high, logarithmic, label } };
