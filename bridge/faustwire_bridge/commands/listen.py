@@ -102,10 +102,9 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= MAX_PORT:
-        raise argparse.ArgumentTypeError(f"{text} is no port from 0 to {MAX_PORT}")
-    return value
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= MAX_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {MAX_PORT}")
+    return int(text)
 
 
 def _listen(options: argparse.Namespace) -> int:

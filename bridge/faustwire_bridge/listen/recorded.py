@@ -13,8 +13,9 @@ from typing import Any
 
 from faustwire import recording
 from faustwire.header import read_fields
-from faustwire.recording import RecordedWorker, Recording
+from faustwire.recording import Damage, RecordedWorker, Recording
 from faustwire.recording.publications import recorded_workers
+from faustwire.terminal import printable
 from faustwire_bridge.core.hearing import Hearing
 from faustwire_bridge.listen.history import History
 from faustwire_bridge.listen.own_judge import OwnJudge
@@ -24,6 +25,8 @@ from faustwire_bridge.listen.view import MOST_RUNS, View
 
 # How often a page hears how far the reading is.
 _TELL_SECONDS = 0.25
+# Of a recording's damage; `faustwire inspect` tells of all.
+_MOST_DAMAGES = 3
 
 
 @dataclass
@@ -86,7 +89,8 @@ class RecordedSource:
 
         try:
             self._tell()
-            await asyncio.to_thread(_read_all, self._paths, apply, stop)
+            damage = await asyncio.to_thread(_read_all, self._paths, apply, stop)
+            self.view.troubles["recording"] = _trouble(damage, empty=not self._runs)
             self._complete = True
             for known in self._runs.values():
                 known.history.finish()
@@ -225,13 +229,14 @@ def _read_all(
     paths: list[str],
     apply: Callable[[list[StepFact | Happening]], None],
     stop: threading.Event,
-) -> None:
-    """Read a recording from its beginning to its end, and tell of it piece by piece."""
+) -> list[Damage]:
+    """Read a recording from its beginning to its end, tell of it piece by piece; its damage."""
+    whole = Recording(paths)
     batch: list[StepFact | Happening] = []
     told = time.monotonic()
-    for one in _findings(paths):
+    for one in _findings(whole):
         if stop.is_set():
-            return
+            return []
         batch.append(one)
         now = time.monotonic()
         if now >= told + _TELL_SECONDS:
@@ -240,9 +245,21 @@ def _read_all(
             batch = []
     if not stop.is_set():
         apply(batch)
+    return whole.damage
 
 
-def _findings(paths: list[str]) -> Iterator[StepFact | Happening]:
+def _trouble(damage: list[Damage], *, empty: bool) -> str:
+    """What a page says of a recording that isn't whole; empty: it is."""
+    said = ["No model is in this recording: there is nothing to hear."] if empty else []
+    if damage:
+        some = "; ".join(printable(each) for each in damage[:_MOST_DAMAGES])
+        more = len(damage) - _MOST_DAMAGES
+        rest = f"; and {more} more (`faustwire inspect`)" if more > 0 else ""
+        said.append(f"The recording is not whole: {some}{rest}")
+    return " ".join(said)
+
+
+def _findings(whole: Recording) -> Iterator[StepFact | Happening]:
     steps = Steps()
-    for item in Recording(paths).items(topics={recording.IN, recording.OUT, recording.EVENT}):
+    for item in whole.items(topics={recording.IN, recording.OUT, recording.EVENT}):
         yield from steps.found(item)

@@ -8,7 +8,7 @@ import logging
 import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -39,6 +39,10 @@ _MOST_BYTES = 2**16
 _OPEN_SECONDS = 10.0
 _CLOSE_SECONDS = 1.0
 _HOST = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,255}")
+
+
+class UnboundError(FaustwireError, OSError):
+    """The page can't be served where it should be."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ async def serving(source: Source, how: Serving) -> AsyncIterator[int]:
         The port.
 
     Raises:
-        OSError: the address can't be bound.
+        UnboundError: the address can't be bound.
     """
     bound = _bind(how.host, how.ports)
     server = _Pages(source, how)
@@ -194,18 +198,30 @@ def _counted() -> tuple[type[ServerConnection], set[ServerConnection]]:
 
 def _bind(host: str, ports: tuple[int, ...]) -> socket.socket:
     """Bind the first port that is free, with an error that names the last one."""
-    for port in ports:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        made = socket.socket(family, kind, protocol)
-        try:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.bind(address)
-        except OSError as problem:
-            made.close()
-            if port == ports[-1]:
-                raise OSError(problem.errno, problem.strerror, f"{host}:{port}") from None
-        else:
-            return made
-    raise ValueError("no port is given")
+    for port in ports[:-1]:
+        with suppress(OSError):
+            return _bound(host, port)
+    port = ports[-1]
+    try:
+        return _bound(host, port)
+    except (OSError, UnicodeError) as problem:
+        why = getattr(problem, "strerror", None) or str(problem)
+        where = f"{host!r}, port {port}" if port else repr(host)
+        raise UnboundError(
+            f"the page can't be served at {where}: {why}; --bind takes an address of this machine "
+            "(127.0.0.1, or 0.0.0.0 for all), --port a free one"
+        ) from None
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+    except OSError:
+        made.close()
+        raise
+    return made

@@ -6,15 +6,18 @@ import http.client
 import json
 import socket
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from faustwire_bridge.commands.listen import _port
 from faustwire_bridge.listen.access import Access
+from faustwire_bridge.listen.server import UnboundError, _bind
 from page_client import PageClient, listening, opened
 from recordings import record, snapshot
 
@@ -118,3 +121,25 @@ def test_addresses_own_names_and_named_proxies_are_ours() -> None:
     assert access.allows_origin(["https://ears.example"], "box:8470")
     assert access.allows_origin(["http://box:8470"], "box:8470")
     assert not access.allows_origin(["http://box:8471"], "box:8470")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "a" * 64, ""])
+def test_where_a_page_cannot_be_served_is_said_and_what_to_do(host: str) -> None:
+    with pytest.raises(UnboundError, match=rf"^the page can't be served at '{host}'.*--bind takes"):
+        _bind(host, (0,))
+
+
+def test_a_port_that_is_taken_is_named_unless_there_is_another() -> None:
+    with closing(_bind("127.0.0.1", (0,))) as first:
+        first.listen()
+        port = first.getsockname()[1]
+        with pytest.raises(UnboundError, match=f"port {port}: .*--port a free one"):
+            _bind("127.0.0.1", (port,))
+        with closing(_bind("127.0.0.1", (port, 0))) as second:
+            assert second.getsockname()[1] != port
+
+
+@pytest.mark.parametrize("text", ["x", "-1", "65536", "1e3", "", "9" * 5000])
+def test_what_is_no_port_is_said(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="is no port from 0 to 65535"):
+        _port(text)

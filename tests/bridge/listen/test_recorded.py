@@ -81,6 +81,24 @@ def test_what_the_gates_refused_is_not_played_and_its_reason_is_told(tmp_path: P
         assert page.fetch("nobody", 1)["reason"] == "not-recorded"
 
 
+def test_a_recording_that_is_cut_is_played_as_far_as_it_goes_and_the_page_says_so(
+    tmp_path: Path,
+) -> None:
+    [path] = record(tmp_path, _steps(range(1, 41))).paths
+    path.write_bytes(path.read_bytes()[:-2000])
+    with listening(str(path)) as link, opened(link) as page:
+        trouble = page.until(lambda m: m["type"] == "trouble" and m["text"])
+        assert trouble["kind"] == "recording"
+        assert trouble["text"].startswith(f"The recording is not whole: {path.name}, byte ")
+
+
+def test_a_recording_without_a_model_says_that_nothing_is_to_be_heard(tmp_path: Path) -> None:
+    [path] = record(tmp_path, []).paths
+    with listening(str(path)) as link, opened(link) as page:
+        trouble = page.until(lambda m: m["type"] == "trouble" and m["text"])
+        assert trouble["text"] == "No model is in this recording: there is nothing to hear."
+
+
 def test_any_of_2000_steps_is_there_within_a_tenth_of_a_second(tmp_path: Path) -> None:
     record(tmp_path, _steps(range(1, 2001), lines=8))
     dice = np.random.default_rng(1)
