@@ -140,9 +140,7 @@ class Client {
       }
     });
     if (!allowed) {
-      const code = Buffer.alloc(2);
-      code.writeUInt16BE(4401);
-      socket.end(frame(8, code));
+      this.leave(4401, "");
       return;
     }
     this.say({ type: "hello", version: 1, mode: "bridge", title: "gpu-box · tcp://127.0.0.1:5555", may_steer: true, command: "" });
@@ -156,6 +154,12 @@ class Client {
       ],
     });
     this.tick();
+  }
+
+  leave(code, reason) {
+    const head = Buffer.alloc(2);
+    head.writeUInt16BE(code);
+    this.socket.end(frame(8, Buffer.concat([head, Buffer.from(reason)])));
   }
 
   say(message) {

@@ -89,6 +89,33 @@ describe("the page in Chromium", { skip: missing() }, () => {
     assert.equal(await browser.run("return document.querySelector('[data-slot=A] .letter').getAttribute('aria-pressed')"), "true");
   });
 
+  test("on a slider the arrow keys are the slider's, and all others the page's", async () => {
+    const heard = "return document.querySelector('[data-slot=B] .letter').getAttribute('aria-pressed')";
+    const key = (name) => browser.run(`return !document.getElementById('volume').dispatchEvent(new KeyboardEvent('keydown', {key: '${name}', bubbles: true, cancelable: true}))`);
+    assert.equal(await key("ArrowLeft"), false);
+    assert.equal(await key("x"), true);
+    await browser.until(`return (() => { ${heard} })() === 'true'`, "B is heard");
+    await key("x");
+    await browser.until(`return (() => { ${heard} })() === 'false'`, "A is heard");
+  });
+
+  test("only the first button of a mouse scrubs", async () => {
+    const drag = (button, buttons) => browser.run(`
+      const c = document.getElementById('training'), box = c.getBoundingClientRect();
+      const how = { pointerId: 1, button: ${button}, buttons: ${buttons}, clientX: box.left + 0.4 * box.width, clientY: box.top + 50, bubbles: true };
+      c.dispatchEvent(new PointerEvent('pointerdown', how)); c.dispatchEvent(new PointerEvent('pointermove', { ...how, button: -1 }));
+      return JSON.parse(document.getElementById('choice-A').value).kind`);
+    const shown = (kind) => browser.until(`return JSON.parse(document.getElementById('choice-A').value).kind === '${kind}'`, kind);
+    await browser.run("document.getElementById('live').click()");
+    await shown("live");
+    await drag(2, 2);
+    await browser.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+    await shown("live");
+    await drag(0, 1);
+    await shown("step");
+    await browser.run("document.getElementById('live').click()");
+  });
+
   test("a response is chosen from a file and heard as B", async () => {
     await browser.run(`
       const fs = 48000, count = 4800, bytes = new DataView(new ArrayBuffer(44 + 2 * count));
@@ -153,6 +180,12 @@ describe("the page in Chromium", { skip: missing() }, () => {
   test("the page comes back by itself when the server was gone", async () => {
     for (const client of server.sockets) client.socket.destroy();
     await browser.until("return /The server is gone/.test(document.getElementById('troubles').textContent)", "the trouble");
+    await browser.until("return document.getElementById('link').dataset.state === 'open' && document.getElementById('troubles').textContent === ''", "the connection");
+  });
+
+  test("why the server sends the page away is said", async () => {
+    for (const client of server.sockets) client.leave(1013, "16 pages are open");
+    await browser.until("return /has sent this page away: 16 pages are open\\./.test(document.getElementById('troubles').textContent)", "the reason");
     await browser.until("return document.getElementById('link').dataset.state === 'open' && document.getElementById('troubles').textContent === ''", "the connection");
   });
 

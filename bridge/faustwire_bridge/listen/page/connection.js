@@ -91,7 +91,7 @@ const LONGEST_WAIT = 8000;
  * @property {number} seen_seconds
  */
 
-/** Emits an event for each type of message, and "snapshot", "open", "closed" ({again, code}). */
+/** Emits an event for each type of message, and "snapshot", "open", "closed" ({again, code, reason}). */
 export class Connection extends EventTarget {
   /** @param {Location} location the page's own */
   constructor(location) {
@@ -119,21 +119,23 @@ export class Connection extends EventTarget {
     socket.binaryType = "arraybuffer";
     this.structures.clear();
     socket.onopen = () => {
-      this.wait = FIRST_WAIT;
       this.#emit("open", {});
       if (this.watched.length) this.send({ type: "watch", runs: this.watched });
     };
     socket.onmessage = ({ data }) => this.#take(data);
-    socket.onclose = ({ code }) => this.#closed(code);
+    socket.onclose = ({ code, reason }) => this.#closed(code, reason);
     this.socket = socket;
   }
 
-  /** @param {number} code */
-  #closed(code) {
+  /**
+   * @param {number} code
+   * @param {string} reason the server's; empty where the connection broke
+   */
+  #closed(code, reason) {
     for (const answer of this.requests.values()) answer(null);
     this.requests.clear();
     const again = code !== WRONG_TOKEN && code !== WRONG_ORIGIN;
-    this.#emit("closed", { again, code });
+    this.#emit("closed", { again, code, reason });
     if (!again) return;
     setTimeout(() => this.open(), this.wait);
     this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
@@ -143,6 +145,8 @@ export class Connection extends EventTarget {
   #take(data) {
     if (typeof data !== "string") return this.#takeSnapshot(data);
     const message = JSON.parse(data);
+    // Not before: a server that has no room takes the connection, and ends it.
+    if (message.type === "hello") this.wait = FIRST_WAIT;
     if (message.type === "structure") this.structures.set(message.id, message.structure);
     if (message.type === "refused" && message.request !== null) this.#answer(message.request, null);
     this.#emit(message.type, message);

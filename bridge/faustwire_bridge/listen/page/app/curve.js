@@ -23,10 +23,11 @@ export class Curve {
     this.names = "";
     this.select.addEventListener("change", redraw);
     this.canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
       this.canvas.setPointerCapture(event.pointerId);
       this.#scrub(event);
     });
-    this.canvas.addEventListener("pointermove", (event) => event.buttons && this.#scrub(event));
+    this.canvas.addEventListener("pointermove", (event) => event.buttons === 1 && this.#scrub(event));
     this.canvas.addEventListener("keydown", (event) => this.#key(event));
     element("live").addEventListener("click", () => this.live());
   }

@@ -1,3 +1,9 @@
+/** @type {{[type: string]: string[] | undefined}} what an input has for itself; others: every key */
+const KEYS_OF = {
+  checkbox: [" "],
+  range: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"],
+};
+
 /**
  * The page's keys. Whoever types into a field, or is on a control that has the key for itself,
  * keeps it.
@@ -22,6 +28,6 @@ export function bindKeys(acts) {
  */
 function keeps(target, key) {
   if (target instanceof HTMLSelectElement) return key !== "Escape";
-  if (target instanceof HTMLInputElement) return target.type !== "checkbox" || key === " ";
+  if (target instanceof HTMLInputElement) return (KEYS_OF[target.type] ?? [key]).includes(key);
   return target instanceof HTMLButtonElement && (key === " " || key === "Enter");
 }

@@ -80,9 +80,10 @@ on("hello", (message) => {
   element("live-text").textContent = recorded ? "End" : "Live";
   say("gone", "");
 });
-on("closed", ({ again, code }) => {
+on("closed", ({ again, code, reason }) => {
   link("closed", again ? "reconnecting …" : "refused");
-  if (again) say("gone", "The server is gone, or the network is. What plays goes on; the page comes back by itself.");
+  const why = reason ? `The server has sent this page away: ${reason}.` : "The server is gone, or the network is.";
+  if (again) say("gone", `${why} What plays goes on; the page comes back by itself.`);
   else say("gone", `The server refuses this page (${code}): open the link that \`faustwire listen\` has printed.`, { bad: true });
 });
 on("state", (state) => {
