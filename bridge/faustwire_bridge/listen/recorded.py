@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from faustwire import recording
+from faustwire.errors import FaustwireError
 from faustwire.header import read_fields
 from faustwire.recording import Damage, RecordedWorker, Recording
 from faustwire.recording.publications import recorded_workers
@@ -89,8 +90,7 @@ class RecordedSource:
 
         try:
             self._tell()
-            damage = await asyncio.to_thread(_read_all, self._paths, apply, stop)
-            self.view.troubles["recording"] = _trouble(damage, empty=not self._runs)
+            self.view.troubles["recording"] = await self._read_whole(apply, stop)
             self._complete = True
             for known in self._runs.values():
                 known.history.finish()
@@ -102,6 +102,16 @@ class RecordedSource:
             stop.set()
             self._reader.shutdown(wait=False, cancel_futures=True)
             self._judge.close()
+
+    async def _read_whole(
+        self, apply: Callable[[list[StepFact | Happening]], None], stop: threading.Event
+    ) -> str:
+        """Read the recording, and say what is wrong with it; empty: nothing."""
+        try:
+            damage = await asyncio.to_thread(_read_all, self._paths, apply, stop)
+        except (OSError, FaustwireError) as problem:
+            return f"The recording can't be read to its end: {printable(problem)}"
+        return _trouble(damage, empty=not self._runs)
 
     async def fetch(self, run: str, call: int) -> PageSound | Refused:
         """Find a snapshot; see ``Source``.
@@ -119,9 +129,14 @@ class RecordedSource:
         exact = known.history.nearest(call) or 1
         judged = known.judged.get(exact)
         loop = asyncio.get_running_loop()
-        found, learned = await loop.run_in_executor(
-            self._reader, self._read, known.worker, exact, judged
-        )
+        try:
+            found, learned = await loop.run_in_executor(
+                self._reader, self._read, known.worker, exact, judged
+            )
+        except (OSError, FaustwireError) as problem:
+            # A disk that is gone, a file that somebody removes or moves.
+            why = f"the recording can't be read: {printable(problem)}"
+            return Refused(run, call, "not-recorded", why)
         if learned is not None:
             known.judged[found.call] = learned
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import re
@@ -13,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bridges import DEADLINE
 from faustwire import codec, recording
 from faustwire.messages import Reason, Snapshot, Verdict
 from faustwire_bridge.listen.plan import make_plan
+from faustwire_bridge.listen.recorded import RecordedSource
 from graphs import fdn, gain
 from page_client import listening, listening_process, opened
 from recordings import record, worker
@@ -97,6 +100,37 @@ def test_a_recording_without_a_model_says_that_nothing_is_to_be_heard(tmp_path: 
     with listening(str(path)) as link, opened(link) as page:
         trouble = page.until(lambda m: m["type"] == "trouble" and m["text"])
         assert trouble["text"] == "No model is in this recording: there is nothing to hear."
+
+
+def test_a_recording_that_is_removed_is_said_and_the_page_stays(tmp_path: Path) -> None:
+    [path] = record(tmp_path, _steps(range(1, 41))).paths
+    aside = path.with_suffix(".aside")
+    with listening(str(path)) as link, opened(link) as page:
+        page.until(lambda m: m["type"] == "state" and m["workers"][0]["call"] == 40)
+        path.rename(aside)
+        refused = page.fetch(RUN, 3)
+        assert refused["type"] == "refused"
+        assert refused["detail"].startswith("the recording can't be read: ")
+        aside.rename(path)
+        assert page.fetch(RUN, 3)["call"] == 3
+
+
+def test_a_recording_that_goes_while_it_is_read_is_said(tmp_path: Path) -> None:
+    [path] = record(tmp_path, _steps(range(1, 41))).paths
+    source = RecordedSource([str(path)])
+    path.unlink()
+
+    async def trouble() -> str:
+        running = asyncio.create_task(source.run())
+        while "recording" not in source.view.troubles:
+            assert not running.done()
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return source.view.troubles["recording"]
+
+    said = asyncio.run(asyncio.wait_for(trouble(), DEADLINE))
+    assert said.startswith("The recording can't be read to its end: ")
 
 
 def test_any_of_2000_steps_is_there_within_a_tenth_of_a_second(tmp_path: Path) -> None:
