@@ -6,7 +6,7 @@ import { weightedEnergy, weighting } from "../../../bridge/faustwire_bridge/list
 import { FFT } from "../../../bridge/faustwire_bridge/listen/page/engine/fft.js";
 import { fitInputs, fitOutputs } from "../../../bridge/faustwire_bridge/listen/page/engine/fitting.js";
 import { rt60At } from "../../../bridge/faustwire_bridge/listen/page/engine/knobs.js";
-import { part, ticks } from "../../../bridge/faustwire_bridge/listen/page/plots/canvas.js";
+import { part, short, ticks } from "../../../bridge/faustwire_bridge/listen/page/plots/canvas.js";
 import { axesOf, extend, noHistory, snapshotAt } from "../../../bridge/faustwire_bridge/listen/page/plots/training.js";
 import { dice } from "./plans.mjs";
 
@@ -116,6 +116,12 @@ test("a curve of any numbers has axes that it is drawn within", () => {
     assert.ok(marks.length >= 1 && marks.length <= 6, `${values}: ${marks}`);
     for (const value of [...values, ...marks]) assert.ok(part(value, y) >= 0 && part(value, y) <= 1, `${value} of ${values}`);
   }
+});
+
+test("a number of any size is written in a few characters", () => {
+  const said = [0, 7, 0.5, -12.5, 0.2678, 48000, 1234567, 1e20, -1e20, 1e308, 1.2345e-7, 5e-324].map((value) => short(value, 4));
+  assert.deepEqual(said, ["0", "7", "0.5", "-12.5", "0.2678", "48000", "1235000", "1e20", "-1e20", "1e308", "1.234e-7", "5e-324"]);
+  for (const value of [-Number.MAX_VALUE, Number.MIN_VALUE, -1.23456e-100, 123456789]) assert.ok(short(value, 4).length <= 11, short(value, 4));
 });
 
 test("the snapshot at a call is the newest not after it", () => {

@@ -1,4 +1,5 @@
 /** Small helpers for the page's elements. Text from elsewhere becomes text nodes only. */
+import { short } from "../plots/canvas.js";
 
 /**
  * @template {HTMLElement} [T=HTMLElement]
@@ -39,5 +40,5 @@ export function button(label, act) {
 
 /** @param {number | null | undefined} value */
 export function figure(value) {
-  return value === null || value === undefined || !Number.isFinite(value) ? "–" : String(+value.toPrecision(4));
+  return value === null || value === undefined || !Number.isFinite(value) ? "–" : short(value, 4);
 }

@@ -70,7 +70,7 @@ export class Drawing {
     for (const value of ticks(this.y, Math.max(2, Math.floor(box.height / 36)))) {
       const at = Math.round(this.py(value)) + 0.5;
       this.#stroke(box.left, at, box.left + box.width, at);
-      context.fillText(text(value, this.y), box.left - 7, at);
+      context.fillText(text(value, this.y), box.left - 7, at, box.left - 9);
     }
   }
 
@@ -153,7 +153,19 @@ export function part(value, { low, high, logarithmic }) {
  * @param {Axis} axis
  */
 function text(value, { label, unit }) {
-  return (label ? label(value) : String(+value.toPrecision(4))) + (unit ? ` ${unit}` : "");
+  return (label ? label(value) : short(value, 4)) + (unit ? ` ${unit}` : "");
+}
+
+/**
+ * A number for people, which takes little room whatever its size.
+ *
+ * @param {number} value
+ * @param {number} digits that matter
+ */
+export function short(value, digits) {
+  const rounded = +value.toPrecision(digits);
+  const plain = String(rounded);
+  return (plain.length <= digits + 4 ? plain : rounded.toExponential()).replace("e+", "e");
 }
 
 /**

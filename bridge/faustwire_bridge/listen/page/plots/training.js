@@ -1,5 +1,5 @@
 /** The training's curve: metrics over steps, publishes marked, dragged to scrub through it. */
-import { Drawing } from "./canvas.js";
+import { Drawing, short } from "./canvas.js";
 
 /**
  * @typedef {object} History
@@ -101,7 +101,7 @@ export function axesOf(history, metric) {
   }
   [low, high] = [Math.max(low, -Number.MAX_VALUE), Math.min(high, Number.MAX_VALUE)];
   const x = { low: history.calls[0] ?? 0, high: Math.max(history.calls.at(-1) ?? 1, (history.calls[0] ?? 0) + 1) };
-  const label = (/** @type {number} */ v) => String(+v.toPrecision(3));
+  const label = (/** @type {number} */ v) => short(v, 3);
   return { x, y: { low, high, logarithmic, label } };
 }
 
