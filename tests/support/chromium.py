@@ -75,9 +75,13 @@ class Browser:
         """Wait until a script returns something that is true."""
         end = time.monotonic() + seconds
         while not (found := self.run(script)):
-            assert time.monotonic() < end, f"not within {seconds} s: {what}; {self.errors()}"
+            assert time.monotonic() < end, f"not within {seconds} s: {what}; {self._shown()}"
             time.sleep(0.02)
         return found
+
+    def _shown(self) -> str:
+        """What the page says, and what the browser has complained about."""
+        return f"{self.run('return document.body.innerText')}\n{self.errors()}"
 
     def press(self, key: str) -> None:
         event = "new KeyboardEvent('keydown', {key: arguments[0], bubbles: true})"
