@@ -29,6 +29,8 @@ STAND_IN = Path(__file__).parents[2] / "examples" / "stand_in_plugin.py"
 DEADLINE_SECONDS = 30.0
 # Longer than a machine under load keeps an event back; far shorter than the deadline.
 SILENCE_SECONDS = 0.4
+# Some tens of blocks: what is replaced sooner may be heard by nobody.
+HEARD_SECONDS = 0.1
 # 85 ms a block: what has to be one reload falls into one block on a busy machine, too.
 LARGE_BLOCK = "--block-frames=4096"
 
@@ -387,6 +389,7 @@ def test_at_its_end_it_tells_and_writes_what_a_listener_heard(files: Files, tmp_
         for program in ("process = *(0.5),*(0.25);", "process = *(0),*(0);"):
             files.write_dsp(program)
             plugin.next()
+            time.sleep(HEARD_SECONDS)
         plugin.process.send_signal(signal.SIGTERM)
         ended = plugin.next()
         assert plugin.wait() == 0
