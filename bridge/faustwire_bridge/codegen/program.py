@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from faustwire.controls import Slider
 from faustwire.graph import Node, Parallel, Recursion, Series, channels, label
 from faustwire_bridge.codegen.builder import ZERO, Place, ProgramBuilder, Value, term
@@ -43,6 +45,7 @@ class Program:
     alike: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False, compare=False)
 
 
+@np.errstate(all="ignore")  # what overflows is refused where the program is judged
 def generate(
     graph: Node,
     *,

@@ -189,6 +189,14 @@ def test_gains_in_a_row_that_fold_to_nothing_a_double_holds_still_work() -> None
 # Channels.
 
 
+def test_products_beyond_double_warn_of_nothing() -> None:
+    """What is not finite is refused where the program is judged, not in the bridge's log."""
+    reflection = Householder("reflection", np.full(4, 1.5e308))
+    loud = DiagonalGain("loud", np.full(4, 1e200))
+    mix = Gain("mix", np.full((4, 4), 1e200))
+    generate(Series("model", (loud, mix, reflection)), fs=48_000, channels=None)
+
+
 @pytest.mark.parametrize(("n_in", "n_out"), [(1, 1), (1, 2), (2, 1), (2, 2), (3, 5), (4, 3)])
 def test_programs_fit_the_plugin_unless_told_otherwise(n_in: int, n_out: int) -> None:
     graph = loop(n_in=n_in, n_out=n_out)
