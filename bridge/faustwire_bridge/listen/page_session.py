@@ -18,6 +18,9 @@ from faustwire_bridge.listen.view import Source
 VERSION = 1
 # States come ten times a second at most, and a page draws no more.
 _PAUSE_SECONDS = 0.05
+# A page that hears nothing for a few times as long takes its server for gone: a network that has
+# gone tells no browser.
+ALIVE_SECONDS = 5.0
 # What a page asks for in a second, and at once: a drag over the curve asks for a step a frame.
 _RATE = 100.0
 _BURST = 200.0
@@ -88,8 +91,9 @@ class PageSession:
             view.join(waker)
         tasks: list[asyncio.Task[None]] = []
         try:
-            await self._socket.send(as_json({"type": "hello", "version": VERSION, **self._hello}))
-            parts = self._tell_facts, self._tell_sounds, self._answer, self._hear
+            first = {"type": "hello", "version": VERSION, "alive_seconds": ALIVE_SECONDS}
+            await self._socket.send(as_json(first | self._hello))
+            parts = self._tell_facts, self._tell_sounds, self._tell_alive, self._answer, self._hear
             tasks = [asyncio.create_task(part()) for part in parts]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -173,6 +177,11 @@ class PageSession:
             waker.clear()
             for run in self.watched:
                 await self._tell_newest(run)
+
+    async def _tell_alive(self) -> None:
+        while True:
+            await asyncio.sleep(ALIVE_SECONDS)
+            await self._socket.send(as_json({"type": "alive"}))
 
     async def _tell_state(self) -> None:
         view = self._source.view

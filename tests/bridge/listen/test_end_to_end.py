@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -12,10 +14,17 @@ from busy_machine import as_idle
 from chromium import SOUNDS, Browser, chromium, needs_chromium
 from faustwire_publisher import HotReload
 from models import fdn
-from page_client import ending_page, listening
+from page_client import ending_page, listening, listening_process
 from peers import peer
 
 pytestmark = needs_chromium
+
+# A server that a page misses within a second.
+IMPATIENT = (
+    "import sys; from faustwire_bridge.listen import page_session;"
+    "page_session.ALIVE_SECONDS = 0.3;"
+    "from faustwire_bridge.cli import main; sys.exit(main())"
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +83,23 @@ def test_the_page_says_that_the_bridge_has_gone_and_goes_on_with_the_next(
                 browser.until(f"{about}.startsWith('step 8')", "the step of the next training")
                 browser.until(f"{troubles}.trim() === ''", "no trouble")
     assert [line for line in browser.errors() if "WebSocket" not in line] == []
+
+
+def test_a_server_that_says_nothing_more_is_missed_and_found_again(
+    browser: Browser, plugin: Plugin
+) -> None:
+    """A network that has gone closes no connection."""
+    troubles = "return document.getElementById('troubles').textContent"
+    missed = f"{troubles}.includes('The server is gone, or the network is')"
+    with (
+        served(plugin) as bridge,
+        listening_process("--endpoint", bridge.endpoint, program=("-c", IMPATIENT)) as (link, pid),
+    ):
+        browser.go(link)
+        browser.until("return document.getElementById('link').dataset.state === 'open'", "the page")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            browser.until(missed, "the trouble")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        browser.until(f"{troubles}.includes('The server is gone') === false", "no trouble")

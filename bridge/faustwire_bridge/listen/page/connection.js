@@ -12,7 +12,9 @@
  * Server to page, text frames (JSON), the first one `hello`:
  *
  *   {type: "hello", version: 1, mode: "bridge" | "recording", title: str, may_steer: bool,
- *    command: str}                        what it shows; `command`: the server's own ssh line or ""
+ *    command: str, alive_seconds: float}  what it shows; `command`: the server's own ssh line or "";
+ *                                         something comes at least so often
+ *   {type: "alive"}                       when nothing else has come
  *   {type: "state", follow: str, playing: {run, call} | null, workers: [{run, worker, host,
  *    standing: "plays" | "followed" | "not followed" | "gone" | "recorded", call: int | null,
  *    rate: float, metrics: {name: float}, reason: str, detail: str, published: int, calls: int,
@@ -54,6 +56,10 @@ const WRONG_TOKEN = 4401;
 const WRONG_ORIGIN = 4403;
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 8000;
+// Until the first message.
+const SILENCE = 15_000;
+// Of the server's `alive_seconds`: a message may be late.
+const ALIVE_TIMES = 3;
 
 /** @import { Plan, Structure } from "./engine/plan.js" */
 
@@ -103,6 +109,8 @@ export class Connection extends EventTarget {
     url.searchParams.set("token", new URLSearchParams(location.search).get("token") ?? "");
     this.url = url;
     this.wait = FIRST_WAIT;
+    this.silence = SILENCE;
+    this.watchdog = 0;
     /** @type {Map<string, Structure>} */
     this.structures = new Map();
     /** @type {WebSocket | null} */
@@ -125,6 +133,21 @@ export class Connection extends EventTarget {
     socket.onmessage = ({ data }) => this.#take(data);
     socket.onclose = ({ code, reason }) => this.#closed(code, reason);
     this.socket = socket;
+    this.silence = SILENCE;
+    this.#watch();
+  }
+
+  /** A server that says nothing for too long is gone; a network that has gone closes no socket. */
+  #watch() {
+    clearTimeout(this.watchdog);
+    if (this.silence) this.watchdog = window.setTimeout(() => this.#miss(), this.silence);
+  }
+
+  #miss() {
+    if (!this.socket) return;
+    this.socket.onclose = this.socket.onmessage = null;
+    this.socket.close();
+    this.#closed(0, "");
   }
 
   /**
@@ -132,6 +155,7 @@ export class Connection extends EventTarget {
    * @param {string} reason the server's; empty where the connection broke
    */
   #closed(code, reason) {
+    clearTimeout(this.watchdog);
     for (const answer of this.requests.values()) answer(null);
     this.requests.clear();
     const again = code !== WRONG_TOKEN && code !== WRONG_ORIGIN;
@@ -143,10 +167,19 @@ export class Connection extends EventTarget {
 
   /** @param {string | ArrayBuffer} data */
   #take(data) {
+    this.#receive(data);
+    this.#watch();
+  }
+
+  /** @param {string | ArrayBuffer} data */
+  #receive(data) {
     if (typeof data !== "string") return this.#takeSnapshot(data);
     const message = JSON.parse(data);
     // Not before: a server that has no room takes the connection, and ends it.
-    if (message.type === "hello") this.wait = FIRST_WAIT;
+    if (message.type === "hello") {
+      this.wait = FIRST_WAIT;
+      this.silence = 1000 * ALIVE_TIMES * (message.alive_seconds ?? 0);
+    }
     if (message.type === "structure") this.structures.set(message.id, message.structure);
     if (message.type === "refused" && message.request !== null) this.#answer(message.request, null);
     this.#emit(message.type, message);
