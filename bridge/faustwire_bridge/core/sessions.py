@@ -28,6 +28,8 @@ MAX_HELD_BYTES = 128 * 2**20
 MAX_METRICS = 64
 # The beginning of a detail that is kept for a table.
 _MAX_DETAIL = 200
+# What of a session was published is not to be again when it is sent again, however late.
+_PUBLISHED = {Reason.PUBLISHED.value, "settled", "followed"}
 # For the rate that people see.
 _RECENT = 32
 
@@ -277,7 +279,7 @@ class Sessions:
                 self.keep_unsettled(session, None)
 
     def forget_oldest(self, still_needed: Iterable[str]) -> None:
-        """Drop those that left longest ago, beyond ``MAX_SESSIONS``; last what waits to settle.
+        """Drop those that left first, beyond ``MAX_SESSIONS``; last what was published or waits.
 
         Args:
             still_needed: incarnations of which something waits to be published.
@@ -287,11 +289,11 @@ class Sessions:
             return
         needed = set(still_needed)
         away = [
-            (session.present, key)
+            (session.present, bool(session.counts.keys() & _PUBLISHED), key)
             for key, session in self._by_incarnation.items()
             if session.peer is None and key not in needed
         ]
-        for waits, incarnation in sorted(away, key=lambda one: one[0])[:excess]:
+        for waits, _, incarnation in sorted(away, key=lambda one: one[:2])[:excess]:
             # As many may wait to settle as may be connected.
             if waits and len(self._by_incarnation) <= MAX_SESSIONS + MAX_WORKERS:
                 return

@@ -152,6 +152,21 @@ def test_a_resend_is_answered_again_but_not_done_twice() -> None:
     assert len(bridge.writes) == 1
 
 
+def test_others_that_come_and_go_make_no_bridge_forget_what_it_has_published() -> None:
+    """A cut worker sends it again when it is back, after hundreds of strangers."""
+    bridge = Bridge()
+    worker = bridge.worker()
+    snapshot = Snapshot(1, 1, 48000.0, gain(1))
+    first = worker.verdict(snapshot)
+    bridge.take(events.Lost(worker.peer))
+    for number in range(2 * sessions.MAX_SESSIONS):
+        Worker(bridge, f"w{number}", Hello("mallory", f"m{number}")).take(Bye())
+    worker.peer = b"another connection"
+    worker.take(worker.hello)
+    assert worker.verdict(snapshot) == first
+    assert len(bridge.writes) == 1
+
+
 def test_namesakes_are_told_apart_by_their_incarnation() -> None:
     bridge = Bridge()
     first, second = bridge.worker("anna"), Worker(bridge, "other", Hello("anna", "anna-2"))
