@@ -12,6 +12,11 @@ from page_client import Message, listening, opened
 from peers import peer
 
 
+def _state_of(call: int) -> Callable[[Message], bool]:
+    """A state in which a call of the first worker has come; in an earlier one nobody is there."""
+    return lambda m: m["type"] == "state" and call in [one["call"] for one in m["workers"][:1]]
+
+
 def _value(call: int) -> Callable[[Message], bool]:
     return lambda m: m["type"] == "snapshot" and m["call"] == call
 
@@ -43,7 +48,7 @@ def test_a_page_hears_each_worker_whomever_the_plugin_follows(plugin: Plugin) ->
         assert anna.update(0.75).published
         page.until(_value(2))
         assert page.fetch("anna-1", 1)["values"].tolist() == [0.5]
-        state = page.until(lambda m: m["type"] == "state" and m["workers"][0]["call"] == 2)
+        state = page.until(_state_of(2))
         assert [row["standing"] for row in state["workers"]] == ["plays", "not followed"]
 
         def can_be_heard(message: Message) -> object:
@@ -86,7 +91,7 @@ def test_a_page_that_takes_nothing_in_gets_the_newest_afterwards(plugin: Plugin)
         page.until(_value(1))
         for _ in range(20):
             anna.update(float(np.random.default_rng(anna.call).uniform(0.1, 0.9)))
-        page.until(lambda m: m["type"] == "state" and m["workers"][0]["call"] == 21)
+        page.until(_state_of(21))
         page.say(type="ready", run="anna-1")
         page.until(_value(21))
         assert sum(m["type"] == "snapshot" for m in page.heard) <= 3
