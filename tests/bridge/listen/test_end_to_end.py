@@ -43,8 +43,8 @@ def test_a_training_is_heard_within_three_seconds_of_its_first_publish(
     ):
         link = live.listen().link
         browser.go(link)
-        browser.press(" ")
         browser.until("return document.getElementById('link').dataset.state === 'open'", "the page")
+        browser.press(" ")
         metrics = {"<img src=x onerror=alert(1)>": 0.5}
         eventually(lambda: live.update(fdn(8), metrics=metrics), "the first publish")
         published = time.monotonic()
