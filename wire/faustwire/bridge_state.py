@@ -11,6 +11,18 @@ from faustwire.reason import Reason
 PUBLISHED_LATER = ("settled", "followed")
 
 
+def published_count(counts: Mapping[str, int]) -> int:
+    """How often snapshots of a worker were published.
+
+    Args:
+        counts: of the verdicts by reason, and of what was published later.
+
+    Returns:
+        At their calls and later.
+    """
+    return sum(counts.get(name, 0) for name in (Reason.PUBLISHED.value, *PUBLISHED_LATER))
+
+
 @dataclass(frozen=True)
 class Choice:
     """Which worker the plugin follows.
@@ -107,8 +119,7 @@ class WorkerState:
     @property
     def published(self) -> int:
         """How often the plugin was made to load a snapshot of it, at its call or later."""
-        later = sum(self.counts.get(name, 0) for name in PUBLISHED_LATER)
-        return self.counts.get(Reason.PUBLISHED.value, 0) + later
+        return published_count(self.counts)
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,12 @@ def _may_hold_constant(line: str) -> bool:
 
 
 def _masked(text: str) -> str:
-    return _known(text) if len(text) <= _MAX_KNOWN else "#".join(_CONSTANT.split(text))
+    return _known(text) if len(text) <= _MAX_KNOWN else _mask(text)
 
 
-@lru_cache(maxsize=4096)
-def _known(text: str) -> str:
-    """In a training most lines of a program come again."""
+def _mask(text: str) -> str:
     return "#".join(_CONSTANT.split(text))
+
+
+# In a training most lines of a program come again.
+_known = lru_cache(maxsize=4096)(_mask)

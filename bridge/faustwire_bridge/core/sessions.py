@@ -7,6 +7,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from faustwire.bridge_state import published_count
 from faustwire.messages import Hello, Reason, Verdict
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire.worker_name import full_name
@@ -28,8 +29,6 @@ MAX_HELD_BYTES = 128 * 2**20
 MAX_METRICS = 64
 # The beginning of a detail that is kept for a table.
 _MAX_DETAIL = 200
-# What of a session was published is not to be again when it is sent again, however late.
-_PUBLISHED = {Reason.PUBLISHED.value, "settled", "followed"}
 # For the rate that people see.
 _RECENT = 32
 
@@ -288,8 +287,9 @@ class Sessions:
         if excess <= 0:
             return
         needed = set(still_needed)
+        # What was published must not be again when it is sent again, however late.
         away = [
-            (session.present, bool(session.counts.keys() & _PUBLISHED), key)
+            (session.present, published_count(session.counts) > 0, key)
             for key, session in self._by_incarnation.items()
             if session.peer is None and key not in needed
         ]
