@@ -82,8 +82,7 @@ def write_householder(
         [n].
     """
     if place.exact or np.count_nonzero(node.vector) < 3:
-        matrix = np.eye(len(node.vector)) - 2.0 * np.outer(node.vector, node.vector)
-        return write_matrix(matrix, inputs, builder, structured=False)
+        return write_matrix(node.matrix, inputs, builder, structured=False)
     scaled = math.sqrt(2) * node.vector
     return _write_rank_one(RankOne(np.ones(len(scaled)), -scaled, scaled), inputs, builder)
 
