@@ -66,7 +66,8 @@ class PageSession:
         self._hello = hello
         self._watches = watches
         self.watched: frozenset[str] = frozenset()
-        self._wakers = asyncio.Event(), asyncio.Event()
+        # Something is new for each of the two parts that tell the page.
+        self._fresh_facts, self._fresh_sounds = asyncio.Event(), asyncio.Event()
         self._fetches: asyncio.Queue[tuple[int, str, int]] = asyncio.Queue(_MOST_FETCHES)
         self._structures: set[str] = set()
         self._state: dict[str, Any] = {}
@@ -87,7 +88,7 @@ class PageSession:
             NonsenseError: it is no page of ours.
         """
         view = self._source.view
-        for waker in self._wakers:
+        for waker in (self._fresh_facts, self._fresh_sounds):
             view.join(waker)
         tasks: list[asyncio.Task[None]] = []
         try:
@@ -99,7 +100,7 @@ class PageSession:
             for task in done:
                 task.result()
         finally:
-            for waker in self._wakers:
+            for waker in (self._fresh_facts, self._fresh_sounds):
                 view.leave(waker)
             for task in tasks:
                 task.cancel()
@@ -132,10 +133,10 @@ class PageSession:
                     del self._sent[run]
                     self._busy.discard(run)
                 self._watches()
-                self._wakers[1].set()
+                self._fresh_sounds.set()
             case {"type": "ready", "run": str(run)}:
                 self._busy.discard(run)
-                self._wakers[1].set()
+                self._fresh_sounds.set()
             case {"type": "fetch", "request": int(request), "run": str(run), "call": int(call)}:
                 try:
                     self._fetches.put_nowait((request, run, call))
@@ -159,22 +160,20 @@ class PageSession:
     # -- what the page is told ---------------------------------------------------------------
 
     async def _tell_facts(self) -> None:
-        waker = self._wakers[0]
-        waker.set()
+        self._fresh_facts.set()
         while True:
-            await waker.wait()
-            waker.clear()
+            await self._fresh_facts.wait()
+            self._fresh_facts.clear()
             await self._tell_state()
             await self._tell_histories()
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _tell_sounds(self) -> None:
         """At once: what is heard waits for nothing that is drawn."""
-        waker = self._wakers[1]
-        waker.set()
+        self._fresh_sounds.set()
         while True:
-            await waker.wait()
-            waker.clear()
+            await self._fresh_sounds.wait()
+            self._fresh_sounds.clear()
             for run in self.watched:
                 await self._tell_newest(run)
 

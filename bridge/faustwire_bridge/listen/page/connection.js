@@ -14,7 +14,7 @@
  *   {type: "hello", version: 1, mode: "bridge" | "recording", title: str, may_steer: bool,
  *    command: str, alive_seconds: float}  what it shows; `command`: the server's own ssh line or "";
  *                                         something comes at least so often
- *   {type: "alive"}                       when nothing else has come
+ *   {type: "alive"}                       every `alive_seconds`
  *   {type: "state", follow: str, playing: {run, call} | null, workers: [{run, worker, host,
  *    standing: "plays" | "followed" | "not followed" | "gone" | "recorded", call: int | null,
  *    rate: float, metrics: {name: float}, reason: str, detail: str, published: int, calls: int,
