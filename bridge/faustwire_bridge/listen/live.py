@@ -19,6 +19,7 @@ from faustwire_bridge.core.choices import choice
 from faustwire_bridge.listen.ear import Ear
 from faustwire_bridge.listen.history import History
 from faustwire_bridge.listen.own_recording import (
+    WRITTEN_SECONDS,
     OwnRecording,
     RecordingPlace,
     place_of,
@@ -232,6 +233,8 @@ class LiveSource:
         self._post(lambda: self._hear(heard, found))
 
     def _read_curves(self, place: RecordingPlace) -> None:
+        # What comes from now on is seen; what came just before is in no file yet.
+        self._stop.wait(WRITTEN_SECONDS)
         curves = recorded_curves(place, self._stop.is_set)
         if curves is not None:
             self._post(partial(self._fill, place, curves))

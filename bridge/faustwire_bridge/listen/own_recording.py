@@ -27,6 +27,8 @@ from faustwire_bridge.listen.view import MOST_RUNS
 _MOST_FILES = 256
 # What is recorded lies in the file within a second.
 _AGAIN_SECONDS = 1.0
+# So that all from before somebody watches does, on a busy machine, too.
+WRITTEN_SECONDS = 1.5
 # A verdict may take as long as a compile; other workers' stand between.
 _VERDICT_NS = 60 * 10**9
 _MOST_BETWEEN = 4000
