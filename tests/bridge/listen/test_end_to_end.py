@@ -34,6 +34,11 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
+def _errors(browser: Browser) -> list[str]:
+    """Whatever the browser complained about but servers that have gone."""
+    return [line for line in browser.errors() if "WebSocket" not in line]
+
+
 def test_a_training_is_heard_within_three_seconds_of_its_first_publish(
     browser: Browser, plugin: Plugin
 ) -> None:
@@ -59,6 +64,32 @@ def test_a_training_is_heard_within_three_seconds_of_its_first_publish(
             assert other.listen().link == link
 
 
+def test_an_engine_that_is_slow_to_load_is_told_and_plays_at_the_rate_of_what_came_meanwhile(
+    browser: Browser, plugin: Plugin
+) -> None:
+    slow = """
+        const load = AudioWorklet.prototype.addModule;
+        window.held = [];
+        AudioWorklet.prototype.addModule = async function (url) {
+            await new Promise((go) => window.held.push(go));
+            return load.call(this, url);
+        };"""
+    troubles = "return document.getElementById('troubles').textContent"
+    with served(plugin) as bridge, listening("--endpoint", bridge.endpoint) as link:
+        browser.go(link)
+        browser.until("return document.getElementById('link').dataset.state === 'open'", "the page")
+        browser.run(slow)
+        browser.press(" ")
+        browser.until(f"{troubles}.includes('no sound yet')", "what is waited for")
+        with HotReload(44_100, **plugin.paths, endpoint=bridge.endpoint, worker="ann") as live:
+            eventually(lambda: live.update(fdn(4)), "the publish")
+            browser.until("return window.held.length === 2", "the engine at another rate")
+            browser.run("window.held.forEach((go) => go())")
+            browser.until(SOUNDS, "sound")
+            browser.until(f"{troubles}.includes('no sound') === false", "no trouble")
+    assert _errors(browser) == []
+
+
 def test_the_page_says_that_the_bridge_has_gone_and_goes_on_with_the_next(
     browser: Browser, plugin: Plugin
 ) -> None:
@@ -82,7 +113,7 @@ def test_the_page_says_that_the_bridge_has_gone_and_goes_on_with_the_next(
                 anna.update(0.75)
                 browser.until(f"{about}.startsWith('step 8')", "the step of the next training")
                 browser.until(f"{troubles}.trim() === ''", "no trouble")
-    assert [line for line in browser.errors() if "WebSocket" not in line] == []
+    assert _errors(browser) == []
 
 
 def test_a_server_that_says_nothing_more_is_missed_and_found_again(

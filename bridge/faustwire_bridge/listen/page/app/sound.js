@@ -6,6 +6,8 @@ import { say } from "./trouble.js";
 /** @import { SourceSettings } from "../engine/source.js" */
 
 const WORKLET = new URL("../engine/worklet.js", import.meta.url);
+/** After how long a page says that its engine is still being loaded. */
+const LATE_SECONDS = 3;
 
 /**
  * The page's end of the worklet. Before there is sound, what it is told is kept and said then.
@@ -41,19 +43,34 @@ export class Sound extends EventTarget {
 
   /** Needs a click or a key: browsers play nothing before. */
   start() {
-    this.starting ??= this.#begin().catch((error) => {
-      this.starting = null;
-      say("no-sound", `There is no sound: ${error instanceof Error ? error.message : error}`, { bad: true });
-    });
+    this.starting ??= this.#begin();
     this.context?.resume();
     return this.starting;
   }
 
   async #begin() {
+    const late = setTimeout(() => say("no-sound", "There is no sound yet: the browser is still loading the page's audio engine."), 1000 * LATE_SECONDS);
+    try {
+      await this.#open();
+    } catch (error) {
+      this.starting = null;
+      say("no-sound", `There is no sound: ${error instanceof Error ? error.message : error}`, { bad: true });
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  async #open() {
     if (!this.possible()) throw new Error("the browser has no AudioWorklet here");
     const context = new AudioContext({ sampleRate: this.fs, latencyHint: "interactive" });
     this.context = context;
-    await context.audioWorklet.addModule(WORKLET);
+    try {
+      await context.audioWorklet.addModule(WORKLET);
+    } catch (error) {
+      // A closed context's modules fail; the one in its place is opened by a call of its own.
+      if (this.context === context) throw error;
+    }
+    if (this.context !== context) return void (await this.starting);
     const node = new AudioWorkletNode(context, "faustwire-listen", { outputChannelCount: [2] });
     node.port.onmessage = ({ data }) => this.#heard(data);
     node.onprocessorerror = () => say("engine", "The engine has failed; reload the page.", { bad: true });
