@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from faustwire.errors import FaustwireError
+from faustwire.errors import FaustwireError, explained
 from faustwire.rendezvous import Rendezvous
 
 # The exit code of a bridge that finds another one for its .dsp.
@@ -73,7 +73,7 @@ class EmbeddedBridge:
         except (OSError, FaustwireError, RuntimeError) as problem:
             # RuntimeError: the interpreter is ending, and some versions of Python, such as 3.12.0,
             # start no process then.
-            return f"a bridge could not be started: {problem}"
+            return f"a bridge could not be started: {explained(problem)}"
         return trouble
 
     def _listens(self) -> bool:

@@ -17,7 +17,7 @@ from faustwire import codec
 from faustwire.client_socket import EVENTS, HANDSHAKE_MS, Link, Pauses, client_socket
 from faustwire.curve import secure
 from faustwire.endpoint import parse
-from faustwire.errors import FaustwireError, MessageError
+from faustwire.errors import FaustwireError, MessageError, explained
 from faustwire.key_ring import KeyFileError, KeyRing
 from faustwire.messages import Bye, Ping, Rejection
 from faustwire.rendezvous import prepare_endpoint
@@ -110,7 +110,7 @@ class Connection:
             prepare_endpoint(self._endpoint)
             self._link.dial(self._secure())
         except (FaustwireError, OSError) as problem:
-            self.problem = str(problem)
+            self.problem = explained(problem)
             self.hang_up(now)
             return
         self._next_dial, self.problem = None, None

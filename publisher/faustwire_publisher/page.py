@@ -12,7 +12,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import IO, TYPE_CHECKING, Any
 
-from faustwire.errors import FaustwireError
+from faustwire.errors import FaustwireError, explained
 from faustwire.rendezvous import page_place
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Page:
         try:
             child = self._start()
         except (OSError, FaustwireError, RuntimeError) as problem:
-            sys.stderr.write(f"faustwire: the page can't be served: {problem}\n")
+            sys.stderr.write(f"faustwire: the page can't be served: {explained(problem)}\n")
             self._told.set()
             return
         threading.Thread(

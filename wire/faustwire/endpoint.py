@@ -17,6 +17,15 @@ class EndpointError(FaustwireError, ValueError):
     """Text that is no endpoint of a bridge; says what one looks like."""
 
 
+def is_local(host: str) -> bool:
+    """Whether only this machine can reach what listens there.
+
+    Args:
+        host: a name, or an address without brackets; empty: of a Unix socket.
+    """
+    return host in ("", "localhost", "::1") or host.startswith("127.")
+
+
 class Endpoint(NamedTuple):
     """An endpoint taken apart.
 
@@ -35,7 +44,7 @@ class Endpoint(NamedTuple):
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host in ("", "localhost", "::1") or self.host.startswith("127.")
+        return is_local(self.host)
 
 
 def parse(endpoint: str) -> Endpoint:

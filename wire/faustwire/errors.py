@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 
 # Enough to recognise a value; more would let a stranger fill our logs.
 _SHOWN = 40
@@ -40,6 +41,19 @@ class MessageError(FaustwireError, ValueError):
     def __init__(self, problem: str, *, seq: int | None = None) -> None:
         super().__init__(problem)
         self.seq = seq
+
+
+def explained(problem: Exception) -> str:
+    """What an error says, in one line; of the system's, with the file's name and without a number.
+
+    Args:
+        problem: ours, or one of the system's.
+    """
+    if not isinstance(problem, OSError):
+        return str(problem)
+    where = problem.filename2 or problem.filename
+    what = problem.strerror or str(problem) or type(problem).__name__
+    return f"{what}: {os.fsdecode(where)}" if isinstance(where, (str, bytes, os.PathLike)) else what
 
 
 def is_finite(value: float) -> bool:

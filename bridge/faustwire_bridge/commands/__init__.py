@@ -10,6 +10,7 @@ import argparse
 import math
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -66,18 +67,33 @@ def call(text: str) -> int | str:
         raise argparse.ArgumentTypeError(str(problem)) from problem
 
 
-def above_zero(text: str) -> float:
-    """Read an option that takes a finite number above 0.
+def number(text: str) -> float:
+    """Read an option that takes a number.
 
     Args:
         text: what the option was given.
 
     Raises:
-        argparse.ArgumentTypeError: the number is not above 0, or not finite.
-        ValueError: the text is no number; argparse reports it too.
+        argparse.ArgumentTypeError: it is no number, or none that is finite.
     """
-    value = float(text)
-    if not 0 < value < math.inf:
+    with suppress(ValueError):
+        value = float(text)
+        if math.isfinite(value):
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no number")
+
+
+def above_zero(text: str) -> float:
+    """Read an option that takes a number above 0.
+
+    Args:
+        text: what the option was given.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no number, or none above 0.
+    """
+    value = number(text)
+    if value <= 0:
         raise argparse.ArgumentTypeError(f"{text} is no number above 0")
     return value
 
@@ -92,12 +108,11 @@ def change_db(text: str) -> float | None:
         The number; None: off.
 
     Raises:
-        argparse.ArgumentTypeError: the number is not below 0, or not finite.
-        ValueError: the text is no number; argparse reports it too.
+        argparse.ArgumentTypeError: it is neither.
     """
     if text == "off":
         return None
-    value = float(text)
-    if not -math.inf < value < 0:
+    value = number(text)
+    if value >= 0:
         raise argparse.ArgumentTypeError(f"{text} is neither a number below 0 nor off")
     return value

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from faustwire.errors import FaustwireError
+from faustwire.errors import FaustwireError, explained
 from faustwire.key_ring import KeyRing
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire.terminal import printable
@@ -100,7 +100,7 @@ def _found(check: Check, subject: Subject) -> Iterator[Finding]:
     try:
         yield from check(subject)
     except (FaustwireError, OSError) as problem:
-        yield Finding(PROBLEM, str(problem))
+        yield Finding(PROBLEM, explained(problem))
 
 
 def _print(name: str, finding: Finding) -> None:

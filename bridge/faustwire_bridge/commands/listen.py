@@ -15,7 +15,7 @@ import webbrowser
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from faustwire.endpoint import MAX_PORT
+from faustwire.endpoint import MAX_PORT, is_local
 from faustwire.errors import FaustwireError
 from faustwire.file_lock import HeldError, file_lock, write_note
 from faustwire.rendezvous import PagePlace, page_place
@@ -172,6 +172,8 @@ async def _serve(source: Source, options: argparse.Namespace, *, keep: int | Non
         if keep is not None:
             write_note(keep, json.dumps({"pid": os.getpid(), "link": link}).encode())
         _tell(link, browses=not options.no_browser)
+        if not is_local(options.bind):
+            _warn_of_others(bound)
         await _until_idle(source, how, leaves=options.leave_when_idle)
 
 
@@ -202,6 +204,15 @@ def _link(host: str, port: int, token: str) -> str:
         host = socket.gethostname()
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{port}/?token={token}"
+
+
+def _warn_of_others(port: int) -> None:
+    sys.stderr.write(
+        "other machines can open this page, and whoever has the link listens; without a proxy that "
+        "serves it as https their browsers play no sound, but through a tunnel they do: "
+        f"ssh -N -L {port}:localhost:{port} {socket.gethostname()}\n"
+    )
+    sys.stderr.flush()
 
 
 def _tell(link: str, *, browses: bool) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from faustwire.errors import FaustwireError
+from faustwire.errors import FaustwireError, explained
 from faustwire.terminal import printable
 from faustwire_bridge.commands import compile as compile_
 from faustwire_bridge.commands import (
@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace, **more: object) -> int:
         return int(options.run(options))
     except (FaustwireError, OSError) as problem:
         # A sentence for people; a traceback would only hide it.
-        _tell(str(problem), logged="log_level" in options)
+        _tell(explained(problem), logged="log_level" in options)
         return _EXIT_CODES.get(type(problem), USAGE)
 
 

@@ -12,7 +12,7 @@ from faustwire.key_ring import KeyRing
 from faustwire.limits import COST_MULTIPLE, MIN_CHANGE_DB
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, rendezvous
 from faustwire_bridge.children.compiler import TIMEOUT_SECONDS
-from faustwire_bridge.commands import Commands, above_zero, change_db
+from faustwire_bridge.commands import Commands, above_zero, change_db, number
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 from faustwire_bridge.core.choices import WORDS, choice
 from faustwire_bridge.core.rules import Rules
@@ -176,7 +176,7 @@ def _add_gates(parser: argparse.ArgumentParser) -> None:
     )
     gates.add_argument(
         "--max-gain-db",
-        type=float,
+        type=number,
         default=MAX_GAIN_DB,
         metavar="DB",
         help="the highest gain at any frequency; a loop that rings for a minute has 50 "
@@ -184,7 +184,7 @@ def _add_gates(parser: argparse.ArgumentParser) -> None:
     )
     gates.add_argument(
         "--max-jump-db",
-        type=float,
+        type=number,
         default=MAX_JUMP_DB,
         metavar="DB",
         help="how much louder than what plays a program may suddenly be; only what is above unity "

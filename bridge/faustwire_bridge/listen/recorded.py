@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from faustwire import recording
-from faustwire.errors import FaustwireError
+from faustwire.errors import FaustwireError, explained
 from faustwire.header import read_fields
 from faustwire.recording import Damage, RecordedWorker, Recording
 from faustwire.recording.publications import recorded_workers
@@ -110,7 +110,7 @@ class RecordedSource:
         try:
             damage = await asyncio.to_thread(_read_all, self._paths, apply, stop)
         except (OSError, FaustwireError) as problem:
-            return f"The recording can't be read to its end: {printable(problem)}"
+            return f"The recording can't be read to its end: {printable(explained(problem))}"
         return _trouble(damage, empty=not self._runs)
 
     async def fetch(self, run: str, call: int) -> PageSound | Refused:
@@ -135,7 +135,7 @@ class RecordedSource:
             )
         except (OSError, FaustwireError) as problem:
             # A disk that is gone, a file that somebody removes or moves.
-            why = f"the recording can't be read: {printable(problem)}"
+            why = f"the recording can't be read: {printable(explained(problem))}"
             return Refused(run, call, "not-recorded", why)
         if learned is not None:
             known.judged[found.call] = learned

@@ -48,10 +48,3 @@ def failure(instruction: instructions.Instruction, problem: Exception) -> events
         case instructions.SetAside():
             return events.FinishedAside(events.JudgeFailed(detail))
     return None
-
-
-def explain(problem: OSError) -> str:
-    """Describe a problem with a file in one line, with the file's name."""
-    where = problem.filename2 or problem.filename
-    what = problem.strerror or type(problem).__name__
-    return f"{what}: {where}" if where else what

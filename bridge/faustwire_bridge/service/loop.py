@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import zmq
 
 from faustwire import codec
+from faustwire.errors import explained
 from faustwire.messages import Bye, Event, Listen, ToPeer, Verdict, Watch, Welcome
 from faustwire_bridge.children.gates import Gates
 from faustwire_bridge.children.judge import JudgeProcess
@@ -19,7 +20,7 @@ from faustwire_bridge.core import events, instructions
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.state_machine import Core
-from faustwire_bridge.service.core_events import explain, failure, to_event
+from faustwire_bridge.service.core_events import failure, to_event
 from faustwire_bridge.service.earshot import Earshot
 from faustwire_bridge.service.listener import GoneError, Received
 from faustwire_bridge.service.listeners import Listeners
@@ -225,7 +226,7 @@ class Loop:
         try:
             self._files.write(write.program, rewrite_config=write.rewrite_config)
         except OSError as problem:
-            return events.WriteFailed(explain(problem))
+            return events.WriteFailed(explained(problem))
         return events.Written()
 
     def _send(self, peer: bytes, message: ToPeer, now_ns: int) -> events.Lost | None:

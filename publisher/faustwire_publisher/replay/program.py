@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import Any
 
-from faustwire.errors import FaustwireError
+from faustwire.errors import FaustwireError, explained
 from faustwire.terminal import printable
 from faustwire_publisher.replay.forecast import forecast
 from faustwire_publisher.replay.keyboard import keyboard
@@ -43,7 +43,7 @@ def run() -> int:
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
     except (FaustwireError, OSError) as problem:
-        print(f"faustwire replay: {printable(problem)}", file=sys.stderr)
+        print(f"faustwire replay: {printable(explained(problem))}", file=sys.stderr)
         return _EXIT_UNAVAILABLE if isinstance(problem, ReplayError) else _EXIT_USAGE
 
 

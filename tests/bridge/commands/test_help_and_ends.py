@@ -41,6 +41,43 @@ def test_help_tells_the_exit_codes_and_where_the_documentation_is(
     assert "; 64 a value or a file" in text
 
 
+@pytest.mark.parametrize("command", ["inspect", "listen", "replay", "replay --offline out"])
+def test_a_recording_that_is_not_there_is_named_in_words(command: str, tmp_path: Path) -> None:
+    missing = str(tmp_path / "gone.mcap")
+    process = begun(*command.split(), missing)
+    _, said = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 64
+    assert missing in said
+    assert "No such file" in said
+    assert "Errno" not in said
+
+
+@pytest.mark.parametrize(("host", "warns"), [("127.0.0.1", False), ("0.0.0.0", True)])
+def test_a_page_that_other_machines_can_open_says_so(
+    host: str, warns: bool, tmp_path: Path
+) -> None:
+    where = ("--bind", host, "--port", "0", "--no-browser")
+    process = begun("listen", *where, str(one_call(tmp_path)))
+    assert process.stdout is not None
+    assert "listen at http://" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=DEADLINE)
+    assert ("other machines can open this page" in said) is warns
+
+
+@pytest.mark.parametrize("value", ["loud", "nan", "inf", "1e999"])
+@pytest.mark.parametrize(
+    "option", ["--max-gain-db", "--max-jump-db", "--max-load", "--min-change-db", "--record-age"]
+)
+def test_what_is_no_number_is_said_in_words(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", option, value])
+    assert ended.value.code == 2
+    assert f"argument {option}: {value!r} is no number" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["status", "follow", "watch", "doctor", "replay"])
 def test_ctrl_c_while_a_bridge_is_asked_leaves_no_traceback(command: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
