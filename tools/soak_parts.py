@@ -15,6 +15,7 @@ from signal import SIGKILL, SIGTERM
 import soak_hostile
 import soak_workers
 from bridges import Plugin, ServedBridge, alive, eventually, free_port, served
+from faustwire.bridge_state import PUBLISHED
 from faustwire.messages import Event, State
 from faustwire_bridge.core.event_log import KEPT_EVENTS
 from faustwire_bridge.monitor import watcher
@@ -115,7 +116,7 @@ class Watcher:
         else:
             self._counts.unseen_events += unseen
         self._last[pid] = event.number
-        if event.kind in ("published", "settled"):
+        if event.kind in PUBLISHED:
             key = (pid, event.incarnation, event.call)
             self._counts.settled += event.kind == "settled"
             # What was published twice at once stands in the log, too, and is counted there.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from faustwire.reason import Reason
 
+# The kinds of events that say that something was published.
+PUBLISHED = ("published", "settled")
 # Counted beside the reasons: publications of a snapshot whose call had ended before.
 PUBLISHED_LATER = ("settled", "followed")
 

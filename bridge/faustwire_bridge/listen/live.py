@@ -11,9 +11,9 @@ from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
 
+from faustwire.bridge_state import PUBLISHED
 from faustwire.errors import FaustwireError
 from faustwire.messages import Follow, Heard, Rejection, State, Steered
-from faustwire.recording.publications import PUBLISHED
 from faustwire.terminal import printable
 from faustwire_bridge.core.choices import choice
 from faustwire_bridge.listen.ear import Ear

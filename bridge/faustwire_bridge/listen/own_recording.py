@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from faustwire import codec, recording
+from faustwire.bridge_state import PUBLISHED
 from faustwire.errors import FaustwireError, MessageError
 from faustwire.header import read_fields
 from faustwire.messages import Event, State, Verdict
 from faustwire.recording import Item, RecordedWorker, Recording
-from faustwire.recording.publications import PUBLISHED, recorded_workers
+from faustwire.recording.publications import recorded_workers
 from faustwire_bridge.core.hearing import Hearing, by_verdict
 from faustwire_bridge.listen.history import History
 from faustwire_bridge.listen.own_judge import OwnJudge

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from faustwire import codec, recording
+from faustwire.bridge_state import PUBLISHED
 from faustwire.errors import MessageError
 from faustwire.header import read_fields
 from faustwire.messages import Event, Reason, Verdict
 from faustwire.recording import Item
-from faustwire.recording.publications import PUBLISHED
 from faustwire_bridge.core.hearing import Hearing, by_verdict
 
 # Calls of one worker without a verdict: a bridge has one in progress, and one that waits.

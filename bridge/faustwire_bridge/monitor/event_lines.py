@@ -8,16 +8,15 @@ from itertools import groupby
 
 from rich.text import Text
 
+from faustwire.bridge_state import PUBLISHED
 from faustwire.terminal import printable
 from faustwire_bridge.monitor import words
 from faustwire_bridge.monitor.view_model import Entry
 
-_RELOADS = ("published", "settled")
 # Of reloads in a row.
 _MOST_RELOADS = 4
 _KINDS = {
-    "published": "green",
-    "settled": "green",
+    **dict.fromkeys(PUBLISHED, "green"),
     "held-back": "yellow",
     "joined": "cyan",
     "left": "cyan",
@@ -31,7 +30,7 @@ _KINDS = {
 def condensed(entries: Iterable[Entry]) -> list[Text]:
     """Lines in which many reloads in a row do not hide the rest."""
     lines: list[Text] = []
-    for reloads, run in groupby(entries, key=lambda entry: entry.kind in _RELOADS):
+    for reloads, run in groupby(entries, key=lambda entry: entry.kind in PUBLISHED):
         told = [line(entry) for entry in run]
         if reloads and len(told) > _MOST_RELOADS:
             hidden = len(told) - (_MOST_RELOADS - 1)

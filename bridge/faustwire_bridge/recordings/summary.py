@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faustwire import codec, recording
+from faustwire.bridge_state import PUBLISHED
 from faustwire.errors import MessageError
 from faustwire.header import read_fields
 from faustwire.messages import Event, Hello, Snapshot, Verdict
 from faustwire.recording import Item, Recording
-from faustwire.recording.publications import PUBLISHED, Publications
+from faustwire.recording.publications import Publications
 from faustwire_bridge.recordings.curve import Curve
 from faustwire_bridge.recordings.outline import outline
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from faustwire import codec, recording
-from faustwire.bridge_state import Event
+from faustwire.bridge_state import PUBLISHED, Event
 from faustwire.errors import MessageError
 from faustwire.limits import COST_MULTIPLE
-from faustwire.recording.publications import PUBLISHED
 from faustwire_publisher.replay.states import States
 
 

@@ -6,14 +6,13 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from faustwire import codec, recording
+from faustwire.bridge_state import PUBLISHED
 from faustwire.errors import MessageError, RecordingError
 from faustwire.fingerprint import fingerprint
 from faustwire.header import read_fields
 from faustwire.messages import Event, OwnProgram
 from faustwire.recording import Item, RecordedWorker, Recording, recorded_worker
 
-# The kinds of events that say that something was published.
-PUBLISHED = ("published", "settled")
 # Of one worker: the bridge publishes one, has one waiting, and may settle on one later.
 _MAX_PENDING = 8
 _MAX_WORKERS = 2048
