@@ -57,12 +57,14 @@ bless: $(READY) ## write anew what the frozen recordings give; git diff shows wh
 		$(BIN)/faustwire replay --offline $${file%.mcap} $$file || test $$? = 1 || exit 1; \
 	done
 
-bench: $(READY) ## times of update and of compiling beside adac's, how exact the programs are, what a bridge takes
+bench: $(READY) ## times of update and of compiling beside adac's, how exact the programs are, what a bridge takes; half an hour
 	$(BIN)/python benchmarks/update_time.py
-	$(BIN)/python benchmarks/compile_time.py
+	$(BIN)/python benchmarks/compile_time.py $(if $(shell command -v valgrind),--instructions)
 	$(BIN)/python benchmarks/exactness.py
 	$(BIN)/python benchmarks/denormals.py
 	$(BIN)/python benchmarks/gate_time.py
+	$(BIN)/python benchmarks/judge_time.py
+	$(BIN)/python benchmarks/inaudible.py
 	PYTHONPATH=tools $(BIN)/python benchmarks/publish_cost.py
 	$(BIN)/python benchmarks/growth.py
 	PYTHONPATH=tools $(BIN)/python benchmarks/bridge_throughput.py
