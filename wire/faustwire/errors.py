@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 # Enough to recognise a value; more would let a stranger fill our logs.
 _SHOWN = 40
@@ -53,7 +52,10 @@ def explained(problem: Exception) -> str:
         return str(problem)
     where = problem.filename2 or problem.filename
     what = problem.strerror or str(problem) or type(problem).__name__
-    return f"{what}: {os.fsdecode(where)}" if isinstance(where, (str, bytes, os.PathLike)) else what
+    if isinstance(where, bytes):
+        where = where.decode("utf-8", "replace")
+    # A descriptor's number tells a person nothing.
+    return what if where is None or isinstance(where, int) else f"{what}: {where}"
 
 
 def is_finite(value: float) -> bool:
