@@ -12,6 +12,7 @@ from faustwire.endpoint import EndpointError, of_socket, parse
 from faustwire.errors import FaustwireError
 from faustwire_bridge.core.events import User
 from faustwire_bridge.service.authenticator import Authenticator
+from faustwire_bridge.service.routing_ids import draw_routing_ids
 
 # Messages of a peer that may wait to be read; 0: any number, and Listeners bounds the memory. With
 # a mark libzmq 4.3.5 aborts the process (`!_io_error` in stream_engine_base.cpp; its issue 3937 is
@@ -79,6 +80,7 @@ class Listener:
             ipv6: whether endpoints may be IPv6 addresses.
             authenticator: decides who may connect; None: whoever reaches it.
         """
+        draw_routing_ids()
         self.router = context.socket(zmq.ROUTER)
         self.router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.router.setsockopt(zmq.MAXMSGSIZE, codec.MAX_BYTES)
