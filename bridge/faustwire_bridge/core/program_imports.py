@@ -21,9 +21,13 @@ _NAMES = """
 LIBRARIES = frozenset(f"{name}.lib" for name in _NAMES.split())
 # What makes libfaust open a file, or the plugin fetch a sound.
 _LOADERS = frozenset({"import", "library", "component", "soundfile"})
-# As in Faust's lexer: comments, text between quotes, words; any other character by itself.
-_TOKENS = re.compile(r'//[^\n]*|/\*.*?\*/|(?P<word>"[^"]*"|[A-Za-z_][A-Za-z0-9_]*|\S)', re.DOTALL)
-_WORDS = re.compile(r"\b(?:import|library|component|soundfile)\b")
+# As in Faust's lexer: comments, text between quotes, words; any other character by itself. A
+# comment that is never closed goes on to the end: were its end looked for from each "/*" in it, a
+# quarter of a megabyte would take more than a minute.
+_TOKENS = re.compile(
+    r'//[^\n]*|/\*.*?(?:\*/|\Z)|(?P<word>"[^"]*"|[A-Za-z_][A-Za-z0-9_]*|\S)', re.DOTALL
+)
+_WORDS = re.compile(r"(?<![A-Za-z_])(?:import|library|component|soundfile)(?![A-Za-z0-9_])")
 _LONGEST_SHOWN = 60
 # Each character is looked at, in the bridge itself.
 _MAX_IMPORTING = 2**18
@@ -53,7 +57,7 @@ def unexpanded(why: str) -> str:
 
 
 def import_problem(program: str) -> str | None:
-    """Why a program's imports are refused.
+    """Why a program is refused before libfaust sees it: for what it imports, or hides.
 
     Args:
         program: Faust text.
@@ -61,6 +65,9 @@ def import_problem(program: str) -> str | None:
     Returns:
         One line that names the import; None: it looks up nothing but Faust's own libraries.
     """
+    if "\0" in program:
+        # What is checked would not be what is written.
+        return "the program has a null character, at which libfaust stops reading: remove it"
     if "<mdoc" in program:
         # Its content has rules of its own for quotes and comments.
         return "the program has an <mdoc> section, which can't be checked for imports: remove it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,8 @@ PROCESS = "process = _,_;"
         '<mdoc> " </mdoc> import("mine.lib");',
         "import",
         'import"stdfaust.lib"',
+        '1import("mine.lib");',
+        'éimport("mine.lib");',
     ],
 )
 def test_what_would_be_looked_up_is_refused(program: str) -> None:
@@ -100,3 +103,23 @@ def test_what_libfaust_has_expanded_is_written_and_compared_with_what_plays() ->
     again = anna.publish(f'import("maths.lib");\n{PROCESS}')
     assert again.reason is Reason.UNCHANGED
     assert anna.publish(PROCESS).reason is Reason.UNCHANGED
+
+
+def test_comments_that_are_never_closed_take_no_longer() -> None:
+    """Each was searched for its end: a minute and a half, in which nobody had an answer."""
+    program = f'import("stdfaust.lib"); {PROCESS}' + "/* " * 2**14
+    begun = time.thread_time()
+    assert import_problem(program) is None
+    assert time.thread_time() - begun < 0.5
+
+
+def test_what_begins_in_an_open_comment_is_none_of_libfausts_business() -> None:
+    assert import_problem(f'{PROCESS} /* import("mine.lib");') is None
+
+
+def test_text_behind_a_null_character_is_refused_for_nobody_checks_it() -> None:
+    worker = Bridge().worker()
+    verdict = worker.publish(f"{PROCESS}\0 process = 1/0;")
+    assert verdict.reason is Reason.REFUSED
+    assert "null character" in verdict.detail
+    assert worker.publish(PROCESS).published
