@@ -17,12 +17,15 @@ from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.events import Judged, JudgeFailed
 from faustwire_bridge.core.hearing import Hearing, by_judgement, by_verdict
 from faustwire_bridge.core.sessions import Session, Sessions
+from faustwire_bridge.core.text_size import text_bytes
 
 # Of one user, or of all who need no key.
 MAX_LISTENERS = 64
 # Who still listens asks again every few seconds.
 LEASE_SECONDS = 10.0
-# Of the newest judged snapshots that are kept, in bytes as they came.
+# The newest judged snapshots are kept, one for each of so many runs, and so many bytes with what is
+# said of them. Whatever is not kept is judged again.
+MAX_KEPT = 1024
 MAX_KEPT_BYTES = 64 * 2**20
 # Of a message, beside the snapshot in it.
 _ENVELOPE_BYTES = 2**14
@@ -154,17 +157,24 @@ class Audience:
         if before is not None and before.call > snapshot.call:
             self._known[incarnation] = before
             return
-        self._bytes -= 0 if before is None else len(before.snapshot)
+        self._bytes -= 0 if before is None else _size(before)
         heard = _heard(incarnation, snapshot, hearing)
         self._known[incarnation] = heard
-        self._bytes += len(heard.snapshot)
-        while self._bytes > MAX_KEPT_BYTES and len(self._known) > 1:
+        self._bytes += _size(heard)
+        while self._is_full() and len(self._known) > 1:
             _, oldest = self._known.popitem(last=False)
-            self._bytes -= len(oldest.snapshot)
+            self._bytes -= _size(oldest)
+
+    def _is_full(self) -> bool:
+        return self._bytes > MAX_KEPT_BYTES or len(self._known) > MAX_KEPT
 
     def _drop_late(self, now: float) -> None:
         for peer in [peer for peer, asked in self._requests.items() if asked.until < now]:
             del self._requests[peer]
+
+
+def _size(heard: Heard) -> int:
+    return len(heard.snapshot) + text_bytes(heard.detail)
 
 
 def _heard(incarnation: str, snapshot: PackedSnapshot, hearing: Hearing) -> Heard:

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from faustwire_bridge.core.text_size import text_bytes
+
+# Bytes of an element beside its address: the object, its fields, three numbers.
+_CONTROL = 400
+
 
 @dataclass(frozen=True)
 class Control:
@@ -56,10 +61,10 @@ class Report:
     unplayed: str = ""
     program: str = ""
 
-    def text_size(self) -> int:
-        """Characters of all its texts: how much room it takes where it is remembered."""
-        texts = len(self.problem) + len(self.program)
-        return texts + sum(64 + len(control.address) for control in self.controls)
+    def size(self) -> int:
+        """About how many bytes it takes where it is remembered."""
+        texts = text_bytes(self.problem) + text_bytes(self.program)
+        return texts + sum(_CONTROL + text_bytes(control.address) for control in self.controls)
 
 
 def from_plain(answer: Mapping[str, Any]) -> Report:

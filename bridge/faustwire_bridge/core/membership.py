@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from faustwire.limits import MAX_NAME
 from faustwire.messages import Hello, Rejection, Welcome
 from faustwire_bridge.core.event_log import EventLog
 from faustwire_bridge.core.events import User
@@ -57,6 +59,8 @@ class Membership:
             return [
                 Send(peer, Rejection(f"{MAX_WORKERS} workers are connected, and no more can be"))
             ]
+        # No machine has a longer name, and it is kept for each worker.
+        hello = replace(hello, host=hello.host[:MAX_NAME])
         was_here = known is not None and known.peer is not None
         session = self._sessions.meet(peer, hello, user, now)
         self._sessions.forget_oldest(still_needed)

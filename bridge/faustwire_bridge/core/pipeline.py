@@ -41,8 +41,8 @@ from faustwire_bridge.core.throttle import LastReload, cost_seconds
 # A compile that did not come to an end may have met a busy machine: its structure gets another
 # chance, but not at every step of a training.
 RETRY_SECONDS = 10.0
-# Characters of a report that is remembered; the plugin can use twelve controls, and text of a
-# worker's own may have a million.
+# Bytes of a report that is remembered; the plugin can use twelve controls, and text of a worker's
+# own may have thousands.
 _MAX_REMEMBERED = 2**16
 
 
@@ -181,7 +181,7 @@ class Pipeline:
         match event:
             case Compiled(report):
                 # Constants may well be what libfaust refuses: that holds for this text alone.
-                if report.text_size() <= _MAX_REMEMBERED:
+                if report.size() <= _MAX_REMEMBERED:
                     self._known.put(text if report.problem else key, report)
                 return self._check_report(publication, report)
             case CompileFailed(problem):

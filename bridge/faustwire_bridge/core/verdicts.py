@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from faustwire.messages import HOLDS_BACK, Due, Reason, Verdict
@@ -14,8 +15,10 @@ from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.sessions import Session
 from faustwire_bridge.core.throttle import due
 
-# The last verdict is kept for each worker; no program of ours has more than a few.
+# The last verdict is kept for each worker; no program of ours has more than a few warnings.
 _MAX_WARNINGS = 32
+# Characters of all of them: a name of somebody's own may be long, and stand in each.
+_MAX_WARNED = 2**13
 # After these the number of the call and the clock are all that decides on the next.
 _TELLS_DUE = (
     Reason.PUBLISHED,
@@ -73,7 +76,7 @@ class Verdicts:
             reason is Reason.PUBLISHED,
             reason,
             sendable(conclusion.detail),
-            tuple(sendable(line) for line in publication.warnings[:_MAX_WARNINGS]),
+            tuple(_shortened(publication.warnings[:_MAX_WARNINGS])),
             self._due(publication, now) if reason in _TELLS_DUE else None,
             compile_seconds=report.seconds if report else None,
             peak_db=assessment.peak_db,
@@ -114,6 +117,15 @@ class Verdicts:
         )
         # To settle, the bridge needs what time turns down as well.
         return replace(told, after=0.0) if self.settles(publication.session) else told
+
+
+def _shortened(warnings: Iterable[str]) -> Iterator[str]:
+    left = _MAX_WARNED
+    for warning in warnings:
+        line = sendable(warning)[:left]
+        left -= len(line)
+        if line:
+            yield line
 
 
 def repeated(answered: Verdict, seq: int) -> Verdict:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import pytest
 
 from core_by_hand import Bridge, arrived
-from faustwire.messages import Hello, OwnProgram, Snapshot
-from faustwire_bridge.core import events, sessions
+from faustwire.messages import Hello, OwnProgram, Reason, Snapshot, Verdict
+from faustwire.packed_snapshot import PackedSnapshot
+from faustwire_bridge.core import audience, events, sessions
 from faustwire_bridge.core.compile_report import Control, Report
 from faustwire_bridge.core.rules import Rules
 from graphs import gain
@@ -143,3 +144,55 @@ def test_a_long_detail_and_long_warnings_are_kept_short() -> None:
     assert session is not None
     assert len(session.detail) == 200
     assert all(len(event.detail) <= 4096 for event in bridge.events)
+    names = [f"/live/{number}/" + "x" * 1000 for number in range(100)]
+    for top in (2.0, 1.0):
+        anna.bridge.now += 10.0
+        controls = tuple(Control(name, max=top) for name in names)
+        bridge.compiled = events.Compiled(Report(controls=controls))
+        verdict = anna.publish(f"process = {top};")
+    assert verdict.published
+    assert sum(map(len, verdict.warnings)) == 2**13, "of a hundred thousand characters"
+    assert "its range is now" in verdict.warnings[-1]
+
+
+def test_hundreds_of_texts_with_many_sliders_are_remembered_within_bounds() -> None:
+    """A slider takes 400 bytes, whatever its name."""
+    bridge = Bridge()
+    anna = bridge.worker()
+    with traced() as kept:
+        for number in range(1, 400):
+            controls = tuple(Control(f"/l/{number}/{slider}") for slider in range(900))
+            bridge.compiled = events.Compiled(Report(problem="no", controls=controls))
+            anna.take(OwnProgram(number, f"process = {number};"))
+            bridge.compiles.clear()
+        assert kept() < 20 * MIB
+
+
+def test_a_machine_with_an_endless_name_is_remembered_by_its_beginning() -> None:
+    bridge = Bridge()
+    with traced() as kept:
+        for number in range(200):
+            bridge.take(arrived(b"mallory", Hello("m", f"{number}", host=f"{number}" + "x" * 4000)))
+        assert kept() < MIB
+    session = bridge.core.sessions.at(b"mallory")
+    assert session is not None
+    assert len(session.hello.host) == 256
+
+
+@pytest.mark.parametrize("most_runs", [1024, 10**9])
+def test_what_is_known_of_runs_that_were_refused_takes_little_room(
+    most_runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a snapshot, but with words; a control without a bound."""
+    monkeypatch.setattr(audience, "MAX_KEPT", most_runs)
+    bridge = Bridge()
+    listening = audience.Audience(bridge.core.sessions)
+    with traced() as kept:
+        for number in range(4000):
+            bridge.take(arrived(b"mallory", Hello("m", f"{number}")))
+            session = bridge.core.sessions.at(b"mallory")
+            assert session is not None
+            session.newest = PackedSnapshot(1, 1)
+            detail = f"{number} " + "x" * 4000
+            listening.decided(session, Verdict(1, False, Reason.REFUSED, detail))
+        assert (kept() < 8 * MIB) is (most_runs == 1024)
