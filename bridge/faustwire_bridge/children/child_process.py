@@ -92,21 +92,26 @@ class ChildProcess:
         """
         if self._process is not None:
             return
-        self._control, theirs = socket.socketpair()
-        self._control.setblocking(False)
-        self._received, self._ready = b"", False
+        control, theirs = socket.socketpair()
+        control.setblocking(False)
         descriptors = theirs.fileno(), self._request.fileno(), self._answer.fileno()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
-                self._command(*descriptors),
-                pass_fds=descriptors,
-                stdin=subprocess.DEVNULL,
-                stdout=self._said,
-                stderr=self._said,
-                env=self._environment,
-                # So that it goes with what it has started.
-                start_new_session=True,
-            )
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603 - our own program
+                    self._command(*descriptors),
+                    pass_fds=descriptors,
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._said,
+                    stderr=self._said,
+                    env=self._environment,
+                    # So that it goes with what it has started.
+                    start_new_session=True,
+                )
+        except BaseException:
+            # Its other end is gone, so it would be readable for ever, and the bridge never wait.
+            control.close()
+            raise
+        self._control, self._received, self._ready = control, b"", False
 
     def ask(self, request: Mapping[str, Any], body: bytes) -> None:
         """Send a request; the last answer must have come.

@@ -7,7 +7,8 @@ import os
 import signal
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import zmq
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from faustwire_bridge.recordings.recorder import Recorder
 
 _log = logging.getLogger("faustwire.bridge")
+_P = ParamSpec("_P")
 
 # Messages handled in one go before time is looked at again.
 _BATCH = 64
@@ -82,6 +84,8 @@ class Loop:
         self._earshot = Earshot(listeners, self._core.sessions, listeners_judge)
         self._verdict_log = VerdictLog()
         self._stopping: str | None = None
+        # What a recording that misses something is of no use for.
+        self._unrecorded: str | None = None
 
     def run(self) -> None:
         """Go on until a signal comes, or the core says that it is time to stop."""
@@ -95,8 +99,7 @@ class Loop:
             deadline = self._core.deadline()
             if deadline is not None and time.monotonic() >= deadline:
                 self._handle_safely(events.Tick())
-            self._observers.tell()
-            self._earshot.tell(self._recorder)
+            self._tell_audience()
             self._keep_recording()
         _log.info("stopped", extra={"why": self._stopping})
 
@@ -131,17 +134,29 @@ class Loop:
             # Once for all that has come: it takes a system call.
             if number == 0 and self._dsp_was_changed():
                 self._handle_safely(events.DspChanged())
-            self._sort(to_event(received), received)
+            self._sort(received)
 
-    def _sort(self, event: events.CoreEvent, received: Received) -> None:
+    def _sort(self, received: Received) -> None:
         """Hand a message to whom it is for; those who watch or listen are not the core's."""
-        match event:
-            case events.Arrived(peer, Watch() as message, user):
-                self._observers.hear(peer, message, user)
-            case events.Arrived(message=Listen() as message):
-                self._earshot.hear(received, message, self._recorder)
-            case _:
-                self._handle_safely(event, received)
+        try:
+            event = to_event(received)
+            match event:
+                case events.Arrived(peer, Watch() as message, user):
+                    self._observers.hear(peer, message, user)
+                case events.Arrived(message=Listen() as message):
+                    self._earshot.hear(received, message, self._recorder)
+                case _:
+                    self._handle_safely(event, received)
+        except Exception:  # noqa: BLE001 - one message must not end the bridge for everybody else
+            _log.exception("internal error, a message is dropped")
+
+    def _tell_audience(self) -> None:
+        """Tell those who watch or listen; what goes wrong there is nothing to the workers."""
+        try:
+            self._observers.tell()
+            self._earshot.tell(self._recorder)
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("internal error, somebody who watches or listens is not told")
 
     def _take_outcomes(self) -> None:
         """Take what the child processes have answered."""
@@ -159,9 +174,10 @@ class Loop:
         now_ns = time.monotonic_ns()
         if self._recorder is not None:
             if received is not None and len(received.frames) == 1:
-                self._recorder.arrived(now_ns, received.peer, received.frames[0], received.user)
+                peer, user = received.peer, received.user
+                self._record(self._recorder.arrived, now_ns, peer, received.frames[0], user)
             else:
-                self._recorder.took(now_ns, event)
+                self._record(self._recorder.took, now_ns, event)
         self._observers.changed()
         for instruction in self._core.handle(event, now_ns * 1e-9):
             outcome = self._follow(instruction, now_ns)
@@ -169,7 +185,7 @@ class Loop:
                 self._handle(outcome)
         if self._recorder is not None and _is_bye(event):
             # Whoever has trained opens the recording now, and what comes may be long in coming.
-            self._recorder.flush()
+            self._record(self._recorder.flush)
 
     def _dsp_was_changed(self) -> bool:
         return self._core.pipeline.playing.program is not None and not self._files.intact()
@@ -217,7 +233,7 @@ class Loop:
 
     def _tell(self, event: Event, now_ns: int) -> None:
         if self._recorder is not None:
-            self._recorder.happened(now_ns, event)
+            self._record(self._recorder.happened, now_ns, event)
         if event.kind not in _TOLD_BY_VERDICT:
             worker = {"worker": event.worker} if event.worker else {}
             _log.info("%s", event.kind, extra={**worker, "what": event.detail})
@@ -233,7 +249,7 @@ class Loop:
         data = codec.encode(message)
         session = self._core.sessions.at(peer)
         if self._recorder is not None and session is not None and isinstance(message, Welcome):
-            self._recorder.identified(peer, session.hello, session.user)
+            self._record(self._recorder.identified, peer, session.hello, session.user)
         try:
             sent = self._listeners.send(peer, data)
         except GoneError:
@@ -241,14 +257,22 @@ class Loop:
         if not sent:
             _log.debug("a worker does not read its verdicts", extra={"peer": peer.hex()})
         elif self._recorder is not None:
-            self._recorder.sent(now_ns, peer, data, message)
+            self._record(self._recorder.sent, now_ns, peer, data, message)
         return None
+
+    def _record(self, take: Callable[_P, None], *what: _P.args, **more: _P.kwargs) -> None:
+        """Have something recorded; should that fail, it is decided all the same."""
+        try:
+            take(*what, **more)
+        except Exception as problem:  # noqa: BLE001 - an outcome that the core misses ends nothing
+            _log.exception("internal error, something could not be recorded")
+            self._unrecorded = f"internal error: {problem!r}"
 
     def _keep_recording(self) -> None:
         if self._recorder is None:
             return
-        self._recorder.tick(time.monotonic_ns())
-        problem = self._recorder.problem
+        self._record(self._recorder.tick, time.monotonic_ns())
+        problem = self._recorder.problem or self._unrecorded
         if problem is not None:
             _log.error("the recording has stopped: %s", problem)
             self._recorder = None

@@ -57,8 +57,9 @@ class Observers:
         if now < self._watchers.deadline():
             return
         state = self._state(now)
+        due = self._watchers.pop_due(now, state.number)
         data = codec.encode(state)
-        for peer in self._watchers.pop_due(now, state.number):
+        for peer in due:
             self._listeners.offer(peer, data)
         done = time.monotonic()
         self._watchers.told(done, done - now)

@@ -31,7 +31,7 @@ Run = Callable[[Sequence[str] | None, Ready], int]
 
 
 def supervise(run: Run) -> int:
-    """Run a bridge in a process of its own, and again each time a signal ends it.
+    """Run a bridge in a process of its own, and again each time a signal or an error ends it.
 
     Args:
         run: runs a bridge and returns its exit code, and raises nothing. It is given the endpoints
@@ -39,7 +39,7 @@ def supervise(run: Run) -> int:
             ready.
 
     Returns:
-        The exit code of the last one.
+        The exit code of the last one: of one that was asked to end, or could not begin.
     """
     endpoints: list[str] | None = None
     pause = _PAUSE_SECONDS
@@ -60,15 +60,14 @@ def supervise(run: Run) -> int:
             stopping.begin(child)
             try:
                 status = _wait(child)
-                endpoints = _read(report) or endpoints
+                ready = _read(report)
             finally:
                 os.close(report)
                 os.close(living)
-            if stopping.asked or status >= 0:
+            if stopping.asked or not _has_crashed(status, ready):
                 return max(status, 0)
-            _log.error(
-                "the bridge was ended by %s, and is started again", signal.Signals(-status).name
-            )
+            endpoints = ready or endpoints
+            _log.error("the bridge was ended by %s, and is started again", _cause(status))
             pause = min(2 * pause, _MAX_PAUSE_SECONDS) if _is_young(begun) else _PAUSE_SECONDS
             time.sleep(pause)
 
@@ -126,6 +125,15 @@ def _exit(run: Run, endpoints: list[str] | None, reported: int) -> NoReturn:
         logging.shutdown()
         sys.stdout.flush()
         os._exit(code)
+
+
+def _has_crashed(status: int, ready: list[str] | None) -> bool:
+    """Whether another one may do better: where it never came to be ready, none will."""
+    return status < 0 or (status > 0 and ready is not None)
+
+
+def _cause(status: int) -> str:
+    return signal.Signals(-status).name if status < 0 else f"an error (exit code {status})"
 
 
 def _is_young(begun: float) -> bool:

@@ -6,6 +6,8 @@ import select
 import sys
 from contextlib import closing
 
+import pytest
+
 from bridges import DEADLINE
 from faustwire_bridge.children.child_process import ChildProcess, Ended
 
@@ -20,6 +22,16 @@ def test_the_last_words_of_a_child_are_its_own() -> None:
     with closing(made) as child:
         assert "long" in _ending(child).said
         assert _ending(child).how() == "exited with code 1 (no room)"
+
+
+def test_a_child_that_cannot_be_started_is_not_waited_for() -> None:
+    """Its socket was always readable, and the bridge never slept."""
+    made = ChildProcess(lambda *_: ["/nowhere/python"], timeout=DEADLINE)
+    with closing(made) as child:
+        with pytest.raises(FileNotFoundError):
+            child.ask({}, b"")
+        assert child.fileno() is None
+        assert child.receive() is None
 
 
 def _ending(child: ChildProcess) -> Ended:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from statistics import median
+
+import pytest
 
 from bridges import DEADLINE, Plugin, alive, eventually, served
 from faustwire_publisher import HotReload
@@ -69,6 +73,41 @@ def test_a_bridge_ends_with_its_supervisor(plugin: Plugin) -> None:
         assert pid is not None
         bridge.process.kill()
         eventually(lambda: not alive(pid), "the bridge ends")
+
+
+# A run that ends with an error, once it was ready or before that.
+FAILS = """
+import sys
+from faustwire_bridge.service.supervisor import supervise
+
+def run(endpoints, ready):
+    if endpoints == ["again"]:
+        return 0
+    if sys.argv[1] == "ready":
+        ready(["again"])
+    if sys.argv[2] == "raises":
+        raise ZeroDivisionError
+    return 64
+
+print(supervise(run))
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "how", "code"),
+    [("ready", "raises", 0), ("ready", "ends", 0), ("never", "raises", 70), ("never", "ends", 64)],
+)
+def test_one_that_fails_once_it_was_ready_is_started_again(when: str, how: str, code: int) -> None:
+    """What makes no sense from the beginning makes none the next time."""
+    result = subprocess.run(
+        [sys.executable, "-c", FAILS, when, how],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert int(result.stdout) == code
+    assert ("is started again" in result.stderr) is (when == "ready")
 
 
 def test_without_a_supervisor_it_stays_away(plugin: Plugin) -> None:
