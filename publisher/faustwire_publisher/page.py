@@ -131,7 +131,8 @@ class Page:
         place.prepare()
         command = [sys.executable, "-m", "faustwire_bridge", "listen", *self._options]
         command += ["--once", "--leave-when-idle"]
-        with place.log_path.open("wb") as log:
+        # Appended to: one that serves already may write there, and would leave a gap.
+        with place.log_path.open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - our own program
                 command,
                 stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 
 from faustwire.messages import HOLDS_BACK, MAY_CRASH, NOT_CHECKED, Reason, Verdict, Welcome
+from faustwire.terminal import printable
 from faustwire_publisher.errors import FaustwireWarning
 
 _log = logging.getLogger("faustwire.publisher")
@@ -115,11 +116,13 @@ class WarnOnce:
 
 
 def _tell(text: str) -> None:
+    # It may quote a bridge, or what others have sent to it.
+    shown = "\n".join(map(printable, text.splitlines()))
     try:
-        warnings.warn(text, FaustwireWarning, stacklevel=_outside())
+        warnings.warn(shown, FaustwireWarning, stacklevel=_outside())
     except FaustwireWarning:
         # Warnings were made errors; the state of a plugin must not end a training all the same.
-        _log.warning(text)
+        _log.warning("%s", shown)
 
 
 def _outside() -> int:

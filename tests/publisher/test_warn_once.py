@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faustwire.messages import MAY_CRASH, Reason, Verdict
+from faustwire.messages import MAY_CRASH, Reason, Verdict, Welcome
 from faustwire_publisher import warn_once
 from faustwire_publisher.errors import FaustwireWarning
 from faustwire_publisher.warn_once import WarnOnce
@@ -15,6 +15,18 @@ def test_a_warning_for_code_that_runs_without_a_module_is_a_warning() -> None:
     """Notebooks' cells and ``exec`` may have globals without ``__name__``."""
     with pytest.warns(FaustwireWarning, match="told"):
         exec("tell('told')", {"tell": warn_once._tell})  # noqa: S102
+
+
+def test_what_others_have_said_cannot_play_tricks_on_the_trainings_terminal() -> None:
+    warner = WarnOnce()
+    with recorded_warnings() as told:
+        warner.take(Verdict(1, False, Reason.REFUSED, "\x1b[2J\x07"))
+        warner.of_differences(Welcome(1, "here", "/tmp/live.dsp"), ["records to \x1b]0;x\x07"])
+        warner.take(Verdict(1, False, Reason.UNSTABLE, "a plain cause"))
+    assert len(told) == 3
+    assert "".join(told).isprintable()
+    assert "\\x1b[2J" in told[0]
+    assert told[2] == "not published (unstable): a plain cause; the training goes on"
 
 
 def test_that_a_daw_may_crash_is_told_once() -> None:

@@ -23,6 +23,7 @@ from faustwire.terminal import printable
 from faustwire_bridge.commands import Commands, open_recording
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 from faustwire_bridge.monitor.target import add_options, target
+from faustwire_bridge.service.logs import bound_file
 
 if TYPE_CHECKING:
     from faustwire_bridge.listen.server import Serving
@@ -120,6 +121,7 @@ def _listen(options: argparse.Namespace) -> int:
 
 def _listen_live(options: argparse.Namespace) -> None:
     place = page_place(target(options).endpoint)
+    bound_file(place.log_path)
     with ExitStack() as stack:
         try:
             held = stack.enter_context(file_lock(place.lock_path, prepare=place.prepare))

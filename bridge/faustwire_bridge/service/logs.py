@@ -50,7 +50,7 @@ def bound_file(path: Path) -> None:
     """Keep a log file short if stderr is that file; a file of somebody else's is left alone.
 
     Args:
-        path: of the log file that embedded bridges share.
+        path: of the log file that embedded bridges share, or the servers of a page.
     """
     for handler in logging.getLogger().handlers:
         if isinstance(handler, _BoundedHandler):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,10 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bridges import Plugin, eventually, served
+from bridges import DEADLINE, Plugin, eventually, served
+from faustwire import rendezvous
 from faustwire.graph import Gain
 from faustwire.messages import Reason, Snapshot, Verdict
+from faustwire_bridge.cli import main
+from faustwire_bridge.commands import listen
 from faustwire_bridge.service import logs
+from faustwire_publisher.page import Page
 from peers import peer
 
 FORGED = "x\n12:00:00 INFO    published  worker=trusted\x1b[2J\a"
@@ -38,6 +43,40 @@ def test_a_nodes_name_writes_no_line_of_its_own(plugin: Plugin, flags: tuple[str
         else:
             assert "  worker=trusted" not in line
             assert not line.startswith("12:00:00 INFO    published  worker")
+
+
+def test_the_log_of_a_page_that_is_served_already_gets_no_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for the page starts a server, which finds the other and ends."""
+    monkeypatch.setattr(rendezvous, "_ROOT", tmp_path)
+    endpoint = f"ipc://{tmp_path}/nobody.socket"
+    place = rendezvous.page_place(endpoint)
+    place.prepare()
+    with place.log_path.open("ab", buffering=0) as served_already:
+        served_already.write(b"first\n")
+        process = Page(["--endpoint", "none"], endpoint)._start()
+        process.communicate(timeout=DEADLINE)
+        served_already.write(b"last\n")
+    log = place.log_path.read_bytes()
+    assert log.startswith(b"first\n"), "nothing is cut off"
+    assert log.endswith(b"last\n")
+    assert b"no endpoint" in log
+
+
+def test_the_log_of_a_page_is_kept_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded: list[Path] = []
+    monkeypatch.setattr(rendezvous, "_ROOT", tmp_path)
+    monkeypatch.setattr(listen, "bound_file", bounded.append)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # This process's are pytest's.
+    monkeypatch.setattr(listen, "_serve", lambda *_, **__: _nothing())
+    endpoint = "tcp://127.0.0.1:1"
+    assert main(["listen", "--endpoint", endpoint, "--no-browser"]) == 0
+    assert bounded == [rendezvous.page_place(endpoint).log_path]
+
+
+async def _nothing() -> None:
+    pass
 
 
 @pytest.fixture
