@@ -12,10 +12,11 @@ from typing import Any, TypeAlias
 from faustwire.codec import MAX_METRICS
 from faustwire.endpoint import EndpointError, to_connect
 from faustwire.errors import shown
-from faustwire.file_path import expanded
+from faustwire.file_path import target_path
 from faustwire.key_ring import KeyRing
 from faustwire.limits import MAX_NAME
 from faustwire.sampling_rate import rate_problem
+from faustwire.utf8 import is_utf8
 from faustwire_publisher.errors import ArgumentError
 
 # Losses and the like by name, numbers or tensors of one element; or a function that returns them,
@@ -87,7 +88,7 @@ def text(argument: str, value: Any) -> str:
     Raises:
         ArgumentError: it is no text, empty, or too long.
     """
-    if not isinstance(value, str) or not value or len(value) > MAX_NAME:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_NAME or not is_utf8(value):
         raise ArgumentError(f"{argument}={value!r}: give text of 1 to {MAX_NAME} characters")
     return value
 
@@ -113,13 +114,14 @@ def record_target(value: str | Path, endpoint: str | None) -> str:
 
     Raises:
         ArgumentError: a running bridge is used, which decides for itself.
+        PathError: the path is somebody else's.
     """
     if endpoint:
         raise ArgumentError(
             f"record={str(value)!r}: the bridge at {endpoint} decides what it records; start it "
             "with `faustwire serve --record DIR`"
         )
-    return str(expanded(value, "record").resolve())
+    return str(target_path(value, "recording", "record"))
 
 
 def read_metrics(metrics: Metrics | None) -> tuple[dict[str, float], str | None]:

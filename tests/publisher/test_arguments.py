@@ -44,6 +44,7 @@ from notices import recorded_warnings
         ({"endpoint": "tcp://box:port"}, "endpoint="),
         ({"name": ""}, "name=''"),
         ({"name": "x" * 300}, "1 to 256 characters"),
+        ({"worker": "\udcff"}, "1 to 256 characters"),
         ({"worker": 3}, "worker=3"),
         (
             {"keys": "/keys", "endpoint": "tcp://studio:5555"},

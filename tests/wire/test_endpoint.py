@@ -35,6 +35,9 @@ NONE = (
     "tcp://studio:5555 ",
     "tcp://stu dio:5555",
     "ipc://",
+    "ipc://@abstract",
+    "ipc:///tmp/\udcff.socket",
+    "tcp://\udcff:5555",
     "tcp://studio:65536",
     "tcp://studio:70000",
 )

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from faustwire import rendezvous as meeting
-from faustwire.file_path import PathError, expanded, file_path, owner_name
+from faustwire.errors import RecordingError
+from faustwire.file_path import (
+    PathError,
+    check_ours,
+    expanded,
+    file_path,
+    owner_name,
+    target_path,
+)
+from faustwire.recording import Recording
 from faustwire.rendezvous import rendezvous
 from source_tree import files_with
 from strangers import give_away
@@ -86,10 +95,52 @@ def test_elsewhere_others_files_are_the_owners_business(
     assert file_path(file, "dsp_path") == file
 
 
+@pytest.mark.parametrize("what", ["recording", "socket"])
+def test_what_is_no_file_of_ours_is_refused_there_too(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    (shared / "run").mkdir()
+    (shared / "way").symlink_to(tmp_path)
+    for path in (shared / "run", shared / "way", shared / "new", tmp_path):
+        check_ours(path, what, "--record")
+    give_away(monkeypatch, shared / "run", shared / "way")
+    for path, kind in ((shared / "run", what), (shared / "way", "link")):
+        with pytest.raises(PathError, match=rf"--record: the {kind} .* belongs to"):
+            check_ours(path, what, "--record")
+
+
+def test_a_device_or_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    """As root, /dev/null was."""
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    assert file_path(tmp_path / "file", "dsp_path") == tmp_path / "file"
+    for path in (tmp_path / "pipe", tmp_path / "link", "/dev/null"):
+        with pytest.raises(PathError, match="is a device, a socket or a pipe"):
+            file_path(path, "dsp_path")
+
+
+@pytest.mark.parametrize("name", [b"two\nlines", b"no \xff utf-8"])
+def test_where_a_path_leads_has_to_be_on_one_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes
+) -> None:
+    """The plugin's config has one line for it."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(folder)
+    for path in ("live.dsp", tmp_path / "link" / "live.dsp"):
+        with pytest.raises(PathError, match="can't be on one line"):
+            file_path(path, "dsp_path")
+
+
 def test_links_in_a_circle_end(shared: Path) -> None:
     (shared / "a").symlink_to("b")
     (shared / "b").symlink_to("a")
     assert file_path(shared / "a", "dsp_path").parent == shared
+    assert target_path(shared / "a", "recording", "record").parent == shared
+    with pytest.raises((OSError, RecordingError)):
+        Recording(shared / "a")
 
 
 def test_without_a_home_directory_a_tilde_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,20 @@ def test_where_others_can_write_nothing_is_connected_to(place: Rendezvous, mode:
             refuse()
 
 
+def test_a_socket_that_another_user_has_put_where_everybody_may_is_not_connected_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    (shared / "bridge.socket").touch()
+    prepare_endpoint(f"ipc://{shared}/bridge.socket")
+    prepare_endpoint("tcp://127.0.0.1:5555")
+    give_away(monkeypatch, shared / "bridge.socket")
+    with pytest.raises(PathError, match=r"the socket .* belongs to"):
+        prepare_endpoint(f"ipc://{shared}/bridge.socket")
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 def test_no_command_connects_to_what_another_user_made(
     place: Rendezvous,

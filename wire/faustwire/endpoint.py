@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from faustwire.errors import FaustwireError
+from faustwire.utf8 import is_utf8
 
 # libzmq takes a port modulo 65536 without a word.
 MAX_PORT = 65535
@@ -56,7 +57,14 @@ def parse(endpoint: str) -> Endpoint:
     Raises:
         EndpointError: it is none, or its port is out of range.
     """
+    if not is_utf8(endpoint):
+        raise EndpointError(f"{endpoint!r} is no endpoint: libzmq takes only names in UTF-8")
     if found := _IPC.fullmatch(endpoint):
+        if found["path"].startswith("@"):
+            raise EndpointError(
+                f"{endpoint!r}: without a file anybody on this machine may listen there first: "
+                "write a path, such as ipc:///run/user/1000/faustwire.socket"
+            )
         return Endpoint("ipc", path=found["path"])
     found = _TCP.fullmatch(endpoint)
     if found is None:

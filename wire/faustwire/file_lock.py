@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -66,9 +67,13 @@ def write_note(descriptor: int, note: bytes) -> None:
     Args:
         descriptor: of the locked file.
         note: at most 4096 bytes.
+
+    Raises:
+        OSError: there is no room.
     """
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, note, 0)
+    if os.pwrite(descriptor, note, 0) != len(note):
+        raise OSError(errno.ENOSPC, "no room for a few bytes about this process")
 
 
 def hold(descriptor: int) -> None:

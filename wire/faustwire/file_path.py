@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from faustwire.errors import FaustwireError
+from faustwire.utf8 import is_utf8
 
 # As many as the system follows.
 _MAX_LINKS = 40
@@ -32,8 +33,8 @@ def file_path(path: str | Path, argument: str) -> Path:
         argument: what to call it in an error.
 
     Raises:
-        PathError: it names a directory or nothing, can't be written on one line, or belongs to
-            somebody else.
+        PathError: it names a directory, a device or nothing, can't be written on one line, or
+            belongs to somebody else.
     """
     text = os.fspath(path)
     if not isinstance(text, str) or not text.strip() or not _is_one_line(text):
@@ -43,11 +44,53 @@ def file_path(path: str | Path, argument: str) -> Path:
     real = Path(os.path.realpath(named))
     if text.endswith(os.sep) or not real.name or real.is_dir():
         raise PathError(f"{argument}={text!r} is a directory: name a file in it")
+    if not _is_one_line(str(real)):
+        # The current directory or a link leads there.
+        raise PathError(f"{argument}={text!r} leads to {str(real)!r}, which can't be on one line")
+    if real.exists() and not real.is_file():
+        raise PathError(
+            f"{argument}={text!r} is a device, a socket or a pipe, and would be replaced by a "
+            "file: name another file"
+        )
     if real.name != real.name.strip():
         # The plugin trims the line that names the file.
         raise PathError(f"{argument}={text!r} begins or ends with a space, which the plugin trims")
     _check_owner(real, "file", argument)
     return real
+
+
+def target_path(path: str | Path, what: str, argument: str) -> Path:
+    """The real, absolute path of a file or folder that is to be made, or written to.
+
+    Args:
+        path: as a person wrote it; relative to the current directory.
+        what: kind of thing it is, for an error.
+        argument: what to call it in an error.
+
+    Raises:
+        PathError: somebody else may have put it there, see ``check_ours``.
+    """
+    named = expanded(path, argument)
+    check_ours(named, what, argument)
+    # Not Path.resolve: some versions of Python raise RuntimeError where links lead in a circle.
+    return Path(os.path.realpath(named))
+
+
+def check_ours(path: str | Path, what: str, argument: str) -> None:
+    """Check that another user can't have put something in a path's place.
+
+    Args:
+        path: of a file, a folder or a socket that may not exist yet.
+        what: kind of thing it is, for an error.
+        argument: what to call it in an error.
+
+    Raises:
+        PathError: in a directory in which everybody may create files, another user owns it or a
+            link on the way to it.
+    """
+    named = Path(path)
+    _check_links(named, argument)
+    _check_owner(Path(os.path.realpath(named)), what, argument)
 
 
 def expanded(path: str | Path, argument: str) -> Path:
@@ -78,8 +121,8 @@ def owner_name(uid: int) -> str:
 
 
 def _is_one_line(text: str) -> bool:
-    # Lone surrogates stand for bytes that are no text; neither a config line nor a message has any.
-    return not any(character in "\0\n\r" or "\ud800" <= character <= "\udfff" for character in text)
+    # Neither a config line nor a message has bytes that are no text.
+    return is_utf8(text) and not any(character in "\0\n\r" for character in text)
 
 
 def _check_links(path: Path, argument: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from faustwire.endpoint import of_socket, parse
-from faustwire.file_path import PathError, file_path, owner_name
+from faustwire.file_path import PathError, check_ours, file_path, owner_name
 
 # The reference's default, and what the plugin has hard-wired.
 DSP_PATH = "/tmp/adac-live.dsp"  # noqa: S108
@@ -158,17 +158,20 @@ def rendezvous(dsp_path: str | Path) -> Rendezvous:
 
 
 def prepare_endpoint(endpoint: str) -> None:
-    """Make sure, before a connection, that its socket is in a directory of this user alone.
+    """Make sure, before a connection, that another user can't have put its socket there.
 
     Args:
-        endpoint: where somebody is about to connect; only one of a rendezvous is looked at.
+        endpoint: where somebody is about to connect; nothing is known of one elsewhere.
 
     Raises:
-        PathError: another user owns the directory, or others can write to it.
+        PathError: another user owns the directory of a rendezvous, or others can write to it; or,
+            in a directory in which everybody may create files, the socket is another user's.
     """
-    directory = Path(parse(endpoint).path).parent
-    if directory == _directory():
-        _prepare(directory)
+    path = Path(parse(endpoint).path)
+    if path.parent == _directory():
+        _prepare(path.parent)
+    elif path.name:
+        check_ours(path, "socket", "endpoint")
 
 
 def _directory() -> Path:

@@ -51,9 +51,9 @@ def _compile(options: argparse.Namespace) -> int:
     # Every command imports this module, and most need no numpy.
     from faustwire_bridge.analysis.from_config import json_to_faust  # noqa: PLC0415
 
-    source = sys.stdin.read() if options.file == "-" else Path(options.file).read_text("utf-8")
+    source = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     try:
-        config = json.loads(source)
+        config = json.loads(source.decode())
     except (ValueError, RecursionError) as problem:
         raise GraphError(options.file, f"not JSON: {problem}") from problem
     text = json_to_faust(

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from faustwire.file_path import file_path
+from faustwire.terminal import printable
 from faustwire_bridge.commands import CALL_HELP, Commands, above_zero, call, open_recording
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 
@@ -76,5 +77,5 @@ def _export(options: argparse.Namespace) -> int:
     else:
         export(snapshot_of(found, options.step, options.worker), output, excitation)
     for damage in found.damage:
-        sys.stderr.write(f"damaged: {damage}\n")
+        sys.stderr.write(f"damaged: {printable(damage)}\n")
     return 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
+from faustwire.file_path import file_path
 from faustwire_bridge.commands import Commands, open_recording
 from faustwire_bridge.commands.help_text import Paragraphs, with_exit_codes
 
@@ -39,11 +39,12 @@ def _inspect(options: argparse.Namespace) -> int:
     from faustwire_bridge.recordings.summary import summarise  # noqa: PLC0415
     from faustwire_bridge.recordings.table import as_plain, show  # noqa: PLC0415
 
+    plot = None if options.plot is None else file_path(options.plot, "--plot")
     found = summarise(open_recording(options.files))
     if options.json:
         sys.stdout.write(json.dumps(as_plain(found)) + "\n")
     else:
         show(found, Console())
-    if options.plot is not None:
-        draw(found, Path(options.plot))
+    if plot is not None:
+        draw(found, plot)
     return 0

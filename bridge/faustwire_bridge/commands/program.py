@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -61,6 +62,10 @@ def run(arguments: Sequence[str] | None) -> int:
     Raises:
         KeyboardInterrupt: Ctrl-C came.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A path may be no UTF-8, and not every terminal has every character.
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     logs.configure(
         getattr(options, "log_level", "info"), as_json=getattr(options, "log_json", False)

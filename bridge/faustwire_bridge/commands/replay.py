@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
+from faustwire.file_path import check_ours
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire.terminal import printable
 from faustwire_bridge.commands import CALL_HELP, Commands, above_zero, call, open_recording
@@ -167,6 +168,7 @@ def _decide_again(options: argparse.Namespace) -> int:
     # What reads recordings takes a tenth of a second to import; no other command shall wait for it.
     from faustwire_bridge.recordings.offline import decide_again  # noqa: PLC0415
 
+    check_ours(options.offline, "folder", "--offline")
     open_recording(options.files)
     outcome = decide_again(options.files, Path(options.offline))
     if options.json:

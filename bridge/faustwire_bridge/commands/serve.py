@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from faustwire.file_path import target_path
 from faustwire.key_ring import KeyRing
 from faustwire.limits import COST_MULTIPLE, MIN_CHANGE_DB
 from faustwire.rendezvous import CONFIG_PATH, DSP_PATH, rendezvous
@@ -283,7 +283,7 @@ def _recording(options: argparse.Namespace) -> RecordingSettings | None:
     if options.record is None:
         return None
     # Who is told where it is may be in another folder.
-    target = str(Path(options.record).resolve())
+    target = str(target_path(options.record, "recording", "--record"))
     max_bytes = int(options.record_size * 2**20)
     return RecordingSettings(target, options.record_published, max_bytes, options.record_age)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from faustwire.errors import FaustwireError
+from faustwire.limits import MAX_NAME
 from faustwire.messages import Choice
+from faustwire.utf8 import is_utf8
 
 WORDS = "latest | first | worker NAME | best METRIC [larger]"
 
@@ -26,6 +28,7 @@ def choice(words: Sequence[str]) -> Choice:
     Raises:
         ChoiceError: the words are none; the error lists the choices.
     """
+    _check_names(words)
     match list(words):
         case ["latest" | "first" as kind]:
             return Choice(kind)
@@ -48,3 +51,12 @@ def choice(words: Sequence[str]) -> Choice:
         case _:
             problem = f"{' '.join(words)!r} is nobody to follow"
     raise ChoiceError(f"{problem}; one of: {WORDS}")
+
+
+def _check_names(words: Sequence[str]) -> None:
+    for word in words:
+        if len(word) > MAX_NAME or not is_utf8(word):
+            raise ChoiceError(
+                f"{word[:80]!r} is no name that a worker or metric can have: at most {MAX_NAME} "
+                "characters, in UTF-8"
+            )

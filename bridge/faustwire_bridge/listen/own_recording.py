@@ -13,6 +13,7 @@ from typing import NamedTuple
 from faustwire import codec, recording
 from faustwire.bridge_state import PUBLISHED
 from faustwire.errors import FaustwireError, MessageError
+from faustwire.file_path import check_ours
 from faustwire.header import read_fields
 from faustwire.messages import Event, State, Verdict
 from faustwire.recording import Item, RecordedWorker, Recording
@@ -118,7 +119,9 @@ def _files_of(place: RecordingPlace) -> Recording | None:
     path = Path(place.path)
     pattern = f"{glob.escape(path.stem)}*.mcap" if path.suffix == ".mcap" else "*.mcap"
     folder = path.parent if path.suffix == ".mcap" else path
-    files = sorted(folder.glob(pattern), key=lambda file: file.stat().st_mtime)[-_MOST_FILES:]
+    # A pipe would never be read to its end.
+    found = [file for file in folder.glob(pattern) if file.is_file()]
+    files = sorted(found, key=lambda file: file.stat().st_mtime)[-_MOST_FILES:]
     said = {file: metadata for file in files if (metadata := _metadata(file))}
     for metadata in reversed(list(said.values())):
         if metadata.get("pid") == str(place.pid) and metadata.get("kept") == "all":
@@ -129,8 +132,10 @@ def _files_of(place: RecordingPlace) -> Recording | None:
 
 def _metadata(file: Path) -> Mapping[str, str]:
     try:
+        # In /tmp anybody may put a file beside it.
+        check_ours(file, "recording", "record")
         return Recording(file).metadata
-    except FaustwireError:
+    except (FaustwireError, OSError):
         return {}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faustwire import codec
+from faustwire.atomic_file import ReplacedFile
 from faustwire.errors import FaustwireError
 from faustwire.graph import Node
 from faustwire.messages import Snapshot
@@ -46,11 +49,12 @@ def draw(found: Summary, path: Path) -> None:
         PlotError: as ``figure``, or matplotlib can't write a file with this ending.
         OSError: the file can't be written.
     """
-    drawn = figure(found)
+    drawn, encoded = figure(found), io.BytesIO()
     try:
-        drawn.savefig(path, dpi=110)
+        drawn.savefig(encoded, format=path.suffix[1:] or "png", dpi=110)
     except ValueError as problem:
         raise PlotError(f"{path}: {problem}") from problem
+    ReplacedFile(path, str(os.getpid())).write(encoded.getvalue())
 
 
 def figure(found: Summary) -> Figure:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from faustwire.atomic_file import ReplacedFile
 from faustwire.file_path import PathError, file_path
 from faustwire.rendezvous import Rendezvous
+
+# The plugin reads one line, and people note a few others below it.
+_MAX_CONFIG_BYTES = 2**20
 
 
 class PluginFiles:
@@ -99,7 +104,7 @@ class PluginFiles:
         if not rewrite and not renamed and self._config.intact():
             return
         try:
-            lines = self.config_path.read_bytes().splitlines(keepends=True)
+            lines = _read(self.config_path).splitlines(keepends=True)
         except FileNotFoundError:
             lines = []
         named = lines[0].strip() if lines else b""
@@ -114,6 +119,22 @@ class PluginFiles:
         if renamed:
             return plain if named == other else other
         return other if named == other else plain
+
+
+def _read(path: Path) -> bytes:
+    """A file's content, without ever waiting for it: a pipe may have been put there meanwhile.
+
+    Raises:
+        OSError: it can't be read, is no file, or is longer than any config.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        content = file.read(_MAX_CONFIG_BYTES + 1)
+    if len(content) > _MAX_CONFIG_BYTES:
+        raise OSError(errno.EFBIG, "it is too long for a config", str(path))
+    return content
 
 
 def _check_writable(file: ReplacedFile, path: Path, option: str) -> None:

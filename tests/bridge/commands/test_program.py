@@ -100,7 +100,8 @@ def test_two_bridges_never_keep_the_same_dsp_and_the_error_names_the_other(plugi
     with served(plugin) as bridge:
         link = plugin.folder / "link.dsp"
         link.symlink_to(plugin.dsp_path)
-        second = faustwire("serve", "--dsp-path", str(link), "--config-path", "/dev/null")
+        other = str(plugin.folder / "other.txt")
+        second = faustwire("serve", "--dsp-path", str(link), "--config-path", other)
         assert second.returncode == 75
         assert f"pid {bridge.process.pid}" in second.stderr
         assert bridge.endpoint in second.stderr
@@ -246,3 +247,6 @@ def test_compile_refuses_a_broken_config_with_its_path_and_keeps_the_old_file(
         assert "Traceback" not in result.stderr
     assert output.read_text() == "process = _;"
     assert faustwire("compile", str(plugin.folder / "none.json")).returncode == 64
+    config.write_bytes(json.dumps({**CONFIG, "name": "Hülle"}, ensure_ascii=False).encode("latin1"))
+    result = faustwire("compile", str(config))
+    assert (result.returncode, "not JSON" in result.stderr) == (64, True), result.stderr

@@ -35,6 +35,8 @@ def test_words_that_stand_for_a_choice(words: str, meant: Choice) -> None:
         (["best"], "which metric?"),
         (["best", "loss", "smallest"], "unless told `larger`"),
         (["latest", "anna"], "latest and then 'anna'"),
+        (["worker", "\udcff"], "no name"),
+        (["best", "x" * 257], "no name"),
     ],
 )
 def test_words_that_stand_for_none_are_told_what_would(words: list[str], told: str) -> None:

@@ -25,6 +25,7 @@ from graph_response import frequency_response
 from graphs import fdn
 from recordings import record
 from runs import channel, says, sends, tells
+from strangers import give_away
 
 FROZEN = Path(__file__).parents[2] / "recordings" / "v1" / "every-reason.mcap"
 BLESSED = FROZEN.with_suffix("")
@@ -103,6 +104,20 @@ def test_a_curve_keeps_its_ends_and_is_even() -> None:
 def test_a_plot_shows_the_run(tmp_path: Path) -> None:
     assert run("inspect", FROZEN, "--plot", tmp_path / "run.png") == 0
     assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_plot_is_not_led_astray_by_another_users_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    (tmp_path / "precious").write_text("precious")
+    (shared / "run.png").symlink_to(tmp_path / "precious")
+    give_away(monkeypatch, shared / "run.png")
+    assert run("inspect", FROZEN, "--plot", shared / "run.png") == 64
+    assert "the link" in capsys.readouterr().err
+    assert (tmp_path / "precious").read_text() == "precious"
 
 
 def test_a_worker_that_never_published_is_drawn_from_what_it_sent(tmp_path: Path) -> None:

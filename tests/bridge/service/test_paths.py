@@ -58,6 +58,36 @@ def test_a_path_that_cannot_be_written_is_told_before_it_is_ready(
     assert f"choose another {option}" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "told"), [(["--bind"], "no endpoint"), (["--follow", "worker"], "no name")]
+)
+def test_what_is_no_utf8_is_told_before_it_is_ready(
+    plugin: Plugin, options: list[str], told: str
+) -> None:
+    """Such a name ended the bridge when somebody looked at it."""
+    odd = os.fsdecode(b"ipc:///tmp/\xff")
+    command = [sys.executable, "-m", "faustwire_bridge", "serve", "--print-ready"]
+    command += ["--dsp-path", str(plugin.dsp_path), "--config-path", str(plugin.config_path)]
+    result = subprocess.run(
+        [*command, *options, odd], capture_output=True, text=True, timeout=DEADLINE, check=False
+    )
+    assert (result.returncode, result.stdout) == (64, "")
+    assert told in result.stderr
+
+
+def test_a_folder_of_keys_may_have_any_name(tmp_path: Path) -> None:
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/k\xff")
+    for words in (["keys"], ["keys", "list"], ["keys", "enrol", "anna", "ab" * 32]):
+        result = subprocess.run(
+            [sys.executable, "-m", "faustwire_bridge", *words, "--keys", folder],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+
+
 def test_text_is_made_fit_for_a_message() -> None:
     assert sendable("plain ä") == "plain ä"
     assert sendable(os.fsdecode(b"r\xff")) == "r\\udcff"

@@ -6,12 +6,13 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from bridges import Plugin
+from bridges import DEADLINE, Plugin
 from faustwire.file_path import PathError
 from faustwire.rendezvous import rendezvous
 from faustwire_bridge.service.plugin_files import PluginFiles
@@ -71,6 +72,30 @@ def test_the_other_lines_of_the_config_are_the_users(plugin: Plugin, mine: bytes
     plugin.config_path.write_bytes(b"/some/other.dsp\n" + mine)
     files(plugin).write(PROGRAM, rewrite_config=False)
     assert plugin.config_path.read_bytes() == os.fsencode(plugin.dsp_path) + b"\n" + mine
+
+
+def test_a_pipe_in_the_configs_place_keeps_nobody_waiting(plugin: Plugin) -> None:
+    """Put there after the bridge has started, for instance by another user in /tmp."""
+    written = files(plugin)
+    os.mkfifo(plugin.config_path)
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(written.write, PROGRAM, rewrite_config=True)
+        try:
+            with pytest.raises(OSError, match="it is no file"):
+                writing.result(DEADLINE)
+        finally:
+            with suppress(OSError):
+                os.close(os.open(plugin.config_path, os.O_WRONLY | os.O_NONBLOCK))
+    plugin.config_path.unlink()
+    written.write(PROGRAM, rewrite_config=True)
+    assert plugin.config_path.read_text() == f"{plugin.dsp_path}\n"
+
+
+def test_a_config_without_end_is_not_read(plugin: Plugin) -> None:
+    with plugin.config_path.open("wb") as file:
+        file.truncate(2**33)
+    with pytest.raises(OSError, match="too long"):
+        files(plugin).write(PROGRAM, rewrite_config=True)
 
 
 def test_new_files_get_the_umasks_mode_so_that_the_daw_can_read_them(plugin: Plugin) -> None:

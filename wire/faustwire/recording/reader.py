@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -199,7 +200,7 @@ def _files(given: Iterable[str | Path]) -> list[Path]:
         paths = [path]
         if path.is_dir():
             paths = [inside for inside in sorted(path.glob("*.mcap")) if inside.is_file()]
-        found |= {one.resolve(): one for one in paths}
+        found |= {Path(os.path.realpath(one)): one for one in paths}
     return list(found.values())
 
 
