@@ -22,8 +22,8 @@ LIBRARIES = frozenset(f"{name}.lib" for name in _NAMES.split())
 # What makes libfaust open a file, or the plugin fetch a sound.
 _LOADERS = frozenset({"import", "library", "component", "soundfile"})
 # As in Faust's lexer: comments, text between quotes, words; any other character by itself. A
-# comment that is never closed goes on to the end: were its end looked for from each "/*" in it, a
-# quarter of a megabyte would take more than a minute.
+# comment that is never closed goes on to the end: were its end looked for from each "/*" in it, the
+# time would grow with the square of the length, to more than a second at 32 KiB.
 _TOKENS = re.compile(
     r'//[^\n]*|/\*.*?(?:\*/|\Z)|(?P<word>"[^"]*"|[A-Za-z_][A-Za-z0-9_]*|\S)', re.DOTALL
 )

@@ -12,6 +12,9 @@ from faustwire_bridge.core.events import User
 from faustwire_bridge.core.watchers import Watchers
 from faustwire_bridge.service.listeners import Listeners
 
+# As if telling had taken that long: the next state is made ten times as late.
+_AFTER_ERROR_SECONDS = 0.1
+
 
 class Observers:
     """Answers those who watch."""
@@ -56,10 +59,14 @@ class Observers:
         now = time.monotonic()
         if now < self._watchers.deadline():
             return
-        state = self._state(now)
-        due = self._watchers.pop_due(now, state.number)
-        data = codec.encode(state)
-        for peer in due:
+        try:
+            state = self._state(now)
+            data = codec.encode(state)
+        except Exception:
+            # Not again at once: the others would wait.
+            self._watchers.told(now, _AFTER_ERROR_SECONDS)
+            raise
+        for peer in self._watchers.pop_due(now, state.number):
             self._listeners.offer(peer, data)
         done = time.monotonic()
         self._watchers.told(done, done - now)

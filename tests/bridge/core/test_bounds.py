@@ -152,20 +152,20 @@ def test_a_long_detail_and_long_warnings_are_kept_short() -> None:
         verdict = anna.publish(f"process = {top};")
     assert verdict.published
     assert sum(map(len, verdict.warnings)) == 2**13, "of a hundred thousand characters"
-    assert "its range is now" in verdict.warnings[-1]
+    assert any("its range is now" in warning for warning in verdict.warnings)
 
 
-def test_hundreds_of_texts_with_many_sliders_are_remembered_within_bounds() -> None:
+def test_texts_with_many_sliders_are_remembered_within_bounds() -> None:
     """A slider takes 400 bytes, whatever its name."""
     bridge = Bridge()
     anna = bridge.worker()
     with traced() as kept:
-        for number in range(1, 400):
-            controls = tuple(Control(f"/l/{number}/{slider}") for slider in range(900))
+        for number in range(1, 40):
+            controls = tuple(Control(f"/l/{number}/{slider}") for slider in range(800))
             bridge.compiled = events.Compiled(Report(problem="no", controls=controls))
             anna.take(OwnProgram(number, f"process = {number};"))
             bridge.compiles.clear()
-        assert kept() < 20 * MIB
+        assert kept() < 2 * MIB
 
 
 def test_a_machine_with_an_endless_name_is_remembered_by_its_beginning() -> None:
@@ -179,20 +179,21 @@ def test_a_machine_with_an_endless_name_is_remembered_by_its_beginning() -> None
     assert len(session.hello.host) == 256
 
 
-@pytest.mark.parametrize("most_runs", [1024, 10**9])
+@pytest.mark.parametrize("most_runs", [50, 10**9])
 def test_what_is_known_of_runs_that_were_refused_takes_little_room(
     most_runs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a snapshot, but with words; a control without a bound."""
     monkeypatch.setattr(audience, "MAX_KEPT", most_runs)
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 20)
     bridge = Bridge()
     listening = audience.Audience(bridge.core.sessions)
     with traced() as kept:
-        for number in range(4000):
+        for number in range(500):
             bridge.take(arrived(b"mallory", Hello("m", f"{number}")))
             session = bridge.core.sessions.at(b"mallory")
             assert session is not None
             session.newest = PackedSnapshot(1, 1)
             detail = f"{number} " + "x" * 4000
             listening.decided(session, Verdict(1, False, Reason.REFUSED, detail))
-        assert (kept() < 8 * MIB) is (most_runs == 1024)
+        assert (kept() < MIB) is (most_runs == 50)
