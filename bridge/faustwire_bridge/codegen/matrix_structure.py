@@ -13,8 +13,12 @@ import numpy as np
 
 from faustwire.graph import Array
 
-# Rounding of a handful of products, relative to the largest entry.
+# Rounding of a handful of products, relative to the largest entry of a row or column, whichever is
+# less: what is large elsewhere may be turned down before or behind the matrix.
 _EXACT = 2e-15
+# Where the diagonal takes back so many times what the entry is, single precision loses it; of
+# reflections of 256 channels it may be 32 times.
+_CANCELS_FROM = 100.0
 
 
 class Kronecker(NamedTuple):
@@ -93,10 +97,9 @@ def _kronecker(values: bytes, size: int, parts: int) -> Kronecker | None:
         return None
     top, left = row - row % block, column - column % block
     inner = matrix[top : top + block, left : left + block]
-    wanted = abs(pivot) * _EXACT
-    if not abs(np.kron(outer[0], inner[0]) - matrix[0]).max() <= wanted:
+    if not (abs(np.kron(outer[0], inner[0]) - matrix[0]) <= abs(pivot) * _EXACT).all():
         return None
-    if not abs(np.kron(outer, inner) - matrix).max() <= wanted:
+    if not (abs(np.kron(outer, inner) - matrix) <= _rounding(matrix)).all():
         return None
     # A reflection of entries of a half has no factor left.
     return Kronecker(outer / 2, inner * 2) if parts == 4 else Kronecker(outer, inner)
@@ -149,13 +152,23 @@ def rank_one(matrix: Array) -> RankOne | None:
         return None
     column[q], row[p] = matrix[q, j] / row[j], matrix[i, p] / column[i]
     product = np.outer(column, row)
-    wanted = float(abs(matrix).max()) * _EXACT
+    wanted = _rounding(matrix)
     diagonal = np.diagonal(matrix - product).copy()
-    if not abs(product - matrix + np.diag(diagonal)).max() <= wanted:
+    if not (abs(product - matrix + np.diag(diagonal)) <= wanted).all():
         return None
-    diagonal[abs(diagonal) < wanted] = 0.0
-    diagonal[abs(diagonal - 1.0) < wanted] = 1.0
+    allowed = np.diagonal(wanted)
+    if (abs(np.diagonal(product)) * _EXACT > _CANCELS_FROM * allowed).any():
+        return None
+    diagonal[abs(diagonal) < allowed] = 0.0
+    diagonal[abs(diagonal - 1.0) < allowed] = 1.0
     return RankOne(diagonal, column, row)
+
+
+def _rounding(matrix: Array) -> Array:
+    """What each entry may be off."""
+    magnitudes = abs(matrix)
+    rows, columns = magnitudes.max(axis=1, keepdims=True), magnitudes.max(axis=0, keepdims=True)
+    return np.asarray(_EXACT * np.minimum(rows, columns))
 
 
 def shared_sums(matrix: Array) -> SharedSums | None:
