@@ -15,6 +15,14 @@ _OTHER_RATES = (44_100, 96_000)
 _FIRST_SECONDS, _LONG_SECONDS = 4.0, 10.0
 # What the other rates, the other sign and knobs at their ends do at once, or soon.
 SHORT_SECONDS, _TURNED_SECONDS, _SOON_SECONDS = 1.0, 0.2, 2.0
+# An envelope that follows a constant input is there by then; in later runs it goes on for longer.
+_CONSTANT_SECONDS = 0.5
+# In the plugin's blocks of 128 it would be slow, and makes a difference only to what asks for the
+# length of a block: one run is enough for that.
+_BLOCK_SECONDS = 0.1
+_PLUGIN_BLOCK = 128
+# 12 dB: a DAW's channels hold samples beyond full scale, and some functions end there.
+_BEYOND_FULL_SCALE = 4.0
 # The plugin has so many knobs, in the order of their addresses; nobody can turn the others.
 _KNOBS = 12
 Knob = dict[str, Any]
@@ -30,6 +38,9 @@ class Run:
         seconds: of noise.
         sign: of the noise and of the constant: what has run away to −∞ may hide behind a function.
         knob: an address and its value; None: all are at rest.
+        constant: seconds of the constant.
+        scale: of the input; above full scale only what is no number counts.
+        in_blocks_of: samples; 0: a tenth of a second.
     """
 
     what: str
@@ -37,11 +48,20 @@ class Run:
     seconds: float
     sign: float = 1.0
     knob: tuple[str, float] | None = None
+    constant: float = _CONSTANT_SECONDS
+    scale: float = 1.0
+    in_blocks_of: int = 0
+
+    @property
+    def block(self) -> int:
+        """How many samples are played at once."""
+        return self.in_blocks_of or round(_BLOCK_SECONDS * self.fs)
 
     def told(self) -> str:
         """With which settings, for people."""
         knob = "" if self.knob is None else f" with {self.knob[0]} at {self.knob[1]:g}"
-        return f"at {self.fs / 1000:g} kHz{knob}"
+        beyond = f" with an input of {self.scale:g} times full scale" if self.scale > 1 else ""
+        return f"at {self.fs / 1000:g} kHz{knob}{beyond}"
 
 
 def plan(knobs: Sequence[Knob]) -> list[Run]:
@@ -60,30 +80,57 @@ def plan(knobs: Sequence[Knob]) -> list[Run]:
         what = f"{turned} at {fs / 1000:g} kHz{length}"
         return [Run(what, fs, seconds, knob=end) for end in ends]
 
-    def other(fs: int, seconds: float, length: str = "") -> Run:
-        return Run(f"{rest} at {fs / 1000:g} kHz{length}", fs, seconds)
+    def other(fs: int, seconds: float) -> Run:
+        return Run(f"{rest} at {fs / 1000:g} kHz", fs, seconds)
 
+    def later(fs: int, seconds: float) -> Run:
+        return Run(f"{rest} at {fs / 1000:g} kHz, later seconds", fs, seconds, constant=seconds)
+
+    between = "with a knob halfway, or at zero"
     return [
         other(FS, _FIRST_SECONDS),
-        Run(f"{rest} and the input's sign turned", FS, SHORT_SECONDS, -1.0),
+        Run(
+            f"{rest} and the input's sign turned",
+            FS,
+            SHORT_SECONDS,
+            -1.0,
+            in_blocks_of=_PLUGIN_BLOCK,
+        ),
         *(other(fs, SHORT_SECONDS) for fs in _OTHER_RATES),
         *each(FS, _TURNED_SECONDS),
         *itertools.chain(*(each(fs, _TURNED_SECONDS / 2) for fs in _OTHER_RATES)),
-        *(other(fs, _FIRST_SECONDS, ", later seconds") for fs in _OTHER_RATES),
+        Run(
+            f"{rest} and an input beyond full scale", FS, _TURNED_SECONDS, scale=_BEYOND_FULL_SCALE
+        ),
+        *(Run(between, FS, _TURNED_SECONDS / 2, knob=stop) for stop in _stops_between(knobs)),
+        *(later(fs, _FIRST_SECONDS) for fs in _OTHER_RATES),
         *each(FS, _SOON_SECONDS, ", later seconds"),
-        other(FS, _LONG_SECONDS, ", later seconds"),
+        later(FS, _LONG_SECONDS),
     ]
 
 
 def _ends(knobs: Sequence[Knob]) -> list[tuple[str, float]]:
     """Each knob that the plugin can turn, at each end at which it does not rest."""
-    reachable = sorted(knobs, key=lambda knob: knob["address"])[:_KNOBS]
     return [
         (knob["address"], end)
-        for knob in reachable
+        for knob in _reachable(knobs)
         for end in (knob.get("max", 1.0), knob.get("min", 0.0))
         if end != knob.get("init", 0.0)
     ]
+
+
+def _stops_between(knobs: Sequence[Knob]) -> list[tuple[str, float]]:
+    """Each of them halfway, and at zero, where it passes that and does not rest there."""
+    stops = []
+    for knob in _reachable(knobs):
+        low, high = knob.get("min", 0.0), knob.get("max", 1.0)
+        between = {(low + high) / 2, 0.0} - {knob.get("init", 0.0)}
+        stops += [(knob["address"], stop) for stop in sorted(between) if low < stop < high]
+    return stops
+
+
+def _reachable(knobs: Sequence[Knob]) -> list[Knob]:
+    return sorted(knobs, key=lambda knob: knob["address"])[:_KNOBS]
 
 
 def unplayed(skipped: Sequence[Run], runs: Sequence[Run]) -> str:

@@ -11,39 +11,35 @@ from typing import Any
 
 from faustwire_bridge.children.play_plan import FS, Run
 
-# In the plugin's blocks of 128 it would be slow; it makes no difference to the result.
-BLOCK_SECONDS = 0.1
-_CONSTANT_SECONDS = 0.5
 
-
-def signal(run: Run, channels: int, block: int) -> Iterator[tuple[bytes, bool]]:
+def signal(run: Run, channels: int) -> Iterator[tuple[bytes, bool]]:
     """Make a run's input, block by block.
 
     Args:
         run: which.
         channels: of the program's input.
-        block: in samples.
 
     Yields:
         [channels, block] in float32, and whether it belongs to the constant part.
     """
+    block, full = run.block, run.sign * run.scale
     silence = bytes(4 * channels * block)
     yield silence, False
-    for number in range(round(run.seconds / BLOCK_SECONDS)):
-        yield _noise(channels, block, number, run.sign), False
+    for number in range(_blocks(run, run.seconds)):
+        yield _noise(channels, block, number, full), False
     yield silence, False
-    constant = array("f", [run.sign]).tobytes() * (channels * block)
-    for _ in range(_constant_blocks(run)):
+    constant = array("f", [full]).tobytes() * (channels * block)
+    for _ in range(_blocks(run, min(run.seconds, run.constant))):
         yield constant, True
 
 
-def _constant_blocks(run: Run) -> int:
-    return round(min(run.seconds, _CONSTANT_SECONDS) / BLOCK_SECONDS)
+def _blocks(run: Run, seconds: float) -> int:
+    return round(seconds * run.fs / run.block)
 
 
-def _noise(channels: int, block: int, number: int, sign: float) -> bytes:
-    """A block of full-scale noise for each channel, from one supply: draws take their time."""
-    supply = _supply(sign)
+def _noise(channels: int, block: int, number: int, full: float) -> bytes:
+    """A block of noise for each channel, from one supply: draws take their time."""
+    supply = _supply(full)
     parts = []
     for channel in range(channels):
         # Steps of two primes meet the same place again only after very long.
@@ -53,9 +49,9 @@ def _noise(channels: int, block: int, number: int, sign: float) -> bytes:
 
 
 @functools.cache
-def _supply(sign: float) -> array[float]:
+def _supply(full: float) -> array[float]:
     dice = random.Random(0)  # noqa: S311
-    return array("f", (sign * dice.uniform(-1.0, 1.0) for _ in range(2 * FS)))
+    return array("f", (full * dice.uniform(-1.0, 1.0) for _ in range(2 * FS)))
 
 
 def buffers(channels: int, block: int) -> memoryview[Any]:

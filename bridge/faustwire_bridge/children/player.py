@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Any
 
 from faustwire_bridge.children.play_plan import FS, SHORT_SECONDS, Knob, Run, plan, unplayed
-from faustwire_bridge.children.play_signal import BLOCK_SECONDS, buffers, exceeds, signal
+from faustwire_bridge.children.play_signal import buffers, exceeds, signal
 
 # Processor time that playing a text may take; a reverberator from Faust's libraries needs 0.15 s
 # for a second of sound, two oscillators a hundredth of that.
@@ -27,6 +27,8 @@ PLAY_SECONDS = 2.0
 # Part of the time until the deadline that is left alone: on a busy machine playing ends early
 # rather than have the program refused.
 _RESERVE = 0.25
+# The largest float32: beyond it there is only what is no number.
+_LARGEST = 3.4028234e38
 
 
 class _OutOfTimeError(Exception):
@@ -117,17 +119,18 @@ class _Player:
         if not must and self._time.left() < 2 * self._init_seconds:
             raise _OutOfTimeError
         self._begin(run)
-        block = round(BLOCK_SECONDS * run.fs)
+        block = run.block
         source, result = buffers(self._n_in, block), buffers(self._n_out, block)
         heard = result.cast("B")[: 4 * self._n_out * block]
-        for number, (data, constant) in enumerate(signal(run, self._n_in, block)):
-            if number * BLOCK_SECONDS > must and self._time.left() < 0:
+        for number, (data, constant) in enumerate(signal(run, self._n_in)):
+            if number * block / run.fs > must and self._time.left() < 0:
                 raise _OutOfTimeError
             if self._n_in:
                 source.cast("B")[:] = data
             self._program.compute(block, source, result)
             at_rest = run.knob is None and not constant
-            if exceeds(heard, self._level if at_rest else self._peak):
+            known = self._level if at_rest else self._peak
+            if exceeds(heard, _LARGEST if run.scale > 1 else known):
                 self._listen(heard, run, at_rest=at_rest)
 
     def _begin(self, run: Run) -> None:
@@ -142,6 +145,8 @@ class _Player:
         # What is not finite shows in the sum, in C and at once.
         if not math.isfinite(sum(heard)):
             raise _NotFiniteError
+        if run.scale > 1:
+            return
         peak = max(max(heard, default=0.0), -min(heard, default=0.0))
         if peak > self._peak:
             self._peak, self._peak_in = peak, run.told()

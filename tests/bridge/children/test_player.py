@@ -108,6 +108,36 @@ HARMFUL = {
         Reason.UNSTABLE,
         "at 96 kHz",
     ),
+    "a division by a slider that passes 0": (
+        '_ / hslider("a", 1, -1, 2, 0.01), _',
+        '_ / (3 + hslider("a", 1, -1, 2, 0.01)), _',
+        Reason.UNSTABLE,
+        "with /live/a at 0",
+    ),
+    "a pole at a slider's middle": (
+        '_ / (hslider("a", 0.2, 0, 1, 0.01) - 0.5), _',
+        '_ / (hslider("a", 0.2, 0, 1, 0.01) - 1.5), _',
+        Reason.UNSTABLE,
+        "with /live/a at 0.5",
+    ),
+    "a function that ends at full scale": (
+        "acos, _",
+        "(min(1) : max(-1) : acos), _",
+        Reason.UNSTABLE,
+        "with an input of 4 times full scale",
+    ),
+    "a division by zero in the plugin's blocks": (
+        "_ / (fvariable(int count, <math.h>) - 128), _",
+        "_ / (fvariable(int count, <math.h>) + 128), _",
+        Reason.UNSTABLE,
+        "",
+    ),
+    "an integrator that a constant input fills": (
+        "(*(0.003) : + ~ _), _",
+        "(*(0.003) : + ~ *(0.99)), _",
+        Reason.TOO_LOUD,
+        "",
+    ),
     "a division by a slider that can be 0, only at 96 kHz": (
         '_ / max(hslider("a", 1, 0, 2, 0.01), fs != 96000), _',
         '_ / max(hslider("a", 1, 0, 2, 0.01), fs != 12345), _',
@@ -156,7 +186,8 @@ def test_what_matters_most_is_played_first() -> None:
     first = runs.index(next(run for run in runs if run.knob))
     assert {run.fs for run in runs[:first]} == {44_100, 48_000, 96_000}
     assert {(run.fs, run.knob) for run in runs if run.knob} == {
-        (fs, (f"/live/{number:02d}", 1.0)) for fs in (44_100, 48_000, 96_000) for number in (0, 1)
+        *((fs, (f"/live/0{n}", 1.0)) for fs in (44_100, 48_000, 96_000) for n in (0, 1)),
+        *((48_000, (f"/live/0{n}", 0.5)) for n in (0, 1)),
     }
     later = [run for run in runs if "later" in run.what]
     assert runs[-len(later) :] == later
