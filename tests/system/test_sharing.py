@@ -43,6 +43,19 @@ def test_with_settle_a_script_may_end_before_the_time_has_come(plugin: Plugin) -
     eventually(lambda: plugin.bridge_pid() is None, "and no longer")
 
 
+def test_what_settles_is_written_though_somebody_else_wrote_the_file_meanwhile(
+    plugin: Plugin,
+) -> None:
+    """Nothing arrives between the two, and the model is the one that was published last."""
+    with HotReload(48000, **plugin.paths, min_interval=1.0, settle=True) as live:
+        knob = Knob()
+        knob.set(0.625)
+        assert live.update(knob.model)
+        assert not live.update(knob.model)
+    plugin.dsp_path.write_text("process = 0,0;\n")
+    eventually(lambda: plays(plugin, 0.625), "its time has come")
+
+
 def test_the_best_worker_is_heard_and_the_others_are_told_why(plugin: Plugin) -> None:
     with ExitStack() as stack:
         bridge = stack.enter_context(served(plugin, "--follow", "best", "loss"))

@@ -98,6 +98,8 @@ class Loop:
             self._take_outcomes()
             deadline = self._core.deadline()
             if deadline is not None and time.monotonic() >= deadline:
+                # What has waited for its time may be what is in the file, or was.
+                self._look_at_dsp()
                 self._handle_safely(events.Tick())
             self._tell_audience()
             self._keep_recording()
@@ -132,8 +134,8 @@ class Loop:
             if received is None:
                 return
             # Once for all that has come: it takes a system call.
-            if number == 0 and self._dsp_was_changed():
-                self._handle_safely(events.DspChanged())
+            if number == 0:
+                self._look_at_dsp()
             self._sort(received)
 
     def _sort(self, received: Received) -> None:
@@ -187,8 +189,9 @@ class Loop:
             # Whoever has trained opens the recording now, and what comes may be long in coming.
             self._record(self._recorder.flush)
 
-    def _dsp_was_changed(self) -> bool:
-        return self._core.pipeline.playing.program is not None and not self._files.intact()
+    def _look_at_dsp(self) -> None:
+        if self._core.pipeline.playing.program is not None and not self._files.intact():
+            self._handle_safely(events.DspChanged())
 
     # -- instructions ------------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ class PluginFiles:
         """
         existed = self._dsp.write(program.encode())
         try:
-            made_anew = self._made_anew()
+            made_anew = self._made_anew() if self._directory is not None else not existed
             self._point_config(rewrite=rewrite_config or not existed, renamed=made_anew)
             if made_anew or self._directory is None:
                 self._hold_directory()
@@ -82,8 +82,7 @@ class PluginFiles:
 
     def _made_anew(self) -> bool:
         """Whether the directory is another one than at the last write: the plugin is deaf to it."""
-        if self._directory is None:
-            return False
+        assert self._directory is not None, "there was a write"  # noqa: S101
         return not os.path.samestat(os.fstat(self._directory), os.stat(self.dsp_path.parent))
 
     def _hold_directory(self) -> None:
@@ -95,7 +94,8 @@ class PluginFiles:
 
         The plugin reloads on every write of its config, so one that is right is left alone. It
         watches a directory anew only where the path changes, so one that was made anew is given
-        its other spelling: DIR/live.dsp, DIR/./live.dsp.
+        its other spelling: DIR/live.dsp, DIR/./live.dsp. So is one that may have been made anew
+        before this bridge was there: its ``.dsp`` is missing, and the config names that already.
 
         Args:
             rewrite: write it even if it is right.
@@ -116,9 +116,9 @@ class PluginFiles:
         """How the config is to name the ``.dsp``, given how it does so far."""
         plain = os.fsencode(self.dsp_path)
         other = os.fsencode(f"{self.dsp_path.parent}/./{self.dsp_path.name}")
-        if renamed:
-            return plain if named == other else other
-        return other if named == other else plain
+        if named == other:
+            return plain if renamed else other
+        return other if renamed and named == plain else plain
 
 
 def _read(path: Path) -> bytes:

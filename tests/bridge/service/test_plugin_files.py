@@ -191,6 +191,24 @@ def test_a_directory_made_anew_is_named_by_its_other_spelling(plugin: Plugin) ->
     assert spellings == [plain, other, plain, other]
 
 
+@pytest.mark.parametrize("named", ["{0}/{1}", "{0}/./{1}"])
+def test_a_directory_made_anew_before_the_bridge_began_is_named_by_its_other_spelling(
+    plugin: Plugin, named: str
+) -> None:
+    """A run's folder is removed between two runs, while the DAW goes on."""
+    program = plugin.folder / "run" / "live.dsp"
+    line = named.format(program.parent, program.name)
+    plugin.config_path.write_text(f"{line}\n")
+    with closing(PluginFiles(rendezvous(program), plugin.config_path)) as written:
+        written.write(PROGRAM, rewrite_config=True)
+    now = plugin.config_path.read_text().strip()
+    assert now != line
+    assert now in (str(program), f"{program.parent}/./{program.name}")
+    with closing(PluginFiles(rendezvous(program), plugin.config_path)) as written:
+        written.write(PROGRAM, rewrite_config=True)
+    assert plugin.config_path.read_text().strip() == now, "the control: the program was there"
+
+
 def test_a_config_that_names_the_other_spelling_is_right(plugin: Plugin) -> None:
     plugin.config_path.write_text(f"{plugin.folder}/./{plugin.dsp_path.name}\nmine\n")
     before = identity(plugin.config_path)
