@@ -18,6 +18,7 @@ Gates: TypeAlias = Mapping[str, float | bool | None]
 _NUMBERS = {
     "max_gain_db": "--max-gain-db",
     "max_jump_db": "--max-jump-db",
+    "max_load": "--max-load",
     "compile_timeout": "--compile-timeout",
     "cost_multiple": "--cost-multiple",
     "min_change_db": "--min-change-db",

@@ -78,8 +78,9 @@ class HotReload:
         let_ring: reloads are at least this part of the model's RT60 apart, since each cuts the
             tail; None: they need not be. With an ``endpoint`` as above.
         gates: options of the bridge that is started here, which decide what is written, by name:
-            max_gain_db, max_jump_db, allow_unstable, compile_gate, compile_timeout,
-            faust_libraries, cost_multiple. Default and meaning: see ``faustwire serve --help``.
+            max_gain_db, max_jump_db, max_load (in percent), allow_unstable, compile_gate,
+            compile_timeout, faust_libraries, cost_multiple. Default and meaning: see
+            ``faustwire serve --help``.
         listen: serve the page that plays the model in the browser, see ``listen``.
 
     It can be copied and pickled: a copy has the same arguments and connects on its own.
@@ -226,7 +227,7 @@ class HotReload:
         with self._session.call():
             self._session.note_remarks(())
             own = OwnProgram(self._session.next_seq(), code)
-            return self._session.hand_over(Ticket(own.seq, lambda: own))
+            return self._session.hand_over(Ticket(own.seq, lambda: own, own=True))
 
     @contextmanager
     def follow(

@@ -31,6 +31,7 @@ class Ticket:
         seq: the message's number.
         make: makes the message; called only when it is sent, and released then.
         force: whether a Snapshot bypasses the throttles.
+        own: whether it is a program of one's own, to which no throttle applies.
         made: when it was handed over, monotonic seconds.
         sent: when it was first sent; 0: not yet.
         received: when its verdict came; 0: not yet.
@@ -44,6 +45,7 @@ class Ticket:
     sent: float = 0.0
     received: float = 0.0
     verdict: Verdict | None = None
+    own: bool = False
     _data: bytes | None = None
     _done: threading.Lock = field(default_factory=_locked)
 

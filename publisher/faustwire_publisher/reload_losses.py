@@ -44,6 +44,7 @@ class ReloadLosses:
         reloads = _RELOADS - 1
         return (
             f"{100 * lost:.0f} % of the audio is lost: min_interval=0 and force switch off what "
-            f"keeps reloads apart, and the plugin is silent for {1e3 * silent / reloads:.1f} ms at "
-            f"each, {reloads / elapsed:.1f} times a second; each cuts the tail, too"
+            "keeps reloads apart, text is not kept apart at all, and the plugin is silent for "
+            f"{1e3 * silent / reloads:.1f} ms at each, {reloads / elapsed:.1f} times a second; "
+            "each cuts the tail, too"
         )

@@ -240,7 +240,7 @@ class WorkerSession:
             self.warn_once.of_differences(bridge, self._link.differences(bridge))
         self.warn_once.of_unchecked(ticket.verdict)
         self.warn_once.of_crashes(ticket.verdict)
-        if ticket.force or self._hello.min_interval == 0:
+        if ticket.force or ticket.own or self._hello.min_interval == 0:
             self.warn_once.of_losses(self._losses.take(ticket))
         self.warn_once.take(ticket.verdict, prompt=ticket.took <= self._timeout)
 

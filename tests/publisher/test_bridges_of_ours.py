@@ -56,6 +56,18 @@ def test_gates_of_a_bridge_that_is_started_here_can_be_set(plugin: Plugin) -> No
     assert len(told) == 1
 
 
+def test_how_heavy_a_program_may_be_is_one_of_them(plugin: Plugin) -> None:
+    with (
+        HotReload(48000, **plugin.paths, gates={"max_load": 1e-4}) as live,
+        HotReload(48000, **plugin.paths, gates={"max_load": 1e-4}),
+        recorded_warnings() as told,
+    ):
+        assert not live.update(Knob().model)
+        assert live.last.reason is Reason.TOO_HEAVY
+        assert "the limit is 0 %" in live.last.detail
+    assert not any("max_load" in line for line in told), told
+
+
 def test_gates_that_a_running_bridge_does_not_have_are_told(plugin: Plugin) -> None:
     with (
         served(plugin, "--max-gain-db", "55"),

@@ -70,3 +70,15 @@ def test_a_training_is_warned_where_nothing_keeps_reloads_apart(
     assert len(warned) == (0 if throttled else 1), warned
     if warned:
         assert re.search(r"\d+ % of the audio is lost", warned[0])
+
+
+def test_text_is_kept_apart_by_nothing_either(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload_losses, "_LEAST", 0.0)
+    texts = ["process = 0.5*_,_;", "process = 0.6*_,_;"]
+    with HotReload(48000, **plugin.paths) as live, recorded_warnings() as warned:
+        for number in range(25):
+            assert live.publish(texts[number % 2]), live.last
+    assert len(warned) == 1, warned
+    assert re.search(r"\d+ % of the audio is lost", warned[0])

@@ -18,13 +18,12 @@ from faustwire.errors import GraphError, is_finite, shown
 from faustwire.graph import Node
 from faustwire.graph_codec import from_dicts, to_dicts
 from faustwire.limits import MAX_NAME
+from faustwire.sampling_rate import rate_problem
 from faustwire.validation import check
 
 # Increased when an old reader would misread a new file; not for new optional keys.
 JSON_VERSION = 1
 _KEYS = ("faustwire", "name", "fs", "graph", "controls")
-# The highest rate of any audio interface, times four.
-MAX_FS = 3_072_000.0
 
 
 class JsonGraph(NamedTuple):
@@ -100,10 +99,10 @@ def _check_version(version: object) -> None:
 def _fs(fs: object) -> float:
     if isinstance(fs, bool) or not isinstance(fs, (int, float)):
         raise GraphError("fs", f"the sampling rate is a number in Hz, not {shown(fs)}")
-    if not (is_finite(fs) and 0 < fs <= MAX_FS):
-        raise GraphError(
-            "fs", f"a sampling rate of {shown(fs)} Hz; it is above 0, at most {MAX_FS:g}"
-        )
+    if not is_finite(fs):
+        raise GraphError("fs", f"a sampling rate of {shown(fs)} Hz")
+    if problem := rate_problem(fs):
+        raise GraphError("fs", problem)
     return float(fs)
 
 

@@ -60,9 +60,11 @@ class Settings:
     on_ready: Callable[[list[str]], None] | None = None
 
     def gates(self) -> dict[str, float | bool | None]:
-        """The options that decide which programs are written, by name."""
+        """The options that decide which programs are written, by name, as `serve` takes them."""
+        limits = self.rules.limits
         return {
-            **asdict(self.rules.limits),
+            **asdict(limits),
+            "max_load": round(100 * limits.max_load, 9),
             "cost_multiple": self.rules.cost_multiple,
             "let_ring": self.rules.let_ring,
             "compile_gate": self.compiles,

@@ -375,6 +375,7 @@ def test_a_config_carries_its_own_controls_and_arguments_override_them() -> None
         ({"faustwire": 2}, "at faustwire: version 2"),
         ({"fs": "fast"}, "at fs"),
         ({"fs": 0}, "at fs"),
+        ({"fs": 48}, "at fs: .* for 48 kHz say 48000"),
         ({"name": 5}, "at name"),
         ({"colour": 1}, "colour"),
         ({"controls": [1]}, "at controls"),
