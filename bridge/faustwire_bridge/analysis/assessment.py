@@ -13,22 +13,31 @@ from faustwire.graph import Node
 from faustwire.messages import Reason
 from faustwire_bridge.analysis import stability
 from faustwire_bridge.analysis.bounded import certified
+from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
 from faustwire_bridge.analysis.knob_positions import (
+    at_first,
     attenuated,
     attenuates_evenly,
+    rest_seconds,
     rt60_positions,
 )
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
 from faustwire_bridge.analysis.peak_gain import level_db, measure
+from faustwire_bridge.analysis.played_graph import through_plugin
+from faustwire_bridge.analysis.silent_growth import growth_db
 from faustwire_bridge.analysis.single_precision import cancelling_loop, overflow
 from faustwire_bridge.core.refusal import Refusal
-from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain
+from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain, to_db
 
 # At worst (32 lines of a second together) three seconds of computing, in which the bridge answers
 # nobody else; what takes more is told from a second of noise.
 _MAX_POINTS = 2**18
 # At each of a handful of positions of a knob.
 _MAX_KNOB_POINTS = 2**15
+# What beats may add up to without growing for ever.
+_MAX_GROWTH_DB = 20.0
+# A position of the rt60 knob above which no peak is looked for.
+_LONGEST_SECONDS = 60.0
 
 
 def assess(
@@ -57,7 +66,13 @@ def assess(
     """
     levels = LevelEstimator() if levels is None else levels
     passed = certified(
-        graph, fs=fs, limits=limits, playing_db=playing_db, program=program, levels=levels
+        graph,
+        fs=fs,
+        limits=limits,
+        playing_db=playing_db,
+        program=program,
+        levels=levels,
+        at_first=at_first(graph, controls, fs=fs),
     )
     if passed is not None:
         return passed.assessment
@@ -94,11 +109,15 @@ def searched(
         What is known of its sound, and why it is refused if it is.
     """
     try:
-        assessment = _assess(graph, fs, limits, playing_db)
+        first = at_first(graph, controls, fs=fs)
+        assessment = _assess(graph, fs, limits, playing_db, graph if first is None else first)
         if assessment.refusal is not None or limits.allow_unstable:
             return assessment
         refusal = _single_precision(graph, fs, program, assessment.rt60_seconds)
-        said = refusal or _knob(graph, fs, (controls or {}).get("rt60"))
+        knob = (controls or {}).get("rt60")
+        said = refusal or _knob(graph, fs, knob)
+        if not isinstance(said, Refusal):
+            said = _turned_too_loud(graph, fs, limits, knob) or said
         if isinstance(said, str):
             return replace(assessment, warnings=(*assessment.warnings, said))
         return replace(assessment, refusal=said)
@@ -107,17 +126,29 @@ def searched(
         return Assessment(None, (f"its sound could not be computed: {problem}",), certain=False)
 
 
-def _assess(graph: Node, fs: float, limits: Limits, playing_db: float | None) -> Assessment:
+def _assess(
+    graph: Node, fs: float, limits: Limits, playing_db: float | None, first: Node
+) -> Assessment:
     stable = stability.classify(graph, fs=fs, max_points=_MAX_POINTS)
     verdict, margin_db = stable.verdict, stable.margin_db
     if verdict is stability.StabilityClass.UNSTABLE and not limits.allow_unstable:
         figure = "" if margin_db is None else f", loop gain {-margin_db:+.3g} dB"
         advice = f"{stable.detail}{figure}; lower its gain, or say --allow-unstable"
         return Assessment(Refusal(Reason.UNSTABLE, advice), margin_db=margin_db)
+    if verdict is stability.StabilityClass.MARGINAL and not limits.allow_unstable:
+        grown_db = growth_db(graph)
+        if not grown_db <= _MAX_GROWTH_DB:
+            advice = (
+                f"{stable.path} rings for ever, and what rings grows by {grown_db:.0f} dB in 100 s "
+                "of silence: loops without loss feed each other; make one of them decay, or say "
+                "--allow-unstable"
+            )
+            return Assessment(Refusal(Reason.UNSTABLE, advice), margin_db=margin_db)
     decays = verdict is stability.StabilityClass.STABLE
     # Without decay a peak is as high as one waits; there is no figure for it.
-    peak_db = measure(graph, fs=fs).peak_db if decays else -math.inf
-    level = level_db(graph, fs=fs)
+    peak_db = measure(through_plugin(graph), fs=fs).peak_db if decays else -math.inf
+    heard = [graph] if first is graph else [graph, first]
+    level = max(level_db(through_plugin(each), fs=fs) for each in heard)
     return Assessment(
         check_gain(peak_db, level, limits, playing_db),
         () if decays else (stable.detail,),
@@ -174,3 +205,29 @@ def _knob(graph: Node, fs: float, knob: Slider | None) -> Refusal | str | None:
         return None
     ends = " to ".join(f"{position:.3g}" for position in sorted({undecided[-1], undecided[0]}))
     return f"whether it grows with its rt60 knob at {ends} s could not be told in time"
+
+
+def _turned_too_loud(graph: Node, fs: float, limits: Limits, knob: Slider | None) -> Refusal | None:
+    """Whether the rt60 knob makes it too loud: paths may cancel until one of them is attenuated."""
+    if knob is None:
+        return None
+    middle = math.sqrt(knob.min * knob.max)
+    positions = {knob.min, middle, knob.max, rest_seconds(knob) or knob.max}
+    # What rings for longer peaks higher, and is not louder for it.
+    for position in sorted((at for at in positions if at <= _LONGEST_SECONDS), reverse=True):
+        turned = through_plugin(attenuated(graph, fs=fs, rt60_seconds=position))
+        if _gain_bound_db(turned) <= limits.max_gain_db:
+            break  # at shorter times each delay only has less gain
+        where = f" with the rt60 knob at {position:.3g} s"
+        refusal = check_gain(measure(turned, fs=fs).peak_db, -math.inf, limits, None, where)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _gain_bound_db(graph: Node) -> float:
+    try:
+        bound = float(CircleBounds(np.zeros(1)).norm(graph)[0])
+    except OpenError:
+        return math.inf
+    return math.inf if math.isnan(bound) else to_db(bound)

@@ -16,7 +16,8 @@ from faustwire.graph import SOS, Array, Node, Recursion
 from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
 from faustwire_bridge.analysis.decay_rate import LN_60_DB
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
-from faustwire_bridge.analysis.peak_gain import LEVEL_SECONDS, level_db
+from faustwire_bridge.analysis.peak_gain import level_db, level_points
+from faustwire_bridge.analysis.played_graph import through_plugin
 from faustwire_bridge.analysis.ringing import filter_rate, ringing
 from faustwire_bridge.analysis.single_precision import certainly_holds
 from faustwire_bridge.analysis.stability import MARGIN_RATE
@@ -50,6 +51,7 @@ def certified(
     playing_db: float | None,
     program: str,
     levels: LevelEstimator,
+    at_first: Node | None = None,
 ) -> Passed | None:
     """Assess a model by bounds.
 
@@ -60,24 +62,31 @@ def certified(
         playing_db: level of what plays now, or a lower bound on it, in dB; None: not known.
         program: its Faust text, whose constants are looked at.
         levels: knows the levels of the last graphs.
+        at_first: as its program plays it until a knob is turned; None: as it is.
 
     Returns:
         Its assessment and what bounds it; None: bounds do not tell.
     """
-    circles = CircleBounds(np.concatenate([[0.0, 1 / (LEVEL_SECONDS * fs)], -_RATES]))
+    circles = CircleBounds(np.concatenate([[0.0, level_points(fs)[0].real], -_RATES]))
     try:
         # Of the peak and of the level; what is no number is no bound.
-        peak, first = circles.norm(graph)[:2].tolist()
+        peak, first = circles.norm(through_plugin(graph))[:2].tolist()
         rate, gain = _decay(graph, circles)
         if not rate > MARGIN_RATE or not to_db(max(peak, first)) <= limits.max_gain_db:
             return None
         if "e+" in program or not certainly_holds(graph):
             return None
-        level = _level(graph, fs=fs, limits=limits, playing_db=playing_db, levels=levels)
+        found = [
+            _level(each, fs=fs, limits=limits, playing_db=playing_db, levels=levels)
+            for each in (graph, at_first)
+            if each is not None
+        ]
     except (OpenError, ArithmeticError, np.linalg.LinAlgError):
         return None
-    if level is None:
+    known = [level for level in found if level is not None]
+    if len(known) < len(found):
         return None
+    level = max(known)
     assessment = Assessment(
         margin_db=None if gain is None else -to_db(gain),
         rt60_seconds=LN_60_DB / (rate * fs) if math.isfinite(rate) else None,
@@ -155,6 +164,7 @@ def _level(
     levels: LevelEstimator,
 ) -> float | None:
     """The level in dB, or a lower bound on it; None: it may be too high."""
+    graph = through_plugin(graph)
     enough_db = min(limits.max_jump_db + max(playing_db or 0.0, 0.0), limits.max_gain_db)
     found = levels.bounds(graph, fs=fs, enough_db=enough_db + to_db(_SURE))
     if found is not None:

@@ -17,7 +17,9 @@ from faustwire.controls import Slider
 from faustwire.graph import Array, Node, channels
 from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
 from faustwire_bridge.analysis.knob_positions import attenuated, rest_seconds
+from faustwire_bridge.analysis.layout import layout
 from faustwire_bridge.analysis.peak_gain import response
+from faustwire_bridge.analysis.played_graph import through_plugin
 from faustwire_bridge.analysis.poles import filter_poles
 from faustwire_bridge.analysis.ringing import ringing
 from faustwire_bridge.analysis.transfer import Spectrum, batches, full
@@ -72,6 +74,11 @@ class WrittenModel:
     def structure(self) -> bytes:
         """The digest of the program's structure."""
         return structure(self.program, self.alike)
+
+    @cached_property
+    def layout(self) -> tuple[object, ...]:
+        """See ``layout.layout``."""
+        return layout(self.graph)
 
     @cached_property
     def points(self) -> Spectrum:
@@ -166,7 +173,7 @@ def change_db(before: WrittenModel, after: WrittenModel, rt60_seconds: float | N
     difference at any point: of either output, all inputs together, relative to the RMS of its
     octave before, or to 60 dB below the loudest octave where that is more.
 
-    Guaranteed: another structure (wiring, whole delays, knobs, or text of somebody's own) is never
+    Guaranteed: another layout (wiring, whole delays, knobs, or text of somebody's own) is never
     alike. Where the weighting hides the end of a tail, the figure is raised by as much as a
     difference in a mode grows until then, in proportion to time, up to ten seconds.
 
@@ -181,7 +188,7 @@ def change_db(before: WrittenModel, after: WrittenModel, rt60_seconds: float | N
 
     Returns:
         The change in dB, an upper bound rather than a mean; −inf for none, and inf where it can't
-        be computed or the structure is another.
+        be computed or the layout is another.
     """
     if not _are_alike(before, after):
         return math.inf
@@ -198,7 +205,7 @@ def _are_alike(before: WrittenModel, after: WrittenModel) -> bool:
         before.fs == after.fs
         and dict(before.controls) == dict(after.controls)
         and channels(before.graph) == channels(after.graph)
-        and before.structure == after.structure
+        and before.layout == after.layout
     )
 
 
@@ -247,20 +254,14 @@ def _responses(model: WrittenModel, points: Spectrum) -> Spectrum:
     if rest is not None:
         graphs.append(attenuated(model.graph, fs=model.fs, rt60_seconds=rest))
     values: Spectrum = np.array(
-        [np.concatenate([_fitted(graph, s) for s in batches(points, graph)]) for graph in graphs]
+        [np.concatenate([_through(graph, s) for s in batches(points, graph)]) for graph in graphs]
     )
     return values
 
 
-def _fitted(graph: Node, s: Spectrum) -> Spectrum:
-    """From the program's inputs to its two outputs: [points, 2, n_in]; see ``codegen.fitting``."""
-    values = full(response(graph, s))
-    n_out, n_in = values.shape[1:]
-    if n_in > PLUGIN_CHANNELS:
-        values = np.stack([values[:, :, side::2].sum(axis=2) for side in (0, 1)], axis=2)
-    if n_out > PLUGIN_CHANNELS:
-        sides = [values[:, side::2] for side in (0, 1)]
-        values = np.stack([m.sum(axis=1) / math.sqrt(m.shape[1]) for m in sides], axis=1)
+def _through(graph: Node, s: Spectrum) -> Spectrum:
+    """From the program's inputs to its two outputs: [points, 2, n_in]."""
+    values = full(response(through_plugin(graph), s))
     return np.broadcast_to(values, (len(s), *values.shape[1:]))
 
 

@@ -20,7 +20,11 @@ from faustwire_bridge.analysis.change import (
     change_db,
 )
 from faustwire_bridge.analysis.judge_memory import Memory
-from faustwire_bridge.analysis.knob_positions import knobs_by_bounds, knobs_of_model
+from faustwire_bridge.analysis.knob_positions import (
+    at_first,
+    knobs_by_bounds,
+    knobs_of_model,
+)
 from faustwire_bridge.analysis.workload import is_small
 from faustwire_bridge.codegen import Program, generate
 from faustwire_bridge.core.events import Judged
@@ -63,7 +67,7 @@ def judge(
     except (ArithmeticError, ValueError) as problem:
         return _refused(f"its numbers are too large or too small to be computed with: {problem}")
     if fingerprint(program.text) == playing:
-        return Judged(program.text, warnings=program.warnings)
+        return Judged(program.text, warnings=program.warnings, fs=model.fs)
     assessment = assess(
         snapshot.graph,
         fs=snapshot.fs,
@@ -114,7 +118,7 @@ def judge_at_hand(
         return None
     model, program = small
     if fingerprint(program.text) == playing:
-        return Judged(program.text, warnings=program.warnings)
+        return Judged(program.text, warnings=program.warnings, fs=model.fs)
     passed = certified(
         model.graph,
         fs=model.fs,
@@ -122,6 +126,7 @@ def judge_at_hand(
         playing_db=playing_db,
         program=program.text,
         levels=memory.levels,
+        at_first=at_first(model.graph, model.controls, fs=model.fs),
     )
     if passed is None:
         return None
@@ -196,6 +201,7 @@ def _judged(
         assessment=assessment,
         change_db=change,
         structure=model.structure,
+        fs=model.fs,
     )
 
 

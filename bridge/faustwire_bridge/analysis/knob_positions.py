@@ -75,6 +75,21 @@ def rt60_positions(knob: Slider) -> list[float]:
     return sorted({knob.min, knob.max, *scale[1:-1]} | own, reverse=True)
 
 
+def at_first(graph: Node, controls: Mapping[str, Slider] | None, *, fs: float) -> Node | None:
+    """The graph as its program plays it until somebody turns a knob.
+
+    Args:
+        graph: of the program.
+        controls: its knobs, by the control's name, each with its position at first.
+        fs: sampling rate in Hz.
+
+    Returns:
+        The graph with the attenuation of its rt60 knob; None: it does nothing there.
+    """
+    rest = rest_seconds((controls or {}).get("rt60"))
+    return None if rest is None else attenuated(graph, fs=fs, rt60_seconds=rest)
+
+
 def rest_seconds(knob: Slider | None) -> float | None:
     """Find where an rt60 knob stands at first.
 

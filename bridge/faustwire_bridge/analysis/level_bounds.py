@@ -32,7 +32,8 @@ from faustwire.graph import (
     whole_samples,
 )
 from faustwire_bridge.analysis.circle_bounds import OpenError, matrix_norm
-from faustwire_bridge.analysis.peak_gain import OCTAVES, POINTS_AN_OCTAVE, level_points
+from faustwire_bridge.analysis.peak_gain import POINTS_AN_OCTAVE, level_points
+from faustwire_bridge.analysis.played_graph import from_first_sound
 from faustwire_bridge.analysis.point_factors import (
     Factor,
     gain_of,
@@ -97,7 +98,9 @@ class LevelEstimator:
         Returns:
             The bounds; None: it takes less to compute the level itself.
         """
-        response = _Response(level_points(fs), self._kept)
+        points = level_points(fs)
+        response = _Response(points, self._kept)
+        graph = from_first_sound(graph, points[0].real)
         found = None
         try:
             for _ in range(_LOOKS):
@@ -252,7 +255,7 @@ def _power(values: Spectrum) -> Array:
 
 def _loudest(powers: Array) -> float:
     """The mean of the loudest octave of the loudest output; ``powers`` [outputs, points]."""
-    return float(powers.reshape(len(powers), OCTAVES, POINTS_AN_OCTAVE).mean(axis=2).max())
+    return float(powers.reshape(len(powers), -1, POINTS_AN_OCTAVE).mean(axis=2).max())
 
 
 def _db(power: float) -> float:

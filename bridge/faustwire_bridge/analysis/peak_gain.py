@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from faustwire.graph import Array, Node, Recursion, Series
+from faustwire_bridge.analysis.played_graph import from_first_sound
 from faustwire_bridge.analysis.poles import filter_poles
 from faustwire_bridge.analysis.transfer import (
     Spectrum,
@@ -31,8 +32,10 @@ _LOWEST = 1e-7
 # Ears integrate loudness over about a tenth of a second (E. Zwicker, H. Fastl, "Psychoacoustics").
 LEVEL_SECONDS = 0.1
 _LOWEST_BAND_HZ = 20.0
-OCTAVES = 10
+_OCTAVES = 10
 POINTS_AN_OCTAVE = 16
+# What counts is what is heard at the rate of most plugins, whatever rate the worker states.
+_PLUGIN_FS = 48_000.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def measure(graph: Node, *, fs: float, points: int = _POINTS) -> Loudness:
     angles = np.concatenate([_grid(points), _resonances(graph)])
     # An integrator in a loop is infinite at 0 Hz, the closed loop is not.
     angles = np.unique(np.maximum(angles, _LOWEST))
-    gains = _gains(graph, angles)
+    gains = gains_on_circle(graph, angles)
     peak, where = _climbed(graph, angles, gains)
     return Loudness(to_db(peak), where * fs / (2 * math.pi))
 
@@ -77,8 +80,9 @@ def level_db(graph: Node, *, fs: float) -> float:
     """Measure how loud a graph is in the first tenth of a second, in its loudest octave band.
 
     Unlike the peak it is finite for a lossless loop, and a sharp resonance, which takes seconds to
-    build up, does not count in full. The impulse response is weighted by exp(−t/0.1 s): its
-    transfer matrix is that on a circle outside of the unit circle.
+    build up, does not count in full. What loops make is weighted by exp(−t/0.1 s) from their first
+    sound on: its transfer matrix is that on a circle outside of the unit circle. Outside of loops
+    what comes late counts in full.
 
     Args:
         graph: a valid one whose loops do not grow.
@@ -86,30 +90,32 @@ def level_db(graph: Node, *, fs: float) -> float:
 
     Returns:
         The RMS gain of the loudest output in dB, all inputs fed with noise of their own, in the
-        loudest of ten octaves from 20 Hz; −inf for silence.
+        loudest octave from 20 Hz; −inf for silence.
     """
     points = level_points(fs)
+    graph = from_first_sound(graph, points[0].real)
     powers = np.concatenate([_powers_of(graph, s) for s in batches(points, graph)])
     powers[~np.isfinite(powers)] = np.inf
-    bands = powers.reshape(OCTAVES, POINTS_AN_OCTAVE, -1).mean(axis=1)
+    bands = powers.reshape(-1, POINTS_AN_OCTAVE, powers.shape[1]).mean(axis=1)
     loudest = float(bands.max())
     return 10 * math.log10(loudest) if loudest > 0 else -math.inf
 
 
 @lru_cache(maxsize=8)
 def level_points(fs: float) -> Spectrum:
-    """Where the level is measured.
+    """Where the level is measured: up to the highest frequencies that there are.
 
     Args:
         fs: sampling rate in Hz.
 
     Returns:
-        log z of 16 points in each of ten octaves: [160].
+        log z of 16 points in each of ten octaves from 20 Hz at 48 kHz, or of more from 20 Hz at a
+        higher rate: [160 or more].
     """
-    octaves = np.arange(OCTAVES * POINTS_AN_OCTAVE) / POINTS_AN_OCTAVE
-    angles = 2 * np.pi * _LOWEST_BAND_HZ / fs * 2**octaves
-    # Of rates below 41 kHz the highest octaves are mirrored: they tell nothing, and do no harm.
-    points = circle(1 / (LEVEL_SECONDS * fs), angles)
+    rate = max(fs, _PLUGIN_FS)
+    count = _OCTAVES + math.ceil(math.log2(rate / _PLUGIN_FS))
+    octaves = np.arange(count * POINTS_AN_OCTAVE) / POINTS_AN_OCTAVE
+    points = circle(1 / (LEVEL_SECONDS * rate), 2 * np.pi * _LOWEST_BAND_HZ / rate * 2**octaves)
     points.setflags(write=False)
     return points
 
@@ -135,9 +141,18 @@ def _resonances(graph: Node) -> Array:
     return abs(np.angle(poles[sharpest]))
 
 
-def _gains(graph: Node, angles: Array) -> Array:
-    """The largest singular value at each frequency: [points]; enormous on a mode."""
-    parts = [_gains_of(graph, s) for s in batches(circle(0.0, angles), graph)]
+def gains_on_circle(graph: Node, angles: Array, log_radius: float = 0.0) -> Array:
+    """The largest singular value of the transfer matrix at some frequencies.
+
+    Args:
+        graph: a valid one.
+        angles: in radians a sample.
+        log_radius: log |z| of the circle.
+
+    Returns:
+        [points]; enormous on a mode.
+    """
+    parts = [_gains_of(graph, s) for s in batches(circle(log_radius, angles), graph)]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
@@ -190,7 +205,9 @@ def _climbed(graph: Node, angles: Array, gains: Array) -> tuple[float, float]:
     for _ in range(_CLIMBS):
         # Three looks into each bracket; the highest point stays, its neighbours close in.
         tries = np.stack([(left + middle) / 2, middle, (middle + right) / 2])
-        values = np.stack([_gains(graph, tries[0]), best, _gains(graph, tries[2])])
+        values = np.stack(
+            [gains_on_circle(graph, tries[0]), best, gains_on_circle(graph, tries[2])]
+        )
         highest = values.argmax(axis=0)
         columns = np.arange(len(tops))
         left = np.where(highest == 0, left, np.where(highest == 1, tries[0], middle))

@@ -4,12 +4,16 @@ Both follow from the gains of all paths added up without their signs. No signal 
 times that sum, so where it stays far below the largest float32, nothing overflows. And the rounding
 of a sum is relative to its largest term, not to the sum: where large terms cancel in a loop, what
 rounding adds with each pass can exceed what the loop loses.
+
+What a path attenuates below the smallest float32 is gone, also where it is amplified again to
+cancel something. So no path may amplify by as much as that takes.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 
 import numpy as np
 
@@ -35,6 +39,9 @@ from faustwire_bridge.analysis.workload import memory_samples
 
 # The largest float32 is 3.4e38: room for inputs beyond full scale and for the states of filters.
 _HIGHEST_LEVEL = 1e34
+# The smallest float32 of full precision is 1.2e-38: what is amplified by no more than this at one
+# place of a path or at several has not vanished before, unless it was far below 24 bits then.
+_HIGHEST_AMPLIFICATION = 1e25
 # Half a unit in the last place of a float32, relative.
 _ROUNDING = 2.0**-24
 # Below this the terms of a sum are of the size of the sum: matrices of 256 channels reach 16.
@@ -58,7 +65,11 @@ def certainly_holds(graph: Node) -> bool:
     """
     bounds = _LevelBounds()
     bounds.through(graph, 1.0)
-    return bounds.highest <= _HIGHEST_LEVEL and bounds.around <= _CANCELS_FROM
+    return (
+        bounds.highest <= _HIGHEST_LEVEL
+        and bounds.around <= _CANCELS_FROM
+        and _amplification(graph, bounds.of_leaf) <= _HIGHEST_AMPLIFICATION
+    )
 
 
 def overflow(graph: Node, program: str) -> str | None:
@@ -77,9 +88,34 @@ def overflow(graph: Node, program: str) -> str | None:
     levels = _Levels()
     with np.errstate(all="ignore"):
         levels.through(graph, 1.0)
-    if levels.highest <= _HIGHEST_LEVEL:
+        amplification = _amplification(graph, lambda leaf: float(_unsigned(leaf).max()))
+    if not levels.highest <= _HIGHEST_LEVEL:
+        return f"a level of {_shown_db(levels.highest)} on the way"
+    if amplification <= _HIGHEST_AMPLIFICATION:
         return None
-    return f"a level of {20 * math.log10(min(levels.highest, 1e300)):.0f} dB on the way"
+    return f"an amplification of {_shown_db(amplification)} of what was attenuated before"
+
+
+def _shown_db(gain: float) -> str:
+    return f"{20 * math.log10(min(gain, 1e300)):.0f} dB"
+
+
+def _amplification(node: Node, largest: Callable[[Leaf], float]) -> float:
+    """The product of all gains above one on any way through a node, once around its loops.
+
+    Args:
+        node: of a valid graph.
+        largest: gives the largest gain of a leaf, or a bound on it.
+    """
+    match node:
+        case Series():
+            return math.prod(_amplification(child, largest) for child in node.nodes)
+        case Parallel():
+            return max(_amplification(child, largest) for child in node.nodes)
+        case Recursion():
+            return _amplification(node.forward, largest) * _amplification(node.feedback, largest)
+        case _:
+            return max(1.0, largest(node))
 
 
 def cancelling_loop(graph: Node, *, fs: float, rt60_seconds: float | None) -> str | None:
@@ -103,7 +139,7 @@ def cancelling_loop(graph: Node, *, fs: float, rt60_seconds: float | None) -> st
         rate = 0.0 if rt60_seconds is None else _LN_60_DB / (rt60_seconds * fs)
         lost = -math.expm1(-rate * samples)
         if unsigned > _CANCELS_FROM and unsigned * _ROUNDING > lost:
-            return f"gains of {20 * math.log10(min(unsigned, 1e300)):.0f} dB that cancel in a loop"
+            return f"gains of {_shown_db(unsigned)} that cancel in a loop"
     return None
 
 
@@ -166,6 +202,14 @@ class _LevelBounds:
     def __init__(self) -> None:
         self.highest = 0.0
         self.around = 0.0
+        self._leaves: dict[int, float] = {}
+
+    def of_leaf(self, leaf: Leaf) -> float:
+        """The largest gain of a leaf without signs, all inputs together."""
+        found = self._leaves.get(id(leaf))
+        if found is None:
+            found = self._leaves[id(leaf)] = _largest_unsigned(leaf)
+        return found
 
     def through(self, node: Node, level: float) -> float:
         """The largest gain of a node without signs, all inputs together; NaN: no bound.
@@ -188,7 +232,7 @@ class _LevelBounds:
             case Recursion():
                 gain = self._closed(node, level)
             case _:
-                gain = _largest_unsigned(node)
+                gain = self.of_leaf(node)
         reached = level * gain
         # Also where one of the two is no number.
         if not reached <= self.highest:

@@ -138,6 +138,7 @@ class JudgeProcess:
             None if assessment is None else _assessment(**assessment),
             said["change_db"],
             bytes.fromhex(said["structure"]),
+            said["fs"],
         )
 
     def _explain(self, ended: Ended) -> str:

@@ -18,7 +18,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from faustwire.errors import FaustwireError
+from faustwire.graph import Array
 from faustwire_bridge.codegen.builder import ZERO, ProgramBuilder, Value
 
 PLUGIN_CHANNELS = 2
@@ -121,3 +124,35 @@ def fit_outputs(
         builder.scaled(1 / math.sqrt(len(side)), builder.total("g", side)) if side else ZERO
         for side in sides
     ]
+
+
+def input_matrix(n_in: int) -> Array | None:
+    """What feeds a model's inputs, from the plugin's.
+
+    Args:
+        n_in: how many inputs the model has.
+
+    Returns:
+        [n_in, 2] of ones and zeros; None: the program has as many inputs as the model.
+    """
+    feeds = fit_inputs(n_in, "plugin", [])
+    if feeds == list(range(n_in)):
+        return None
+    return np.array([[float(feed == side) for side in range(PLUGIN_CHANNELS)] for feed in feeds])
+
+
+def output_matrix(n_out: int) -> Array | None:
+    """What the plugin's two outputs are made of.
+
+    Args:
+        n_out: how many outputs the model has.
+
+    Returns:
+        [2, n_out]; None: each of the plugin's is one of the model's.
+    """
+    if n_out <= PLUGIN_CHANNELS:
+        return None
+    sums = np.zeros((PLUGIN_CHANNELS, n_out))
+    for side in range(PLUGIN_CHANNELS):
+        sums[side, side::PLUGIN_CHANNELS] = 1 / math.sqrt(len(sums[side, side::PLUGIN_CHANNELS]))
+    return sums

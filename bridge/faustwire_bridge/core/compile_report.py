@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from faustwire_bridge.core.text_size import text_bytes
 
 # Bytes of an element beside its address: the object, its fields, three numbers.
 _CONTROL = 400
+# The rate at which it is measured what a program takes to run, in Hz.
+LOAD_FS = 48_000.0
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ class Report:
         peak_in: where that was: "at 48 kHz with /live/gain at 0".
         level: the largest with its knobs at rest and no constant input; None: not known apart.
         unplayed: what there was no time to play, for people; empty: nothing.
-        load: processor time that a second of sound takes at 48 kHz in the interpreter of single
-            precision, in blocks of the plugin's size; None: not measured.
+        load: processor time that a second of sound takes in the interpreter of single precision, in
+            blocks of the plugin's size, at 48 kHz or, see ``at_rate``, at the model's rate; None:
+            not measured.
         program: the same program with what it imports written into it, which all this is said of;
             empty: it imports nothing, or it is ours.
     """
@@ -78,6 +81,21 @@ def from_plain(answer: Mapping[str, Any]) -> Report:
     """
     controls = tuple(Control(**control) for control in answer.get("controls", ()))
     return Report(**{**answer, "controls": controls})
+
+
+def at_rate(report: Report, fs: float) -> Report:
+    """A report with what the program takes to run at another rate than that of the measurement.
+
+    Args:
+        report: of the program.
+        fs: the rate in Hz.
+
+    Returns:
+        The report; the same where nothing was measured.
+    """
+    if report.load is None or fs == LOAD_FS:
+        return report
+    return replace(report, load=report.load * fs / LOAD_FS)
 
 
 def unplayed_warning(report: Report) -> list[str]:

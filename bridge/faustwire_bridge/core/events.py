@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from faustwire.packed_snapshot import Incoming
-from faustwire_bridge.core.compile_report import Report
+from faustwire_bridge.core.compile_report import LOAD_FS, Report
 from faustwire_bridge.core.refusal import Refusal
 from faustwire_bridge.core.sound_limits import Assessment
 
@@ -82,6 +82,7 @@ class Judged:
         change_db: by how much the response differs from that of what plays, in dB; infinite where
             the two can't be compared; None: nothing was compared.
         structure: digest of the program's structure; empty: not computed.
+        fs: sampling rate in Hz that the model is for.
     """
 
     program: str = ""
@@ -90,6 +91,7 @@ class Judged:
     assessment: Assessment | None = None
     change_db: float | None = None
     structure: bytes = b""
+    fs: float = LOAD_FS
 
 
 @dataclass(frozen=True)

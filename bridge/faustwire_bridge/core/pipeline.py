@@ -12,7 +12,7 @@ from faustwire.fingerprint import fingerprint
 from faustwire.messages import NOT_CHECKED, Reason
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.compile_cache import CompileCache
-from faustwire_bridge.core.compile_report import Report, unplayed_warning
+from faustwire_bridge.core.compile_report import Report, at_rate, unplayed_warning
 from faustwire_bridge.core.events import (
     Compiled,
     CompileFailed,
@@ -32,6 +32,7 @@ from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.refusal import Refusal
 from faustwire_bridge.core.sound_limits import (
     Limits,
+    check_jump,
     check_load,
     check_played,
     inaudible,
@@ -142,7 +143,9 @@ class Pipeline:
         if judged.refusal is not None:
             return _refused(publication, judged.refusal)
         assessment = judged.assessment
-        publication = replace(publication, program=judged.program, warnings=judged.warnings)
+        publication = replace(
+            publication, program=judged.program, warnings=judged.warnings, fs=judged.fs
+        )
         if assessment is None or fingerprint(judged.program) == self.playing.program:
             return Conclusion(publication, Reason.UNCHANGED)
         warnings = (*judged.warnings, *assessment.warnings)
@@ -196,6 +199,7 @@ class Pipeline:
     def _check_report(self, publication: Publication, said: Report | str) -> Write | Conclusion:
         if isinstance(said, str):
             return Conclusion(publication, Reason.DOES_NOT_COMPILE, said)
+        said = at_rate(said, publication.fs)
         program = said.program or publication.program
         publication = replace(publication, report=said, program=program)
         if fingerprint(program) == self.playing.program:
@@ -216,7 +220,13 @@ class Pipeline:
 
     # -- the files ---------------------------------------------------------------------------
 
-    def _write(self, publication: Publication) -> Write:
+    def _write(self, publication: Publication) -> Write | Conclusion:
+        level_db = publication.assessment.level_db
+        if level_db is not None:
+            # Something quieter may play by now than when it was judged.
+            louder = check_jump(level_db, self._limits, self.playing.level_db)
+            if louder is not None:
+                return _refused(publication, louder)
         self.current = publication
         return Write(publication.program, rewrite_config=self._config_is_due)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from faustwire.messages import Reason
-from faustwire_bridge.core.compile_report import Report
+from faustwire_bridge.core.compile_report import LOAD_FS, Report
 from faustwire_bridge.core.sessions import Session
 from faustwire_bridge.core.sound_limits import Assessment
 
@@ -25,6 +25,7 @@ class Publication:
         force: also if nobody hears the change.
         compared_with: ``fingerprint`` of the program that played when it was judged.
         warnings: what is not as the worker has it, one line each.
+        fs: sampling rate in Hz that the model is for; of Faust text, that at which it is measured.
         assessment: what is known of the model's sound.
         report: what libfaust says of the program's structure.
     """
@@ -40,6 +41,7 @@ class Publication:
     force: bool = False
     compared_with: str | None = None
     warnings: tuple[str, ...] = ()
+    fs: float = LOAD_FS
     assessment: Assessment = field(default_factory=Assessment)
     report: Report | None = None
 

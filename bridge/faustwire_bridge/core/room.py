@@ -15,9 +15,7 @@ from faustwire_bridge.core.instructions import (
 )
 from faustwire_bridge.core.pipeline import Pipeline
 from faustwire_bridge.core.publication import Conclusion, Publication
-from faustwire_bridge.core.refusal import Refusal
 from faustwire_bridge.core.sessions import Session, Sessions
-from faustwire_bridge.core.sound_limits import Assessment, Limits, check_jump
 from faustwire_bridge.core.turns import Aside, Turn, Turns
 from faustwire_bridge.core.verdicts import Verdicts
 from faustwire_bridge.core.waiting import Submission
@@ -33,13 +31,11 @@ class Room:
         pipeline: Pipeline,
         turns: Turns,
         verdicts: Verdicts,
-        limits: Limits,
     ) -> None:
         self._sessions = sessions
         self._pipeline = pipeline
         self._turns = turns
         self._verdicts = verdicts
-        self._limits = limits
 
     def wait(
         self, session: Session, message: Submission, size: int, now: float
@@ -106,15 +102,8 @@ class Room:
             if assessment is None and stale and isinstance(submission, PackedSnapshot):
                 # The plugin had this very program then.
                 return self._pipeline.begin_snapshot(publication, submission)
-            if assessment is not None and (louder := self._jump(assessment)):
-                return Conclusion(publication, louder.reason, louder.detail)
         self._pipeline.current = publication
         return self._pipeline.continue_after(outcome, now)
-
-    def _jump(self, assessment: Assessment) -> Refusal | None:
-        if assessment.level_db is None:
-            return None
-        return check_jump(assessment.level_db, self._limits, self._pipeline.playing.level_db)
 
     def settle_later(self, turn: Turn) -> None:
         """Have a snapshot that had its verdict before be published when time allows it."""

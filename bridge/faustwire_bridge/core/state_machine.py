@@ -85,7 +85,6 @@ class Core:
             pipeline=self.pipeline,
             turns=self._turns,
             verdicts=self._verdicts,
-            limits=rules.limits,
         )
         self._scheduler = Scheduler(
             admission=self._admission,

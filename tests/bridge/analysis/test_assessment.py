@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from faustwire.controls import Slider, sliders
+from faustwire.controls import Slider, placed, sliders
 from faustwire.graph import FIR, SOS, Delay, Gain, Node, Parallel, Recursion, Series
 from faustwire.messages import Reason
 from faustwire_bridge.analysis.assessment import assess
@@ -37,10 +37,15 @@ def refused(graph: Node, controls: dict[str, Slider] | None = None) -> str:
     return refusal.detail
 
 
-def is_finite(graph: Node, seconds: float = 1.0) -> bool:
+def loudest(graph: Node) -> float:
+    """The largest sample that its program makes of a second of noise."""
     program = compile_program(generate(graph, fs=FS).text)
-    noise = np.random.default_rng(1).uniform(-1, 1, (program.n_in, int(seconds * FS)))
-    return bool(np.isfinite(program.render(noise, FS)).all())
+    noise = np.random.default_rng(1).uniform(-1, 1, (program.n_in, FS))
+    return float(abs(program.render(noise, FS)).max())
+
+
+def is_finite(graph: Node) -> bool:
+    return bool(np.isfinite(loudest(graph)))
 
 
 def between(first: float, last: float) -> Node:
@@ -62,6 +67,25 @@ def test_stages_that_are_too_large_only_together_are_refused() -> None:
     assert not is_finite(stages(1e15)), "the control: it does harm"
     assert "dB on the way" in refused(stages(1e15))
     assert assessed(stages(1e3)).refusal is None
+
+
+def undone(way_back: float) -> Node:
+    """A path of −1.5 beside one of 2; the former first gets very small, and large again behind."""
+    mix = np.array([[1.0, 2.0], [3.0, -4.0]])
+    down = Gain("down", mix / way_back)
+    up = Gain("up", way_back * np.linalg.inv(mix))
+    there_and_back = Series("small", (down, down, up, Gain("last", -1.5 * up.matrix)))
+    return Parallel("paths", (Gain("two", 2.0 * np.eye(2)), there_and_back))
+
+
+def test_what_vanishes_on_its_way_in_single_precision_is_refused() -> None:
+    """A loop in which it was to cancel something grows, and beside a loud path that one is left."""
+    line = Delay("line", np.array([100.0, 100.0]))
+    assert loudest(Recursion("loop", line, undone(1e30))) > 1e9, "the control: it does harm"
+    for graph in (Recursion("loop", line, undone(1e30)), undone(1e30)):
+        assert "of what was attenuated before" in refused(graph)
+    assert assessed(Recursion("loop", line, undone(1e5))).refusal is None
+    assert loudest(Recursion("loop", line, undone(1e5))) < 10
 
 
 def cancelling(size: float) -> Node:
@@ -103,6 +127,35 @@ def test_such_a_loop_does_grow_when_its_program_is_played_there() -> None:
     impulse[0, 0] = 1.0
     assert abs(program.render(impulse, FS, sliders={"rt60": 0.1})[0, -FS:]).max() > 0.1
     assert abs(program.render(impulse, FS)[0, -FS:]).max() < 1e-3
+
+
+def kept_silent_by_a_loop(value: float) -> Node:
+    """Two paths that cancel; the rt60 knob attenuates only that which is called a loop."""
+    line = Delay("line", np.array([4800.0]))
+    minus = Series("minus", (line, gain(-1.0)))
+    silent = Parallel("paths", (Recursion("loop", line, gain(0.0)), minus))
+    return Series("all", (silent, gain(value)))
+
+
+def test_a_knob_that_makes_a_silent_model_loud_is_refused() -> None:
+    knob = placed(KNOB, decays=True)
+    program = compile_program(generate(kept_silent_by_a_loop(1e5), fs=FS, controls=knob).text)
+    assert abs(program.impulse_response(FS, FS, sliders={"rt60": 0.1})).max() > 1e4
+    assert abs(program.impulse_response(FS, FS)).max() == 0
+    refusal = assessed(kept_silent_by_a_loop(1e5), knob).refusal
+    assert refusal is not None
+    assert refusal.reason is Reason.TOO_LOUD
+    assert "with the rt60 knob at" in refusal.detail
+    assert assessed(kept_silent_by_a_loop(1e5)).refusal is None, "without a knob it is silent"
+    assert assessed(kept_silent_by_a_loop(10.0), knob).refusal is None
+
+
+def test_what_counts_as_a_jump_is_how_a_knob_stands_at_first() -> None:
+    turned = sliders({"rt60": {"init": 0.1}})
+    refusal = assessed(kept_silent_by_a_loop(400.0), turned).refusal
+    assert refusal is not None
+    assert "dB louder than unity gain" in refusal.detail
+    assert assessed(kept_silent_by_a_loop(400.0), placed(KNOB, decays=True)).refusal is None
 
 
 def test_the_attenuated_graph_is_what_the_program_plays_with_its_knob_there() -> None:

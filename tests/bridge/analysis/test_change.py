@@ -160,8 +160,10 @@ def test_the_same_model_does_not_differ() -> None:
 def other_structures() -> Iterator[tuple[str, Node, Node]]:
     yield "a sample more", comb(0.5, 100.0), comb(0.5, 101.0)
     yield "another wiring", comb(0.5), Series("comb", (comb(0.5), gain(1 + 1e-9)))
-    zero, tiny = (FIR("f", np.array([[0.5], [0.25], [last]])) for last in (0.0, 1e-9))
-    yield "a tap that was zero", zero, tiny
+    short, longer = (FIR("f", np.array([[0.5], *last])) for last in ([], [[1e-9]]))
+    yield "a tap more", short, longer
+    half = Delay("d", np.array([100.5]))
+    yield "a delay that was whole", Delay("d", np.array([100.0])), half
     yield "more channels", Gain("g", np.full((2, 1), 0.5)), Gain("g", np.full((2, 2), 0.5))
 
 
@@ -169,6 +171,21 @@ def other_structures() -> Iterator[tuple[str, Node, Node]]:
 def test_another_structure_is_never_alike(before: Node, after: Node) -> None:
     assert changed(before, after) == math.inf
     assert changed(before, moved(before, 1e-9, np.random.default_rng(4))) < -150
+
+
+@pytest.mark.parametrize("special", [0.0, 1.0])
+def test_values_of_which_programs_make_something_else_are_compared_all_the_same(
+    special: float,
+) -> None:
+    """A gain that comes and goes at zero is no reason to reload, unless it is heard."""
+
+    def model(value: float) -> Node:
+        return Series("all", (Gain("g", np.array([[0.3, value]])), fdn(4)))
+
+    before, tiny, heard = (model(special + by) for by in (0.0, 1e-9, 1e-2))
+    assert sound(before).structure != sound(tiny).structure
+    assert changed(before, tiny) < -120
+    assert changed(before, heard) > -80
 
 
 def test_another_range_of_a_knob_is_never_alike() -> None:

@@ -113,6 +113,16 @@ def test_a_model_that_takes_too_much_of_a_core_is_not_written(load: float, reaso
     assert verdicts(bridge.take(events.Compiled(Report(load=load)))) == [("anna", 1, reason)]
 
 
+@pytest.mark.parametrize(("fs", "reason"), [(96e3, Reason.TOO_HEAVY), (44.1e3, Reason.PUBLISHED)])
+def test_what_a_model_takes_is_told_at_its_own_rate(fs: float, reason: Reason) -> None:
+    bridge = Bridge()
+    anna = bridge.worker("anna")
+    bridge.compiled = events.Compiled(Report(load=0.4))
+    verdict = anna.verdict(Snapshot(1, 1, fs, gain(1.5)))
+    assert verdict.reason is reason
+    assert verdict.load == pytest.approx(0.4 * fs / 48e3)
+
+
 def test_of_what_arrives_meanwhile_the_newest_of_each_worker_waits_its_turn() -> None:
     bridge, anna = busy()
     bert = bridge.worker("bert")

@@ -87,6 +87,24 @@ def test_what_somebody_else_wrote_counts_as_unity_gain() -> None:
     assert publish(worker, gain(98.0)).reason is Reason.TOO_LOUD
 
 
+def test_a_jump_is_measured_from_what_plays_when_it_is_written() -> None:
+    """While libfaust is at work, somebody else may write the file."""
+    for changes in (True, False):
+        bridge = Bridge()
+        worker = bridge.worker()
+        for value in (10.0, 100.0):
+            assert publish(worker, gain(value)).published
+        bridge.compiled = None
+        worker.seq, worker.call = worker.seq + 1, worker.call + 1
+        louder = beside(gain(480.0), loop(0.1))
+        assert worker.take(Snapshot(worker.seq, worker.call, 48_000.0, louder)) == []
+        if changes:
+            bridge.take(events.DspChanged())
+        [send] = bridge.take(events.Compiled(Report()))
+        assert isinstance(send.message, Verdict)
+        assert send.message.reason is (Reason.TOO_LOUD if changes else Reason.PUBLISHED)
+
+
 def test_the_level_of_a_gain_is_that_gain_and_of_a_comb_that_of_its_first_moments() -> None:
     assert level_db(gain(2.0), fs=48_000) == pytest.approx(6.02, abs=0.01)
     assert level_db(gain(0.0), fs=48_000) == -np.inf

@@ -1,0 +1,90 @@
+"""Whether what rings for ever grows all the same: modes on the circle that feed each other.
+
+A lossless loop rings at the level that it was left at. Two in a row, or one whose matrix can't be
+diagonalised, pass the energy of a mode on to another of the same frequency, and that grows with
+time, in silence, without any mode outside of the circle. On a circle of radius 1 + 1/T a response
+that stays level peaks at T times its amplitude, whatever T; one that grows, higher.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from faustwire.graph import Array, Gain, Householder, Node, Recursion, nodes_in
+from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
+from faustwire_bridge.analysis.peak_gain import gains_on_circle
+from faustwire_bridge.analysis.played_graph import from_first_sound
+from faustwire_bridge.analysis.ringing import ringing
+from faustwire_bridge.analysis.stability import MARGIN_RATE, contracts
+from faustwire_bridge.analysis.transfer import constant
+from faustwire_bridge.analysis.workload import width
+
+# In samples at the rate of most plugins: 0.05 s and 100 s.
+_SOON, _LATE = 2_400.0, 4_800_000.0
+# Fine enough to meet every mode on the first circle; for wide loops, fewer.
+_POINTS = 2**13
+_NUMBERS = 2**24
+# The highest peaks, and how they are followed inwards: a quarter of the way a step, with so many
+# looks over two widths to each side.
+_PEAKS = 48
+_STEP = 4.0
+_LOOKS = np.linspace(-2.0, 2.0, 9)
+
+
+@np.errstate(all="ignore")  # what is not finite is found to be no growth, or an endless one
+def growth_db(graph: Node) -> float:
+    """Find by how much the loudest mode grows in silence, from a twentieth of a second to 100 s.
+
+    Args:
+        graph: a valid one without modes that grow by themselves.
+
+    Returns:
+        In dB; about 0, or less, where nothing grows.
+    """
+    if _is_bounded(graph):
+        return 0.0
+    count = min(_POINTS, int(_NUMBERS / width(graph) ** 1.5))
+    angles = np.linspace(0.0, np.pi, max(count, 2))
+    soon = gains_on_circle(from_first_sound(graph, 1 / _SOON), angles, 1 / _SOON)
+    gains = gains_on_circle(graph, angles, 1 / _SOON)
+    padded = np.concatenate([[-np.inf], gains, [-np.inf]])
+    tops = np.flatnonzero((gains >= padded[:-2]) & (gains >= padded[2:]))
+    tops = tops[np.argsort(-gains[tops])[:_PEAKS]]
+    late = _followed(graph, angles[tops], np.pi / len(angles))
+    ratio = float(late.max()) / _LATE / (float(soon.max()) / _SOON)
+    return 20 * math.log10(ratio) if ratio > 0 else -math.inf
+
+
+def _is_bounded(graph: Node) -> bool:
+    """Whether bounds tell: a single loop that adds no energy with any pass, on some scale."""
+    loops = [node for node, _ in ringing(graph, "")]
+    if len(loops) != 1 or not isinstance(loops[0], Recursion):
+        return False
+    inside = [*nodes_in(loops[0])][1:]
+    if any(isinstance(node, Recursion) for node in inside):
+        return False
+    # Where no channel is out of another's reach, one scale for each bounds the energy of all.
+    mixes = [node for node in inside if isinstance(node, (Gain, Householder))]
+    if len(mixes) == 1 and constant(mixes[0]).all() and contracts(graph):
+        return True
+    try:
+        return bool(CircleBounds(np.array([MARGIN_RATE])).around(loops[0])[0] < 1)
+    except OpenError:
+        return False
+
+
+def _followed(graph: Node, angles: Array, spacing: float) -> Array:
+    """The heights that some peaks reach on the last circle: [peaks]."""
+    rate, reach = 1 / _SOON, spacing
+    best = np.zeros(len(angles))
+    while rate > 1 / _LATE:
+        rate = max(rate / _STEP, 1 / _LATE)
+        tries = angles[:, None] + reach * _LOOKS / 2
+        values = gains_on_circle(graph, tries.ravel(), rate).reshape(tries.shape)
+        highest = values.argmax(axis=1)
+        rows = np.arange(len(angles))
+        angles, best = tries[rows, highest], values[rows, highest]
+        reach = min(reach, 4 * rate)
+    return best
