@@ -77,8 +77,8 @@ def certified(
         if "e+" in program or not certainly_holds(graph):
             return None
         found = [
-            _level(each, fs=fs, limits=limits, playing_db=playing_db, levels=levels)
-            for each in (graph, at_first)
+            _level(each, fs=fs, limits=limits, playing_db=playing_db, levels=levels, turned=turned)
+            for turned, each in ((False, graph), (True, at_first))
             if each is not None
         ]
     except (OpenError, ArithmeticError, np.linalg.LinAlgError):
@@ -162,11 +162,12 @@ def _level(
     limits: Limits,
     playing_db: float | None,
     levels: LevelEstimator,
+    turned: bool,
 ) -> float | None:
     """The level in dB, or a lower bound on it; None: it may be too high."""
     graph = through_plugin(graph)
     enough_db = min(limits.max_jump_db + max(playing_db or 0.0, 0.0), limits.max_gain_db)
-    found = levels.bounds(graph, fs=fs, enough_db=enough_db + to_db(_SURE))
+    found = levels.bounds(graph, fs=fs, enough_db=enough_db + to_db(_SURE), turned=turned)
     if found is not None:
         return found.low_db
     level = level_db(graph, fs=fs)

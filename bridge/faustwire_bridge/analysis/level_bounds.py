@@ -84,22 +84,26 @@ class LevelEstimator:
     """Estimates levels, and begins where it has left off."""
 
     def __init__(self) -> None:
-        self._kept = _Kept()
+        # Of models as they are, and as a knob has turned them down.
+        self._kept = (_Kept(), _Kept())
 
     @np.errstate(all="ignore")  # what overflows is not below any limit
-    def bounds(self, graph: Node, *, fs: float, enough_db: float) -> LevelBounds | None:
+    def bounds(
+        self, graph: Node, *, fs: float, enough_db: float, turned: bool = False
+    ) -> LevelBounds | None:
         """Bound the level of a graph.
 
         Args:
             graph: a valid one whose loops do not grow.
             fs: sampling rate in Hz.
             enough_db: an upper bound of this need not be improved.
+            turned: whether it is like the last one that a knob had turned down, not like the last.
 
         Returns:
             The bounds; None: it takes less to compute the level itself.
         """
         points = level_points(fs)
-        response = _Response(points, self._kept)
+        response = _Response(points, self._kept[turned])
         graph = from_first_sound(graph, points[0].real)
         found = None
         try:
