@@ -35,7 +35,7 @@ class Counts:
     torn: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     disorderly: int = 0
-    ended: int = 0
+    ended: list[str] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
 
     def problems(self) -> list[str]:
@@ -49,7 +49,7 @@ class Counts:
             f"{self.disorderly} workers did not end in order": self.disorderly,
             f"{self.still_shown} workers are shown that have gone": self.still_shown,
             f"{self.unseen_events} events unseen": self.unseen_events,
-            f"the bridge ended by itself, {self.ended} times": self.ended,
+            f"the bridge ended by itself: {'; '.join(self.ended)}": self.ended,
             "nothing was published": not self.published,
             "the reader saw nothing": not self.contents,
         }
@@ -73,7 +73,7 @@ class Counts:
             f"{self.doubled}, torn "
             f"{len(self.torn)} of {self.contents} contents in {self.looks} looks, left behind "
             f"{len(self.leftovers)}, internal errors {self.internal_errors}, ended by itself "
-            f"{self.ended}\n"
+            f"{len(self.ended)}\n"
             f"  in the calm, from workers without a proxy: {self._waited()}"
         )
 

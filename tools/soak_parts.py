@@ -54,7 +54,9 @@ class Bridge:
         assert self._served is not None
         self.family |= {self.pid, *children(self.pid)}
         if self._served.process.poll() is not None:
-            self._counts.ended += 1
+            last = self._served.log().splitlines()[-1:]
+            code = self._served.process.returncode
+            self._counts.ended.append(f"exit code {code} after {' '.join(last)}")
             self._read_log()
             self.start()
 

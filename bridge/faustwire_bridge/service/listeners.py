@@ -14,30 +14,22 @@ from faustwire.endpoint import parse
 from faustwire.key_ring import KeyRing
 from faustwire.rendezvous import Rendezvous
 from faustwire_bridge.service.authenticator import Authenticator, AuthenticatorError
+from faustwire_bridge.service.held_memory import MAX_HELD_BYTES, HeldMemory
 from faustwire_bridge.service.listener import BindError, GoneError, Listener, Received
 from faustwire_bridge.service.resource_limits import (
     allow_many_descriptors,
     descriptors_left,
     give_back_large_blocks,
-    give_back_small_blocks,
-    resident_bytes,
 )
 
 _log = logging.getLogger("faustwire.bridge")
 
 _REOPEN_SECONDS = 0.02
 _REOPEN_MAX_SECONDS = 1.0
-# What peers may make a bridge hold, all together, beside what it holds anyway. libzmq bounds
-# neither the parts of a message nor the number of connections, so above this all are cut.
-# Sixty-four workers with the largest graph (8 MiB) each stay below it.
-MAX_HELD_BYTES = 2**30
 # Descriptors that connections must leave to the plugin's files, recordings and children.
 _SPARE_DESCRIPTORS = 64
 # A gigabit network brings 30 MiB in that time, and loopback half a gigabyte.
 _LOOK_SECONDS = 0.25
-# Queues of small messages leave their blocks behind; to give those back takes some milliseconds.
-_GIVE_BACK_SECONDS = 2.0
-_GIVE_BACK_BYTES = 32 * 2**20
 # While messages come in; a look at the memory takes 20 µs.
 _LOOK_BUSY_SECONDS = 0.01
 
@@ -47,7 +39,7 @@ class Listeners:
 
     Attributes:
         endpoints: where workers connect, the given ones first.
-        held_anyway: bytes that this process holds when nobody is connected.
+        memory: what peers make this process hold.
     """
 
     def __init__(
@@ -78,10 +70,9 @@ class Listeners:
         self._context.setsockopt(zmq.LINGER, 0)
         self._place = place
         self._ipv6 = any("[" in endpoint for endpoint in endpoints)
-        self._max_held = max_held
-        self.held_anyway = resident_bytes()
+        self.memory = HeldMemory(max_held)
         self._next_look = time.monotonic() + _LOOK_SECONDS
-        self._next_busy_look = self._next_give_back = 0.0
+        self._next_busy_look = 0.0
         self._authenticator: Authenticator | None = None
         # By the first byte of their peers' names, so that those of different listeners differ.
         self._listeners: dict[int, Listener] = {}
@@ -155,34 +146,30 @@ class Listeners:
             self._reopen_at = now
         if self._closed and now >= self._reopen_at:
             self._reopen(now)
-        if now >= self._next_look or (now >= self._next_busy_look and self._holds_too_much()):
+        if now >= self._next_look or (now >= self._next_busy_look and self.memory.too_much()):
             self._look(now)
         if now >= self._next_busy_look:
             self._next_busy_look = now + _LOOK_BUSY_SECONDS
         if self._authenticator is not None:
             self._authenticator.answer()
 
-    def _holds_too_much(self, held: int | None = None) -> bool:
-        return (resident_bytes() if held is None else held) > self.held_anyway + self._max_held
-
     def _look(self, now: float) -> None:
         self._next_look = now + _LOOK_SECONDS
-        held, spare = resident_bytes(), descriptors_left()
-        if held > self.held_anyway + _GIVE_BACK_BYTES and now >= self._next_give_back:
-            give_back_small_blocks()
-            self._next_give_back = now + _GIVE_BACK_SECONDS
-        fits = not self._holds_too_much(held) and spare >= _SPARE_DESCRIPTORS
-        if fits or self._closed:
+        if not self._listeners:
+            return
+        self.memory.give_back(now)
+        spare = descriptors_left()
+        if spare >= _SPARE_DESCRIPTORS and not self.memory.too_much():
             return
         _log.error(
             "peers make this bridge hold %d MiB and leave it %d descriptors: all connections are "
             "cut, and workers that behave are back in a moment",
-            max(0, held - self.held_anyway) // 2**20,
+            self.memory.of_peers() // 2**20,
             spare,
         )
         self._close(lambda _: True, linger_ms=0)
-        # libzmq frees it on threads of its own. What is held then is not the peers'.
-        self.held_anyway, self._reopen_at = 0, self._next_look
+        self.memory.cut(now)
+        self._reopen_at = self._next_look
 
     def _close(self, which: Callable[[Listener], bool], *, linger_ms: int = 200) -> None:
         for number, listener in list(self._listeners.items()):
@@ -191,7 +178,9 @@ class Listeners:
                 listener.close(linger_ms=linger_ms)
 
     def _reopen(self, now: float) -> None:
-        self.held_anyway = self.held_anyway or resident_bytes()
+        if not self.memory.is_free_again(now):
+            self._reopen_at = now + _LOOK_SECONDS
+            return
         while self._closed:
             listener = self._closed[0]
             try:
