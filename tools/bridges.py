@@ -120,13 +120,15 @@ def served(
     bind: str = "tcp://127.0.0.1:0",
     within: Sequence[str] = (),
     restarts: bool = False,
+    program: Sequence[str] = ("-m", "faustwire_bridge"),
 ) -> Iterator[ServedBridge]:
     """Run ``faustwire serve`` for a plugin; yields when it accepts connections.
 
     ``within`` stands before the command, for instance to run it on another host. With ``restarts``
-    the process is the supervisor, and the bridge is a child of it.
+    the process is the supervisor, and the bridge is a child of it. ``program``: what Python is told
+    to run.
     """
-    command = [*within, sys.executable, "-m", "faustwire_bridge", "serve"]
+    command = [*within, sys.executable, *program, "serve"]
     command += ["--print-ready", "--bind", bind]
     command += [] if restarts else ["--no-restart"]
     command += ["--dsp-path", str(plugin.dsp_path), "--config-path", str(plugin.config_path)]

@@ -39,7 +39,7 @@ from faustwire.messages import (
 )
 from faustwire_bridge.cli import main
 from faustwire_bridge.core import sessions, waiting
-from faustwire_bridge.service import listeners
+from faustwire_bridge.service import held_memory
 from faustwire_publisher import HotReload
 from faustwire_publisher.errors import ArgumentError
 from graphs import gain
@@ -208,7 +208,7 @@ def test_the_page_states_the_bounds_that_hold() -> None:
     rows = dict(re.findall(r"^\| \**([^|]+?)\** \| ([^|]+?) \|", DOCS, re.MULTILINE))
     assert rows["a frame"].startswith(f"{codec.MAX_BYTES // 2**20} MiB")
     assert rows["messages of a peer that wait to be read"] == "any number"
-    assert rows["all peers together"].startswith(f"{listeners.MAX_HELD_BYTES // 2**30} GiB")
+    assert rows["all peers together"].startswith(f"{held_memory.MAX_HELD_BYTES // 2**30} GiB")
     assert rows["what the bridge remembers of workers"] == (
         f"{sessions.MAX_HELD_BYTES // 2**20} MiB of newest snapshots, "
         f"{waiting.MAX_WAITING_BYTES // 2**20} MiB of waiting ones, "

@@ -10,7 +10,7 @@ import msgpack
 import pytest
 import zmq
 
-from bridges import Plugin, served
+from bridges import Plugin, eventually, served
 from faustwire import codec
 from faustwire.errors import MessageError
 from faustwire.messages import Hello, Message, Ping, Reason, Snapshot, Verdict, Watch, Welcome
@@ -145,3 +145,32 @@ def test_a_flood_of_watches_lets_others_have_their_turn(plugin: Plugin) -> None:
             assert time.monotonic() - begun < 5.0
         finally:
             context.destroy(linger=0)
+
+
+@pytest.mark.parametrize(
+    ("module", "broken"),
+    [
+        ("service.observers", "Observers.hear"),
+        ("core.watchers", "Watchers.pop_due"),
+        ("service.earshot", "Earshot.tell"),
+    ],
+)
+def test_a_bug_of_ours_does_not_end_the_bridge_for_everybody_else(
+    plugin: Plugin, module: str, broken: str
+) -> None:
+    """Whatever is not foreseen, and wherever: here for those who watch and those who listen."""
+    program = (
+        f"import sys\nimport faustwire_bridge.{module} as module\n"
+        f"def fail(*_): raise RuntimeError('unforeseen')\nmodule.{broken} = fail\n"
+        "from faustwire_bridge.cli import main\nsys.exit(main())"
+    )
+    with (
+        served(plugin, "--no-compile-gate", program=("-c", program)) as bridge,
+        peer(bridge.endpoint, "mallory") as mallory,
+        peer(bridge.endpoint, "anna") as anna,
+    ):
+        mallory.send(Watch())
+        for value in (0.25, 0.5):
+            assert isinstance(anna.update(value), Verdict)
+        eventually(lambda: "unforeseen" in bridge.log(), "it is told")
+        assert bridge.process.poll() is None
