@@ -40,6 +40,8 @@ class Run:
         knob: an address and its value; None: all are at rest.
         constant: seconds of the constant.
         scale: of the input; above full scale only what is no number counts.
+        together: knobs that are turned at once, as ``knob``; with them, too, only what is no number
+            counts, for loud they may be together without being so one by one.
         in_blocks_of: samples; 0: a tenth of a second.
     """
 
@@ -50,6 +52,7 @@ class Run:
     knob: tuple[str, float] | None = None
     constant: float = _CONSTANT_SECONDS
     scale: float = 1.0
+    together: tuple[tuple[str, float], ...] = ()
     in_blocks_of: int = 0
 
     @property
@@ -57,9 +60,20 @@ class Run:
         """How many samples are played at once."""
         return self.in_blocks_of or round(_BLOCK_SECONDS * self.fs)
 
+    @property
+    def turned(self) -> tuple[tuple[str, float], ...]:
+        """The knobs that are not at rest."""
+        return self.together if self.knob is None else (self.knob,)
+
+    @property
+    def only_numbers(self) -> bool:
+        """Whether it does not matter how loud it gets."""
+        return self.scale > 1 or bool(self.together)
+
     def told(self) -> str:
         """With which settings, for people."""
-        knob = "" if self.knob is None else f" with {self.knob[0]} at {self.knob[1]:g}"
+        shown = [f"{address} at {value:g}" for address, value in self.turned]
+        knob = f" with {', '.join(shown)}" if shown else ""
         beyond = f" with an input of {self.scale:g} times full scale" if self.scale > 1 else ""
         return f"at {self.fs / 1000:g} kHz{knob}{beyond}"
 
@@ -87,6 +101,7 @@ def plan(knobs: Sequence[Knob]) -> list[Run]:
         return Run(f"{rest} at {fs / 1000:g} kHz, later seconds", fs, seconds, constant=seconds)
 
     between = "with a knob halfway, or at zero"
+    all_turned = "with all knobs at their lower or upper ends"
     return [
         other(FS, _FIRST_SECONDS),
         Run(
@@ -103,6 +118,7 @@ def plan(knobs: Sequence[Knob]) -> list[Run]:
             f"{rest} and an input beyond full scale", FS, _TURNED_SECONDS, scale=_BEYOND_FULL_SCALE
         ),
         *(Run(between, FS, _TURNED_SECONDS / 2, knob=stop) for stop in _stops_between(knobs)),
+        *(Run(all_turned, FS, _TURNED_SECONDS, together=stops) for stops in _all_at_ends(knobs)),
         *(later(fs, _FIRST_SECONDS) for fs in _OTHER_RATES),
         *each(FS, _SOON_SECONDS, ", later seconds"),
         later(FS, _LONG_SECONDS),
@@ -127,6 +143,17 @@ def _stops_between(knobs: Sequence[Knob]) -> list[tuple[str, float]]:
         between = {(low + high) / 2, 0.0} - {knob.get("init", 0.0)}
         stops += [(knob["address"], stop) for stop in sorted(between) if low < stop < high]
     return stops
+
+
+def _all_at_ends(knobs: Sequence[Knob]) -> list[tuple[tuple[str, float], ...]]:
+    """All of them at their lower ends, and all at their upper ones; none if there is only one."""
+    found = _reachable(knobs)
+    if len(found) < 2:
+        return []
+    return [
+        tuple((knob["address"], knob.get(end, default)) for knob in found)
+        for end, default in (("min", 0.0), ("max", 1.0))
+    ]
 
 
 def _reachable(knobs: Sequence[Knob]) -> list[Knob]:

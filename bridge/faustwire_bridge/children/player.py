@@ -128,24 +128,24 @@ class _Player:
             if self._n_in:
                 source.cast("B")[:] = data
             self._program.compute(block, source, result)
-            at_rest = run.knob is None and not constant
+            at_rest = not run.turned and not constant
             known = self._level if at_rest else self._peak
-            if exceeds(heard, _LARGEST if run.scale > 1 else known):
+            if exceeds(heard, _LARGEST if run.only_numbers else known):
                 self._listen(heard, run, at_rest=at_rest)
 
     def _begin(self, run: Run) -> None:
         begun = time.process_time()
         self._program.init(run.fs)
         self._init_seconds = max(self._init_seconds, time.process_time() - begun)
-        if run.knob is not None:
-            self._program.set_param(*run.knob)
+        for knob in run.turned:
+            self._program.set_param(*knob)
 
     def _listen(self, data: memoryview[Any], run: Run, *, at_rest: bool) -> None:
         heard = data.cast("f")
         # What is not finite shows in the sum, in C and at once.
         if not math.isfinite(sum(heard)):
             raise _NotFiniteError
-        if run.scale > 1:
+        if run.only_numbers:
             return
         peak = max(max(heard, default=0.0), -min(heard, default=0.0))
         if peak > self._peak:

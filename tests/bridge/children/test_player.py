@@ -114,6 +114,12 @@ HARMFUL = {
         Reason.UNSTABLE,
         "with /live/a at 0",
     ),
+    "a division by two sliders that can be 0 together": (
+        '_ / (hslider("a", 1, 0, 2, 0.01) + hslider("b", 1, 0, 2, 0.01)), _',
+        '_ / (hslider("a", 1, 0, 2, 0.01) + hslider("b", 1, 0.1, 2, 0.01)), _',
+        Reason.UNSTABLE,
+        "with /live/a at 0, /live/b at 0",
+    ),
     "a pole at a slider's middle": (
         '_ / (hslider("a", 0.2, 0, 1, 0.01) - 0.5), _',
         '_ / (hslider("a", 0.2, 0, 1, 0.01) - 1.5), _',
@@ -173,6 +179,8 @@ def test_a_knob_may_be_loud_at_its_end_but_not_at_rest(libfaust: Compiler) -> No
     """A jump is measured with the knobs at rest; whoever turns one hears what it does."""
     assert refusal(played(libfaust, '*(hslider("g", 1, 0, 500, 0.1)), _')) is None
     assert refusal(played(libfaust, '*(hslider("g", 500, 0, 500, 0.1)), _')) is not None
+    both = '(*(hslider("g", 1, 0, 100, 0.1)) : *(hslider("h", 1, 0, 100, 0.1))), _'
+    assert refusal(played(libfaust, both)) is None, "two together are loud as people turn them"
 
 
 KNOBS = [
