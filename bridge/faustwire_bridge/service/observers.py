@@ -62,11 +62,11 @@ class Observers:
         try:
             state = self._state(now)
             data = codec.encode(state)
+            for peer in self._watchers.pop_due(now, state.number):
+                self._listeners.offer(peer, data)
         except Exception:
             # Not again at once: the others would wait.
             self._watchers.told(now, _AFTER_ERROR_SECONDS)
             raise
-        for peer in self._watchers.pop_due(now, state.number):
-            self._listeners.offer(peer, data)
         done = time.monotonic()
         self._watchers.told(done, done - now)
