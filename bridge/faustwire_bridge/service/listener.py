@@ -30,8 +30,11 @@ _KEEPALIVE = {
     zmq.TCP_KEEPALIVE_INTVL: 15,
     zmq.TCP_KEEPALIVE_CNT: 4,
 }
-# Messages of revoked keys that are skipped in one go.
+# Messages of revoked keys, and under endless routing ids, that are skipped in one go.
 _REFUSED = 64
+# Of a routing id that a peer has chosen, see ZMTP's Identity, which libzmq takes at any length; it
+# is remembered with each worker.
+_MAX_ID_BYTES = 255
 
 
 class BindError(FaustwireError, RuntimeError):
@@ -137,14 +140,16 @@ class Listener:
             try:
                 if self.authenticator is None:
                     name, *parts = self.router.recv_multipart(zmq.DONTWAIT)
+                    if len(name) > _MAX_ID_BYTES:
+                        continue
                     return Received(name, parts, None)
                 peer, *frames = self.router.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
                 return None
             user = self.authenticator.user(frames[0]) if frames else None
-            if user is not None:
+            if user is not None and len(peer) <= _MAX_ID_BYTES:
                 return Received(peer.bytes, [frame.bytes for frame in frames], user)
-            # Its key was revoked a moment ago; its connection will be closed.
+            # Its key was revoked a moment ago, and its connection will be closed.
         return None
 
     def close(self, *, linger_ms: int = 200) -> None:

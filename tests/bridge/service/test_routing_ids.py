@@ -1,19 +1,26 @@
-"""libzmq aborts a process whose next routing id somebody has taken: nobody can know which it is."""
+"""Routing ids that peers choose: the next one of libzmq, which nobody knows, and endless ones.
+
+libzmq aborts a process whose next routing id somebody has taken.
+"""
 
 from __future__ import annotations
 
 import signal
+import socket
+import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import zmq
 
 from bridges import DEADLINE, Plugin, ServedBridge, alive, eventually, served
 from faustwire import codec
-from faustwire.messages import Ping
+from faustwire.endpoint import parse
+from faustwire.messages import Hello, Ping
 from faustwire.recording import Recording
 from peers import peer
+from processes import rss_mib
 
 
 @contextmanager
@@ -40,14 +47,44 @@ def taken(bridge: ServedBridge, first: int) -> Iterator[zmq.Context[zmq.Socket[b
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     there = [context.socket(zmq.DEALER) for _ in range(8)]
     try:
-        for number, socket in enumerate(there, first):
-            socket.setsockopt(zmq.ROUTING_ID, b"\0" + (number % 2**32).to_bytes(4, "big"))
-            socket.connect(bridge.endpoint)
-            socket.send(codec.encode(Ping()))
-            assert socket.poll(int(1000 * DEADLINE)), "it is there"
+        for number, dealer in enumerate(there, first):
+            dealer.setsockopt(zmq.ROUTING_ID, b"\0" + (number % 2**32).to_bytes(4, "big"))
+            dealer.connect(bridge.endpoint)
+            dealer.send(codec.encode(Ping()))
+            assert dealer.poll(int(1000 * DEADLINE)), "it is there"
         yield context
     finally:
         context.destroy(linger=0)
+
+
+def welcomed(bridge: ServedBridge, routing_id: bytes, seconds: float) -> bool:
+    """Whether a Hello is answered; by hand, since no socket of libzmq's takes more than 255."""
+    at = parse(bridge.endpoint)
+    hello = codec.encode(Hello("mallory", "1"))
+    ready = b"\x05READY" + said(b"Socket-Type", b"DEALER") + said(b"Identity", routing_id)
+    with socket.create_connection((at.host, at.port), DEADLINE) as made:
+        made.sendall(b"\xff" + bytes(8) + b"\x7f\3\0NULL" + bytes(48))
+        made.sendall(b"\6" + struct.pack(">Q", len(ready)) + ready)
+        made.sendall(bytes([0, len(hello)]) + hello)
+        heard = b""
+        made.settimeout(seconds)
+        with suppress(TimeoutError):
+            while b"welcome" not in heard and (data := made.recv(4096)):
+                heard += data
+    return b"welcome" in heard
+
+
+def said(name: bytes, value: bytes) -> bytes:
+    return bytes([len(name)]) + name + struct.pack(">I", len(value)) + value
+
+
+def test_an_endless_id_is_not_answered_and_not_remembered(plugin: Plugin) -> None:
+    with served(plugin) as bridge:
+        assert welcomed(bridge, b"x" * 255, DEADLINE), "the control"
+        before = rss_mib(bridge.process.pid)
+        for number in range(4):
+            assert not welcomed(bridge, b"%d" % number + b"x" * 2**23, 0.5)
+        eventually(lambda: rss_mib(bridge.process.pid) < before + 16, "it is let go")
 
 
 def test_a_number_that_is_taken_ends_a_bridge(plugin: Plugin, tmp_path: Path) -> None:
