@@ -64,14 +64,19 @@ def welcomed(bridge: ServedBridge, routing_id: bytes, seconds: float) -> bool:
     ready = b"\x05READY" + said(b"Socket-Type", b"DEALER") + said(b"Identity", routing_id)
     with socket.create_connection((at.host, at.port), DEADLINE) as made:
         made.sendall(b"\xff" + bytes(8) + b"\x7f\3\0NULL" + bytes(48))
+        assert hears(made, b"READY", DEADLINE)
         made.sendall(b"\6" + struct.pack(">Q", len(ready)) + ready)
         made.sendall(bytes([0, len(hello)]) + hello)
-        heard = b""
-        made.settimeout(seconds)
-        with suppress(TimeoutError):
-            while b"welcome" not in heard and (data := made.recv(4096)):
-                heard += data
-    return b"welcome" in heard
+        return hears(made, b"welcome", seconds)
+
+
+def hears(made: socket.socket, words: bytes, seconds: float) -> bool:
+    heard = b""
+    made.settimeout(seconds)
+    with suppress(TimeoutError):
+        while words not in heard and (data := made.recv(4096)):
+            heard += data
+    return words in heard
 
 
 def said(name: bytes, value: bytes) -> bytes:
