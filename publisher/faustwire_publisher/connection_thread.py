@@ -48,6 +48,8 @@ _STEP_ASIDE_SECONDS = 0.0002
 _JOIN_SECONDS = 1.0
 # A bridge that records has done so in milliseconds, unless it is judging or stopped.
 _FAREWELL_SECONDS = 2.0
+# Problems of models, with a traceback each, that are logged.
+_MOST_LOGGED = 3
 # Pauses between requests to start a bridge while there is no connection. The first is for a bridge
 # that is just ending.
 _REVIVE_SECONDS = (0.05, 0.5, 1.0, 2.0, 5.0)
@@ -106,6 +108,7 @@ class ConnectionThread:
         self._next_ping = 0.0
         self._next_resend = 0.0
         self._closing = False
+        self._logged: set[str] = set()
         self._wakeup, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="faustwire", daemon=True)
@@ -275,8 +278,11 @@ class ConnectionThread:
         except FaustwireError as found:
             problem = str(found)
         except Exception as found:  # noqa: BLE001 - a rule or a map of the user's; go on
-            _log.exception("a snapshot could not be made")
             problem = str(found)
+            # Once, not at every step; a few where a figure in it changes.
+            if problem not in self._logged and len(self._logged) < _MOST_LOGGED:
+                self._logged.add(problem)
+                _log.exception("a snapshot could not be made")
         self._mailbox.settle(Verdict(ticket.seq, False, reason, problem))
         return None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from faustwire import codec
-from faustwire.messages import Reason, Snapshot, Verdict
+from faustwire.messages import Hello, Reason, Snapshot, Verdict
+from faustwire_publisher.connection_thread import ConnectionThread
 from faustwire_publisher.mailbox import Mailbox, Ticket
 from graphs import gain
 
@@ -118,3 +119,16 @@ def test_whoever_waits_may_settle_what_it_waits_for() -> None:
     ticket.supersede()
     assert ticket.wait(0.0) is not None
     assert ticket.wait(1.0) is not None
+
+
+def test_a_rule_that_raises_at_every_step_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> Snapshot:
+        raise KeyError("gain")
+
+    thread = ConnectionThread("tcp://127.0.0.1:1", Hello("anna", "1"), Mailbox())
+    try:
+        for seq in range(1, 50):
+            assert thread._data(Ticket(seq, broken)) is None
+    finally:
+        thread.close()
+    assert caplog.text.count("a snapshot could not be made") == 1

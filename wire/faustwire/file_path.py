@@ -44,17 +44,7 @@ def file_path(path: str | Path, argument: str) -> Path:
     real = Path(os.path.realpath(named))
     if text.endswith(os.sep) or not real.name or real.is_dir():
         raise PathError(f"{argument}={text!r} is a directory: name a file in it")
-    if not _is_one_line(str(real)):
-        # The current directory or a link leads there.
-        raise PathError(f"{argument}={text!r} leads to {str(real)!r}, which can't be on one line")
-    if real.exists() and not real.is_file():
-        raise PathError(
-            f"{argument}={text!r} is a device, a socket or a pipe, and would be replaced by a "
-            "file: name another file"
-        )
-    if real.name != real.name.strip():
-        # The plugin trims the line that names the file.
-        raise PathError(f"{argument}={text!r} begins or ends with a space, which the plugin trims")
+    _check_target(real, f"{argument}={text!r}")
     _check_owner(real, "file", argument)
     return real
 
@@ -118,6 +108,20 @@ def owner_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user {uid}"
+
+
+def _check_target(real: Path, named: str) -> None:
+    """Refuse what a path leads to, perhaps from the current directory or by a link."""
+    if not _is_one_line(str(real)):
+        raise PathError(f"{named} leads to {str(real)!r}, which can't be on one line")
+    if real.exists() and not real.is_file():
+        raise PathError(
+            f"{named} is a device, a socket or a pipe, and would be replaced by a file: name "
+            "another file"
+        )
+    if real.name != real.name.strip():
+        # The plugin trims the line that names the file.
+        raise PathError(f"{named} begins or ends with a space, which the plugin trims")
 
 
 def _is_one_line(text: str) -> bool:
