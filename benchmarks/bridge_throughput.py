@@ -83,13 +83,9 @@ def one_round(snapshot: Path, kind: str, workers: int, options: argparse.Namespa
 def _figures(
     found: Sequence[Tally], kind: str, wall: float, cpu: float, rss: tuple[float, float]
 ) -> Figures:
+    _check(found, {"published"} if kind == "published" else {"published", "min-interval"})
     answered = [count for tally in found for count in tally.answered]
     latencies = np.concatenate([tally.latencies for tally in found])
-    lost, twice = (sum(getattr(tally, field) for tally in found) for field in ("lost", "twice"))
-    reasons = {reason for tally in found for reason in tally.reasons}
-    expected = {"published"} if kind == "published" else {"published", "min-interval"}
-    if lost or twice or not reasons <= expected:
-        sys.exit(f"{lost} verdicts lost, {twice} came twice, reasons {sorted(reasons)}")
     return Figures(
         rate=sum(answered) / wall,
         p50=float(np.percentile(latencies, 50)),
@@ -101,6 +97,14 @@ def _figures(
         rss_begin=rss[0],
         rss_end=rss[1],
     )
+
+
+def _check(found: Sequence[Tally], expected: set[str]) -> None:
+    """End where a verdict is missing, came twice or has another reason."""
+    lost, twice = (sum(getattr(tally, field) for tally in found) for field in ("lost", "twice"))
+    reasons = {reason for tally in found for reason in tally.reasons}
+    if lost or twice or not reasons <= expected:
+        sys.exit(f"{lost} verdicts lost, {twice} came twice, reasons {sorted(reasons)}")
 
 
 def main() -> None:

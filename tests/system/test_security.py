@@ -38,7 +38,7 @@ from faustwire.messages import (
     Welcome,
 )
 from faustwire_bridge.cli import main
-from faustwire_bridge.core import sessions, waiting
+from faustwire_bridge.core import audience, sessions, waiting
 from faustwire_bridge.service import held_memory
 from faustwire_publisher import HotReload
 from faustwire_publisher.errors import ArgumentError
@@ -212,6 +212,7 @@ def test_the_page_states_the_bounds_that_hold() -> None:
     assert rows["what the bridge remembers of workers"] == (
         f"{sessions.MAX_HELD_BYTES // 2**20} MiB of newest snapshots, "
         f"{waiting.MAX_WAITING_BYTES // 2**20} MiB of waiting ones, "
+        f"{audience.MAX_KEPT_BYTES // 2**20} MiB of judged ones for those who listen, "
         f"{sessions.MAX_SESSIONS} that have left"
     )
 

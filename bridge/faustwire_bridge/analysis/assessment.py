@@ -131,19 +131,9 @@ def _assess(
 ) -> Assessment:
     stable = stability.classify(graph, fs=fs, max_points=_MAX_POINTS)
     verdict, margin_db = stable.verdict, stable.margin_db
-    if verdict is stability.StabilityClass.UNSTABLE and not limits.allow_unstable:
-        figure = "" if margin_db is None else f", loop gain {-margin_db:+.3g} dB"
-        advice = f"{stable.detail}{figure}; lower its gain, or say --allow-unstable"
-        return Assessment(Refusal(Reason.UNSTABLE, advice), margin_db=margin_db)
-    if verdict is stability.StabilityClass.MARGINAL and not limits.allow_unstable:
-        grown_db = growth_db(graph)
-        if not grown_db <= _MAX_GROWTH_DB:
-            advice = (
-                f"{stable.path} rings for ever, and what rings grows by {grown_db:.0f} dB in 100 s "
-                "of silence: loops without loss feed each other; make one of them decay, or say "
-                "--allow-unstable"
-            )
-            return Assessment(Refusal(Reason.UNSTABLE, advice), margin_db=margin_db)
+    unstable = None if limits.allow_unstable else _why_unstable(graph, stable)
+    if unstable is not None:
+        return Assessment(Refusal(Reason.UNSTABLE, unstable), margin_db=margin_db)
     decays = verdict is stability.StabilityClass.STABLE
     # Without decay a peak is as high as one waits; there is no figure for it.
     peak_db = measure(through_plugin(graph), fs=fs).peak_db if decays else -math.inf
@@ -158,6 +148,23 @@ def _assess(
         certain=verdict is not stability.StabilityClass.UNDECIDED,
         level_db=level if math.isfinite(level) else None,
     )
+
+
+def _why_unstable(graph: Node, stable: stability.Stability) -> str | None:
+    """Why a model is refused for what it does in silence, and what to do; None: it is not."""
+    if stable.verdict is stability.StabilityClass.UNSTABLE:
+        margin_db = stable.margin_db
+        figure = "" if margin_db is None else f", loop gain {-margin_db:+.3g} dB"
+        return f"{stable.detail}{figure}; lower its gain, or say --allow-unstable"
+    if stable.verdict is stability.StabilityClass.MARGINAL:
+        grown_db = growth_db(graph)
+        if not grown_db <= _MAX_GROWTH_DB:
+            return (
+                f"{stable.path} rings for ever, and what rings grows by {grown_db:.0f} dB in 100 s "
+                "of silence: loops without loss feed each other; make one of them decay, or say "
+                "--allow-unstable"
+            )
+    return None
 
 
 def _single_precision(

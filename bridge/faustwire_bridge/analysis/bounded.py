@@ -8,6 +8,7 @@ holds what there is. They never refuse anything, and pass nothing that the searc
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -76,17 +77,12 @@ def certified(
             return None
         if "e+" in program or not certainly_holds(graph):
             return None
-        found = [
-            _level(each, fs=fs, limits=limits, playing_db=playing_db, levels=levels, turned=turned)
-            for turned, each in ((False, graph), (True, at_first))
-            if each is not None
-        ]
+        heard = [(graph, False), (at_first, True)]
+        level = _level(heard, fs=fs, limits=limits, playing_db=playing_db, levels=levels)
     except (OpenError, ArithmeticError, np.linalg.LinAlgError):
         return None
-    known = [level for level in found if level is not None]
-    if len(known) < len(found):
+    if level is None:
         return None
-    level = max(known)
     assessment = Assessment(
         margin_db=None if gain is None else -to_db(gain),
         rt60_seconds=LN_60_DB / (rate * fs) if math.isfinite(rate) else None,
@@ -156,19 +152,31 @@ def _filter_rates(graph: Node) -> list[float]:
 
 
 def _level(
-    graph: Node,
+    heard: Sequence[tuple[Node | None, bool]],
     *,
     fs: float,
     limits: Limits,
     playing_db: float | None,
     levels: LevelEstimator,
-    turned: bool,
 ) -> float | None:
-    """The level in dB, or a lower bound on it; None: it may be too high."""
-    graph = through_plugin(graph)
+    """The highest level in dB, or a lower bound on it; None: one may be too high.
+
+    Args:
+        heard: graphs, each with whether a knob has turned it; None: there is none.
+        fs: sampling rate in Hz.
+        limits: how loud they may be.
+        playing_db: level of what plays now, in dB; None: not known.
+        levels: knows the levels of the last graphs.
+    """
     enough_db = min(limits.max_jump_db + max(playing_db or 0.0, 0.0), limits.max_gain_db)
-    found = levels.bounds(graph, fs=fs, enough_db=enough_db + to_db(_SURE), turned=turned)
-    if found is not None:
-        return found.low_db
-    level = level_db(graph, fs=fs)
-    return level if check_gain(-math.inf, level, limits, playing_db) is None else None
+    highest = -math.inf
+    for graph, turned in heard:
+        if graph is None:
+            continue
+        played = through_plugin(graph)
+        found = levels.bounds(played, fs=fs, enough_db=enough_db + to_db(_SURE), turned=turned)
+        level = level_db(played, fs=fs) if found is None else found.low_db
+        if found is None and check_gain(-math.inf, level, limits, playing_db) is not None:
+            return None
+        highest = max(highest, level)
+    return highest

@@ -59,20 +59,24 @@ def growth_db(graph: Node) -> float:
 
 def _is_bounded(graph: Node) -> bool:
     """Whether bounds tell: a single loop that adds no energy with any pass, on some scale."""
-    loops = [node for node, _ in ringing(graph, "")]
-    if len(loops) != 1 or not isinstance(loops[0], Recursion):
+    ring = [node for node, _ in ringing(graph, "")]
+    if len(ring) != 1 or not isinstance(ring[0], Recursion):
         return False
-    inside = [*nodes_in(loops[0])][1:]
+    _, *inside = nodes_in(ring[0])
     if any(isinstance(node, Recursion) for node in inside):
         return False
-    # Where no channel is out of another's reach, one scale for each bounds the energy of all.
-    mixes = [node for node in inside if isinstance(node, (Gain, Householder))]
-    if len(mixes) == 1 and constant(mixes[0]).all() and contracts(graph):
+    if _mixes_all(inside) and contracts(graph):
         return True
     try:
-        return bool(CircleBounds(np.array([MARGIN_RATE])).around(loops[0])[0] < 1)
+        return bool(CircleBounds(np.array([MARGIN_RATE])).around(ring[0])[0] < 1)
     except OpenError:
         return False
+
+
+def _mixes_all(inside: list[Node]) -> bool:
+    """Whether no channel is out of another's reach: one scale for each bounds the energy of all."""
+    mixes = [node for node in inside if isinstance(node, (Gain, Householder))]
+    return len(mixes) == 1 and bool(constant(mixes[0]).all())
 
 
 def _followed(graph: Node, angles: Array, spacing: float) -> Array:

@@ -128,10 +128,7 @@ class _Player:
             if self._n_in:
                 source.cast("B")[:] = data
             self._program.compute(block, source, result)
-            at_rest = not run.turned and not constant
-            known = self._level if at_rest else self._peak
-            if exceeds(heard, _LARGEST if run.only_numbers else known):
-                self._listen(heard, run, at_rest=at_rest)
+            self._hear(heard, run, at_rest=not run.turned and not constant)
 
     def _begin(self, run: Run) -> None:
         begun = time.process_time()
@@ -139,6 +136,11 @@ class _Player:
         self._init_seconds = max(self._init_seconds, time.process_time() - begun)
         for knob in run.turned:
             self._program.set_param(*knob)
+
+    def _hear(self, data: memoryview[Any], run: Run, *, at_rest: bool) -> None:
+        known = self._level if at_rest else self._peak
+        if exceeds(data, _LARGEST if run.only_numbers else known):
+            self._listen(data, run, at_rest=at_rest)
 
     def _listen(self, data: memoryview[Any], run: Run, *, at_rest: bool) -> None:
         heard = data.cast("f")

@@ -141,16 +141,10 @@ def rank_one(matrix: Array) -> RankOne | None:
     (a, b), (c, d) = matrix[:2, 2:4].tolist()
     if not abs(a * d - b * c) <= 1e-12 * (abs(a * d) + abs(b * c)):
         return None
-    outside = matrix - np.diag(np.diagonal(matrix))
-    p, q = np.unravel_index(int(np.argmax(abs(outside))), matrix.shape)
-    if not 1e-100 < abs(outside[p, q]) < 1e100:
+    factors = _factors(matrix)
+    if factors is None:
         return None
-    column, row = outside[:, q].copy(), outside[p] / outside[p, q]
-    others = [i for i in range(size) if i not in (p, q)]
-    i, j = (max(others, key=lambda k: abs(values[k])) for values in (column, row))
-    if min(abs(column[i]), abs(row[j])) < 1e-100:
-        return None
-    column[q], row[p] = matrix[q, j] / row[j], matrix[i, p] / column[i]
+    column, row = factors
     product = np.outer(column, row)
     wanted = _rounding(matrix)
     diagonal = np.diagonal(matrix - product).copy()
@@ -162,6 +156,21 @@ def rank_one(matrix: Array) -> RankOne | None:
     diagonal[abs(diagonal) < allowed] = 0.0
     diagonal[abs(diagonal - 1.0) < allowed] = 1.0
     return RankOne(diagonal, column, row)
+
+
+def _factors(matrix: Array) -> tuple[Array, Array] | None:
+    """(column, row) of the rank-one matrix that has these entries beside its diagonal, if any."""
+    outside = matrix - np.diag(np.diagonal(matrix))
+    p, q = np.unravel_index(int(np.argmax(abs(outside))), matrix.shape)
+    if not 1e-100 < abs(outside[p, q]) < 1e100:
+        return None
+    column, row = outside[:, q].copy(), outside[p] / outside[p, q]
+    others = [i for i in range(len(matrix)) if i not in (p, q)]
+    i, j = (max(others, key=lambda k: abs(values[k])) for values in (column, row))
+    if min(abs(column[i]), abs(row[j])) < 1e-100:
+        return None
+    column[q], row[p] = matrix[q, j] / row[j], matrix[i, p] / column[i]
+    return column, row
 
 
 def _rounding(matrix: Array) -> Array:

@@ -78,11 +78,7 @@ def import_problem(program: str) -> str | None:
             f"a program that imports has at most {_MAX_IMPORTING} characters, and this one has "
             f"{len(program)}: make it shorter, or write in it what it imports"
         )
-    tokens = _tokens(program)
-    for word in tokens:
-        if word not in _LOADERS:
-            continue
-        opened, named = next(tokens, ""), next(tokens, "")
+    for word, opened, named in _loaded(program):
         name = named[1:-1]
         if word == "soundfile" or opened != "(" or name not in LIBRARIES or named[0] != '"':
             return (
@@ -90,6 +86,14 @@ def import_problem(program: str) -> str | None:
                 "Faust's own libraries by name, and nothing else"
             )
     return None
+
+
+def _loaded(program: str) -> Iterator[tuple[str, str, str]]:
+    """Words that load something, each with the two that follow it."""
+    tokens = _tokens(program)
+    for word in tokens:
+        if word in _LOADERS:
+            yield word, next(tokens, ""), next(tokens, "")
 
 
 def _tokens(program: str) -> Iterator[str]:

@@ -116,18 +116,21 @@ class OwnRecording:
 
 def _files_of(place: RecordingPlace) -> Recording | None:
     """All files of the recording that the bridge is writing, if every call is in it."""
-    path = Path(place.path)
-    pattern = f"{glob.escape(path.stem)}*.mcap" if path.suffix == ".mcap" else "*.mcap"
-    folder = path.parent if path.suffix == ".mcap" else path
-    # A pipe would never be read to its end.
-    found = [file for file in folder.glob(pattern) if file.is_file()]
-    files = sorted(found, key=lambda file: file.stat().st_mtime)[-_MOST_FILES:]
-    said = {file: metadata for file in files if (metadata := _metadata(file))}
+    said = {file: metadata for file in _newest(Path(place.path)) if (metadata := _metadata(file))}
     for metadata in reversed(list(said.values())):
         if metadata.get("pid") == str(place.pid) and metadata.get("kept") == "all":
             name = metadata.get("recording")
             return Recording([file for file, its in said.items() if its.get("recording") == name])
     return None
+
+
+def _newest(path: Path) -> list[Path]:
+    """The newest files in the place of a recording, the newest last."""
+    pattern = f"{glob.escape(path.stem)}*.mcap" if path.suffix == ".mcap" else "*.mcap"
+    folder = path.parent if path.suffix == ".mcap" else path
+    # A pipe would never be read to its end.
+    found = [file for file in folder.glob(pattern) if file.is_file()]
+    return sorted(found, key=lambda file: file.stat().st_mtime)[-_MOST_FILES:]
 
 
 def _metadata(file: Path) -> Mapping[str, str]:

@@ -31,6 +31,8 @@ class PluginFiles:
         self._config = ReplacedFile(self.config_path, place.key)
         # Held open: the inode of a directory that is gone is given to the next one at once.
         self._directory: int | None = None
+        # What the plugin was told last: the config may go with the directory.
+        self._named = b""
 
     def clear_leftovers(self) -> None:
         """Remove temporary files of a bridge that was killed while it wrote."""
@@ -108,9 +110,10 @@ class PluginFiles:
         except FileNotFoundError:
             lines = []
         named = lines[0].strip() if lines else b""
-        wanted = self._spelling(named, renamed=renamed)
+        wanted = self._spelling(named or self._named, renamed=renamed)
         if wanted != named or rewrite:
             self._config.write(b"".join([wanted + b"\n", *lines[1:]]))
+        self._named = wanted
 
     def _spelling(self, named: bytes, *, renamed: bool) -> bytes:
         """How the config is to name the ``.dsp``, given how it does so far."""
