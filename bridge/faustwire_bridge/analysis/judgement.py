@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -32,7 +33,9 @@ from faustwire_bridge.core.refusal import Refusal
 from faustwire_bridge.core.sound_limits import Assessment, Limits
 
 # Of a message that is judged where it arrives: a dense loop of 32 lines in double precision.
-_MAX_BYTES_AT_HAND = 2**14
+MAX_BYTES_AT_HAND = 2**14
+# What plays is only decoded, to see whether it may be like a small one.
+_MAX_BYTES_DECODED = 2**17
 
 
 def judge(
@@ -134,7 +137,7 @@ def judge_at_hand(
     if played is None:
         return _judged(program, passed.assessment, model, None)
     if before is None:
-        return None
+        return _judged(program, passed.assessment, model, math.inf) if _is_large(played) else None
     memory.models.get(played, lambda: before)
     after = memory.models.get(data, lambda: model)
     change = certain_change_db(before, after, limits.min_change_db)
@@ -142,7 +145,7 @@ def judge_at_hand(
 
 
 def _written_if_small(data: bytes, memory: Memory) -> tuple[WrittenModel, Program] | None:
-    if len(data) > _MAX_BYTES_AT_HAND:
+    if len(data) > MAX_BYTES_AT_HAND:
         return None
     snapshot = _decoded(data)
     if not is_small(snapshot.graph):
@@ -157,6 +160,11 @@ def _model_if_small(data: bytes, memory: Memory) -> WrittenModel | None:
         return known
     small = _written_if_small(data, memory)
     return None if small is None else small[0]
+
+
+def _is_large(data: bytes) -> bool:
+    """Whether a snapshot that was published has another layout than any small one."""
+    return len(data) <= _MAX_BYTES_DECODED and not is_small(_decoded(data).graph)
 
 
 def _played(data: bytes, memory: Memory) -> WrittenModel:

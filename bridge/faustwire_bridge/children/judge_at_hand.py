@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import time
+from collections import OrderedDict
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ _log = logging.getLogger("faustwire.bridge")
 _LOADED_AFTER = 2
 # After each snapshot in a row that bounds do not pass, twice as many are not tried.
 _MOST_UNTRIED = 64
+# So many of those are remembered.
+_MOST_SIZES = 256
 # One that takes longer, in processor time, was not small: for a hundred times as long none is
 # judged here.
 _LONG_SECONDS = 0.02
@@ -46,8 +49,9 @@ class JudgeAtHand:
         self._asked = 0
         self._judgement: ModuleType | None = None
         self._memory: Memory | None = None
-        self._untried = 0
-        self._misses = 0
+        # By size in bytes, which tells most structures apart: (how many in a row bounds have not
+        # passed, how many of the next are not tried).
+        self._missed: OrderedDict[int, tuple[int, int]] = OrderedDict()
         self._paused_until = 0.0
 
     def judge(self, judge: Judge) -> Judged | None:
@@ -65,9 +69,12 @@ class JudgeAtHand:
                 load = partial(self._load, judge)
                 threading.Thread(target=load, name="numpy", daemon=True).start()
             return None
-        now = time.monotonic()
-        if self._untried or now < self._paused_until:
-            self._untried = max(0, self._untried - 1)
+        now, size = time.monotonic(), len(judge.data)
+        if size > self._judgement.MAX_BYTES_AT_HAND or now < self._paused_until:
+            return None
+        misses, untried = self._missed.get(size, (0, 0))
+        if untried:
+            self._missed[size] = misses, untried - 1
             return None
         judged: Judged | None = None
         # Of processor time: a busy machine makes no snapshot large.
@@ -79,9 +86,15 @@ class JudgeAtHand:
         taken = time.thread_time() - started
         if taken > _LONG_SECONDS:
             self._paused_until = now + _PAUSE * taken
-        self._misses = 0 if judged is not None else self._misses + 1
-        self._untried = min(2**self._misses, _MOST_UNTRIED) - 1
+        self._learn(size, misses, passed=judged is not None)
         return judged
+
+    def _learn(self, size: int, misses: int, *, passed: bool) -> None:
+        self._missed.pop(size, None)
+        if not passed:
+            self._missed[size] = misses + 1, min(2 ** (misses + 1), _MOST_UNTRIED) - 1
+            if len(self._missed) > _MOST_SIZES:
+                self._missed.popitem(last=False)
 
     def _judged(self, judgement: ModuleType, judge: Judge, memory: Memory) -> Judged | None:
         judged: Judged | None = judgement.judge_at_hand(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,16 +100,40 @@ def test_the_first_snapshots_are_for_the_judging_process() -> None:
     assert judging.judge(Judge(packed(fdn(2)), None, None)) is None
 
 
-def test_after_snapshots_that_bounds_do_not_pass_fewer_are_tried() -> None:
-    _, judged = loaded()
-    assert judged(loop(gain(1.01))) is None
-    assert [judged(fdn(2)) is not None for _ in range(3)] == [False, True, True]
+def test_after_snapshots_that_bounds_do_not_pass_fewer_are_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judging, judged = loaded()
+    tried: list[int] = []
+    judge_it = judging._judged
+
+    def counted(*asked: Any) -> Judged | None:
+        tried.append(len(asked[1].data))
+        return judge_it(*asked)
+
+    monkeypatch.setattr(judging, "_judged", counted)
     for skipped in (1, 3, 7):
         assert judged(loop(gain(1.01))) is None
+        assert tried.pop()
         for _ in range(skipped):
-            assert judged(fdn(2)) is None, "not tried"
-    assert judged(fdn(2)) is not None
-    assert judged(fdn(2)) is not None
+            assert judged(loop(gain(1.01))) is None
+            # Others, of another size, are.
+            assert judged(fdn(2)) is not None
+        assert tried == skipped * [len(packed(fdn(2)))]
+        tried.clear()
+
+
+def test_beside_one_that_is_too_large_the_others_are_judged_and_compared_with_it() -> None:
+    judging, judged = loaded()
+    large, small = packed(fdn(64)), packed(fdn(2))
+    asked = Judge(small, playing="another", playing_db=3.0, played=large)
+    by_process = judge(small, limits=Limits(), playing="another", playing_db=3.0, played=large)
+    assert by_process.change_db == math.inf
+    for _ in range(4):
+        assert judged(fdn(64)) is None
+        found = judging.judge(asked)
+        assert found is not None
+        assert (found.program, found.change_db) == (by_process.program, math.inf)
 
 
 def test_after_one_that_took_long_none_is_tried_for_a_while(
