@@ -34,6 +34,14 @@ def test_other_messages_come_as_the_codec_decodes_them(message: Message) -> None
     assert read(codec.encode(message)) == message
 
 
+def test_of_a_type_that_is_given_twice_the_last_one_counts_as_for_the_codec() -> None:
+    count, fields = DATA[:1], DATA[1:]
+    assert count[0] & 0xF0 == 0x80, "a short map"
+    twice = bytes([count[0] + 1]) + msgpack.packb("type") + msgpack.packb("verdict") + fields
+    assert isinstance(codec.decode(twice), Snapshot)
+    assert read(twice) == PackedSnapshot(3, 4, True, {"loss": 0.5}, twice)
+
+
 def test_a_graph_is_not_looked_at() -> None:
     came = read(packed(graph={"type": "no such node"}))
     assert isinstance(came, PackedSnapshot)

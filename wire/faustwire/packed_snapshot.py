@@ -16,7 +16,7 @@ from faustwire import codec
 from faustwire.errors import MessageError
 from faustwire.field_checks import checked_fields, seq_of
 from faustwire.limits import MAX_NAME
-from faustwire.messages import Message
+from faustwire.messages import Message, Snapshot
 
 # Fields of a message that are looked at; a version may grow, and today's largest has nine.
 _MAX_FIELDS = 256
@@ -65,8 +65,13 @@ def read(data: bytes) -> Incoming:
     """
     fields = _header(data)
     if fields.get("type") != "snapshot":
-        return codec.decode(data)
-    codec.check_version(fields)
+        message = codec.decode(data)
+        if not isinstance(message, Snapshot):
+            return message
+        # Its type is given twice, and the last one counts, as for every reader of msgpack.
+        fields = {name: getattr(message, name) for name in ("seq", "call", "force", "metrics")}
+    else:
+        codec.check_version(fields)
     known = checked_fields(PackedSnapshot, fields, "snapshot")
     # Longer names can't be followed, and are not worth being remembered.
     metrics = known.pop("metrics", {})
