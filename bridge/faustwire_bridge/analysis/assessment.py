@@ -13,7 +13,7 @@ from faustwire.graph import Node
 from faustwire.messages import Reason
 from faustwire_bridge.analysis import stability
 from faustwire_bridge.analysis.bounded import certified
-from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
+from faustwire_bridge.analysis.circle_bounds import gain_bound
 from faustwire_bridge.analysis.knob_positions import (
     at_first,
     attenuated,
@@ -223,18 +223,10 @@ def _turned_too_loud(graph: Node, fs: float, limits: Limits, knob: Slider | None
     # What rings for longer peaks higher, and is not louder for it.
     for position in sorted((at for at in positions if at <= _LONGEST_SECONDS), reverse=True):
         turned = through_plugin(attenuated(graph, fs=fs, rt60_seconds=position))
-        if _gain_bound_db(turned) <= limits.max_gain_db:
+        if to_db(gain_bound(turned)) <= limits.max_gain_db:
             break  # at shorter times each delay only has less gain
         where = f" with the rt60 knob at {position:.3g} s"
         refusal = check_gain(measure(turned, fs=fs).peak_db, -math.inf, limits, None, where)
         if refusal is not None:
             return refusal
     return None
-
-
-def _gain_bound_db(graph: Node) -> float:
-    try:
-        bound = float(CircleBounds(np.zeros(1)).norm(graph)[0])
-    except OpenError:
-        return math.inf
-    return math.inf if math.isnan(bound) else to_db(bound)

@@ -15,8 +15,8 @@ import numpy as np
 
 from faustwire.controls import Slider
 from faustwire.graph import Array, Node, channels
-from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
-from faustwire_bridge.analysis.knob_positions import attenuated, rest_seconds
+from faustwire_bridge.analysis.circle_bounds import gain_bound
+from faustwire_bridge.analysis.knob_positions import at_first
 from faustwire_bridge.analysis.layout import layout
 from faustwire_bridge.analysis.peak_gain import response
 from faustwire_bridge.analysis.played_graph import through_plugin
@@ -112,7 +112,7 @@ class WrittenModel:
         """Upper bound on its gain at all points; infinite: there is none."""
         if max(channels(self.graph)) > PLUGIN_CHANNELS:  # what is summed may be louder
             return math.inf
-        return _highest(self.graph) if self.gain_bound is None else self.gain_bound
+        return gain_bound(self.graph) if self.gain_bound is None else self.gain_bound
 
 
 @np.errstate(all="ignore")  # what is not finite tells nothing
@@ -154,14 +154,6 @@ def _ratio_db(power: float, reference: float, least_db: float | None) -> float |
         return None
     found_db = 10 * math.log10(ratio)
     return found_db if least_db is None or found_db >= least_db else None
-
-
-def _highest(graph: Node) -> float:
-    try:
-        # No circle further out has more.
-        return float(CircleBounds(np.zeros(1)).norm(graph)[0])
-    except (OpenError, ArithmeticError, np.linalg.LinAlgError):
-        return math.inf
 
 
 def change_db(before: WrittenModel, after: WrittenModel, rt60_seconds: float | None) -> float:
@@ -249,10 +241,8 @@ def _resonances(graph: Node) -> Array:
 @np.errstate(all="ignore")  # what is not finite counts as a change
 def _responses(model: WrittenModel, points: Spectrum) -> Spectrum:
     """Without a knob's attenuation, and with that of its rest: [1 or 2, points, 2, n_in]."""
-    graphs = [model.graph]
-    rest = rest_seconds(model.controls.get("rt60"))
-    if rest is not None:
-        graphs.append(attenuated(model.graph, fs=model.fs, rt60_seconds=rest))
+    first = at_first(model.graph, model.controls, fs=model.fs)
+    graphs = [model.graph] if first is None else [model.graph, first]
     values: Spectrum = np.array(
         [np.concatenate([_through(graph, s) for s in batches(points, graph)]) for graph in graphs]
     )

@@ -9,6 +9,7 @@ any smaller ones, such as those that a knob has turned down.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
@@ -57,6 +58,23 @@ class LoopBound:
 
     loop: Recursion
     gains: Array
+
+
+def gain_bound(graph: Node) -> float:
+    """Bound a graph's gain from above.
+
+    Args:
+        graph: a valid one that decays.
+
+    Returns:
+        An upper bound on its largest singular value at any frequency; infinite: bounds do not tell.
+    """
+    try:
+        # No circle further out has more.
+        bound = float(CircleBounds(np.zeros(1)).norm(graph)[0])
+    except (OpenError, ArithmeticError, np.linalg.LinAlgError):
+        return math.inf
+    return math.inf if math.isnan(bound) else bound
 
 
 @dataclass

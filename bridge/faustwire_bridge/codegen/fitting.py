@@ -119,11 +119,18 @@ def fit_outputs(
         "divided by the square root of how many"
     )
     builder.comment("fitted to the plugin's two outputs")
-    sides = [outputs[0::2], outputs[1::2]]
     return [
-        builder.scaled(1 / math.sqrt(len(side)), builder.total("g", side)) if side else ZERO
-        for side in sides
+        builder.scaled(factor, builder.total("g", [outputs[channel] for channel in summed]))
+        if summed
+        else ZERO
+        for summed, factor in _sides(len(outputs))
     ]
+
+
+def _sides(n_out: int) -> list[tuple[range, float]]:
+    """Of each of the plugin's outputs: which of the model's are summed, and by what scaled."""
+    sides = [range(side, n_out, PLUGIN_CHANNELS) for side in range(PLUGIN_CHANNELS)]
+    return [(summed, 1 / math.sqrt(max(len(summed), 1))) for summed in sides]
 
 
 def input_matrix(n_in: int) -> Array | None:
@@ -153,6 +160,6 @@ def output_matrix(n_out: int) -> Array | None:
     if n_out <= PLUGIN_CHANNELS:
         return None
     sums = np.zeros((PLUGIN_CHANNELS, n_out))
-    for side in range(PLUGIN_CHANNELS):
-        sums[side, side::PLUGIN_CHANNELS] = 1 / math.sqrt(len(sums[side, side::PLUGIN_CHANNELS]))
+    for side, (summed, factor) in enumerate(_sides(n_out)):
+        sums[side, summed] = factor
     return sums
