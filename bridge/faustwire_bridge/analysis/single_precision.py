@@ -33,8 +33,8 @@ from faustwire.graph import (
     channels,
     nodes_in,
 )
-from faustwire_bridge.analysis.circle_bounds import section_peaks
 from faustwire_bridge.analysis.filter_bounds import section_bounds
+from faustwire_bridge.analysis.section_peaks import section_peaks
 from faustwire_bridge.analysis.workload import memory_samples
 
 # The largest float32 is 3.4e38: room for inputs beyond full scale and for the states of filters.

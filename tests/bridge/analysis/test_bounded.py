@@ -23,9 +23,10 @@ from faustwire.graph import (
 )
 from faustwire_bridge.analysis.assessment import assess, searched
 from faustwire_bridge.analysis.bounded import certainly_decays, certified
-from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError, section_peaks
+from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
 from faustwire_bridge.analysis.peak_gain import level_db
+from faustwire_bridge.analysis.section_peaks import section_peaks
 from faustwire_bridge.analysis.stability import StabilityClass, classify
 from faustwire_bridge.analysis.transfer import circle, full, transfer
 from faustwire_bridge.core.sound_limits import Assessment, Limits
