@@ -16,7 +16,8 @@ from faustwire.messages import Heard, Listen, Verdict
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.events import Judged, JudgeFailed
 from faustwire_bridge.core.hearing import Hearing, by_judgement, by_verdict
-from faustwire_bridge.core.sessions import Session, Sessions
+from faustwire_bridge.core.session import Session
+from faustwire_bridge.core.sessions import Sessions
 from faustwire_bridge.core.text_size import text_bytes
 
 # Of one user, or of all who need no key.

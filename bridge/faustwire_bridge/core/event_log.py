@@ -7,7 +7,7 @@ from typing import Any
 
 from faustwire.messages import Event
 from faustwire_bridge.core.sendable_text import sendable
-from faustwire_bridge.core.sessions import Session
+from faustwire_bridge.core.session import Session
 
 # Enough to fill a terminal, and for all that can happen within a tenth of a second at the pace that
 # people look at.

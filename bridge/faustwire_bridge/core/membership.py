@@ -10,7 +10,8 @@ from faustwire.messages import Hello, Rejection, Welcome
 from faustwire_bridge.core.event_log import EventLog
 from faustwire_bridge.core.events import User
 from faustwire_bridge.core.instructions import Happened, Instruction, Send
-from faustwire_bridge.core.sessions import MAX_WORKERS, Session, Sessions
+from faustwire_bridge.core.session import Session
+from faustwire_bridge.core.sessions import MAX_WORKERS, Sessions
 
 # Time for a worker to come at all, its torch import included, and for the next one of a sweep.
 FIRST_WORKER_SECONDS = 30.0

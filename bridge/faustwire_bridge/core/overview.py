@@ -7,7 +7,8 @@ from itertools import islice
 
 from faustwire.messages import Choice, Event, State, Welcome, WorkerState
 from faustwire_bridge.core.pipeline import Pipeline
-from faustwire_bridge.core.sessions import Session, Sessions
+from faustwire_bridge.core.session import Session
+from faustwire_bridge.core.sessions import Sessions
 
 # Those who left are shown for as long as somebody may wonder where they are.
 _GONE_SHOWN_SECONDS = 600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from faustwire_bridge.core.compile_report import Control
-from faustwire_bridge.core.sessions import Session
+from faustwire_bridge.core.session import Session
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from faustwire.messages import Reason
 from faustwire_bridge.core.compile_report import LOAD_FS, Report
-from faustwire_bridge.core.sessions import Session
+from faustwire_bridge.core.session import Session
 from faustwire_bridge.core.sound_limits import Assessment
 
 

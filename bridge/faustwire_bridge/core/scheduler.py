@@ -22,7 +22,8 @@ from faustwire_bridge.core.instructions import (
 from faustwire_bridge.core.pipeline import Pipeline
 from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.room import Room
-from faustwire_bridge.core.sessions import Session, Sessions
+from faustwire_bridge.core.session import Session
+from faustwire_bridge.core.sessions import Sessions
 from faustwire_bridge.core.settling import newest_unsettled, settles_at
 from faustwire_bridge.core.turns import Aside, Turn, Turns
 from faustwire_bridge.core.verdicts import Verdicts, repeated

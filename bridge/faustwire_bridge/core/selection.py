@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from faustwire.messages import Choice
 from faustwire.worker_name import is_called
-from faustwire_bridge.core.sessions import Session
+from faustwire_bridge.core.session import Session
 
 
 def why_unheard(choice: Choice, session: Session, sessions: Iterable[Session]) -> str | None:

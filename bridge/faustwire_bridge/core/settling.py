@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.pipeline import Pipeline
-from faustwire_bridge.core.sessions import Session
+from faustwire_bridge.core.session import Session
 from faustwire_bridge.core.throttle import due_at
 
 

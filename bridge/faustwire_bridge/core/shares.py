@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from faustwire_bridge.core.sessions import Session
+from faustwire_bridge.core.session import Session
 
 # Most models are judged and compiled in a tenth of this; what takes longer makes room for others.
 SLICE_SECONDS = 0.5

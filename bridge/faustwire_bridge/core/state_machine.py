@@ -36,19 +36,15 @@ from faustwire_bridge.core.events import (
     Tick,
     Unreadable,
 )
-from faustwire_bridge.core.instructions import (
-    Happened,
-    Instruction,
-    Send,
-    Stop,
-)
+from faustwire_bridge.core.instructions import Happened, Instruction, Send, Stop
 from faustwire_bridge.core.membership import Membership
 from faustwire_bridge.core.pipeline import Pipeline
 from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.room import Room
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.scheduler import Scheduler
-from faustwire_bridge.core.sessions import Session, Sessions
+from faustwire_bridge.core.session import Session
+from faustwire_bridge.core.sessions import Sessions
 from faustwire_bridge.core.turns import Turns
 from faustwire_bridge.core.verdicts import Verdicts
 

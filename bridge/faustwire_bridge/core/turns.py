@@ -10,7 +10,8 @@ from faustwire.messages import Reason
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.events import Outcome
 from faustwire_bridge.core.publication import Publication
-from faustwire_bridge.core.sessions import Session, Sessions
+from faustwire_bridge.core.session import Session
+from faustwire_bridge.core.sessions import Sessions
 from faustwire_bridge.core.shares import SLICE_SECONDS, Shares, sender
 from faustwire_bridge.core.throttle import LastReload, turned_down
 from faustwire_bridge.core.waiting import Submission, Waiting

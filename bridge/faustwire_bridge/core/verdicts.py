@@ -12,7 +12,7 @@ from faustwire_bridge.core.pipeline import Pipeline
 from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sendable_text import sendable
-from faustwire_bridge.core.sessions import Session
+from faustwire_bridge.core.session import Session
 from faustwire_bridge.core.throttle import due
 
 # The last verdict is kept for each worker; no program of ours has more than a few warnings.

@@ -13,7 +13,8 @@ from faustwire_bridge.core import rights
 from faustwire_bridge.core.audience import Audience
 from faustwire_bridge.core.events import JudgeFailed
 from faustwire_bridge.core.instructions import Judge
-from faustwire_bridge.core.sessions import Session, Sessions
+from faustwire_bridge.core.session import Session
+from faustwire_bridge.core.sessions import Sessions
 from faustwire_bridge.service.listener import Received
 from faustwire_bridge.service.listeners import Listeners
 

@@ -15,6 +15,7 @@ from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core import audience, events, sessions
 from faustwire_bridge.core.compile_report import Control, Report
 from faustwire_bridge.core.rules import Rules
+from faustwire_bridge.core.session import MAX_METRICS
 from graphs import gain
 
 MIB = 2**20
@@ -60,7 +61,7 @@ def test_metrics_of_new_names_with_every_snapshot_take_no_room() -> None:
         assert kept() < MIB
     session = bridge.core.sessions.at(anna.peer)
     assert session is not None
-    assert len(session.extremes) == sessions.MAX_METRICS
+    assert len(session.extremes) == MAX_METRICS
 
 
 def test_the_best_values_of_metrics_that_go_on_coming_stay() -> None:

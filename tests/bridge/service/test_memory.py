@@ -26,8 +26,8 @@ LIMIT_MIB = 40.0
 # A bridge that keeps the extremes of every metric.
 UNBOUNDED = """
 import sys
-from faustwire_bridge.core import sessions
-sessions.MAX_METRICS = 10**9
+from faustwire_bridge.core import session
+session.MAX_METRICS = 10**9
 sys.argv = sys.argv[3:]
 from faustwire_bridge.cli import main
 sys.exit(main())
