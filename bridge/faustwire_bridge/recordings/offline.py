@@ -15,7 +15,7 @@ from pathlib import Path
 
 from faustwire import codec, recording
 from faustwire.errors import MessageError
-from faustwire.messages import Choice, Event, Hello, Listen, OwnProgram, Verdict, Welcome
+from faustwire.messages import Event, Hello, Listen, OwnProgram, Verdict
 from faustwire.packed_snapshot import PackedSnapshot, read
 from faustwire.recording import Item, Recording
 from faustwire.recording.publications import Publications
@@ -23,12 +23,12 @@ from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.core import events, instructions
 from faustwire_bridge.core.events import Judged, JudgeFailed, Unchecked, User, Written
 from faustwire_bridge.core.instructions import Judge, Write
-from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.state_machine import Core
 from faustwire_bridge.recordings import journal, metadata
 from faustwire_bridge.recordings.asked import COMPILED, OUTCOMES, Asked, answers
 from faustwire_bridge.recordings.comparison import Comparison
 from faustwire_bridge.recordings.outcome import Outcome, Output
+from faustwire_bridge.recordings.recorded_bridge import recorded_bridge
 
 # Calls whose verdict is to come; a worker has one at a time, and one that waits.
 _MAX_CALLS = 4096
@@ -75,31 +75,14 @@ class _Again:
     """Feeds the core what was recorded, item by item."""
 
     def __init__(self, found: Recording, output: Output, outcome: Outcome) -> None:
-        said = found.metadata
         self._output, self._outcome = output, outcome
-        known_rules = metadata.rules(said)
-        if known_rules is None:
-            outcome.notes.append("it does not hold the bridge's rules; the defaults are used")
-        self._rules = known_rules or Rules()
-        self._offset_ns = metadata.clock_offset_ns(said)
-        self._begun = self._seconds(found.start_ns or 0)
-        from_the_start = said.get("part") == "1"
-        if not from_the_start:
-            outcome.notes.append(
-                f"it begins in the middle (part {said.get('part', '?')}): what the plugin had then "
-                "is not known, and verdicts may differ until the first publish"
-            )
-        self._only_published = said.get("kept") == "published"
-        if self._only_published:
-            self._rules = replace(self._rules, follow=Choice())
-            outcome.notes.append(
-                "only what was published is in it: the programs are compared, not the verdicts"
-            )
-        welcome = Welcome(0, said.get("host", ""), said.get("dsp_path", ""))
-        self._core = Core(welcome, self._begun, self._rules)
-        self._judge = JudgeProcess(self._rules.limits, timeout=_JUDGE_SECONDS)
+        self._bridge = bridge = recorded_bridge(found)
+        outcome.notes += bridge.notes
+        self._begun = bridge.seconds(found.start_ns or 0)
+        self._core = Core(bridge.welcome, self._begun, bridge.rules)
+        self._judge = JudgeProcess(bridge.rules.limits, timeout=_JUDGE_SECONDS)
         self._comparison = Comparison(
-            outcome, from_the_start=from_the_start, only_programs=self._only_published
+            outcome, from_the_start=bridge.from_the_start, only_programs=bridge.only_published
         )
         self._asked = Asked()
         self._compiled: events.CoreEvent = Unchecked("the recording does not say")
@@ -111,22 +94,22 @@ class _Again:
     def take(self, item: Item) -> None:
         """Take one item of the recording."""
         try:
-            if self._only_published:
+            if self._bridge.only_published:
                 self._publish_again(item)
             elif item.topic == recording.IN:
                 self._arrived(item)
             elif item.topic == recording.CORE:
-                self._told(journal.decode(item.data), self._seconds(item.at_ns))
+                self._told(journal.decode(item.data), self._bridge.seconds(item.at_ns))
             elif item.topic == recording.OUT:
                 self._sent(item)
             elif item.topic == recording.EVENT:
                 self._happened_then(item)
         except MessageError as problem:
-            self._note(f"{item.topic} at {self._at(self._seconds(item.at_ns))} s: {problem}")
+            self._note(f"{item.topic} at {self._at(self._bridge.seconds(item.at_ns))} s: {problem}")
 
     def _publish_again(self, item: Item) -> None:
         """Only what was published is there, and behind what came of it: forced, it is again."""
-        now = self._seconds(item.at_ns)
+        now = self._bridge.seconds(item.at_ns)
         if item.topic == recording.CORE:
             event = journal.decode(item.data)
             outcome = event.outcome if isinstance(event, events.FinishedAside) else event
@@ -161,7 +144,7 @@ class _Again:
     # -- what comes in -----------------------------------------------------------------------
 
     def _arrived(self, item: Item) -> None:
-        peer, now, user = metadata.peer(item), self._seconds(item.at_ns), metadata.user(item)
+        peer, now, user = metadata.peer(item), self._bridge.seconds(item.at_ns), metadata.user(item)
         event: events.CoreEvent
         try:
             message = read(item.data)
@@ -219,7 +202,7 @@ class _Again:
     def _help_out(self, now: float) -> None:
         """Answer what the recording has no answer to, not here or not at all."""
         asked = self._asked.front
-        if not self._only_published:
+        if not self._bridge.only_published:
             self._note(f"{type(asked).__name__} at {self._at(now)} s was not asked for then")
         match asked:
             case Judge():
@@ -253,7 +236,7 @@ class _Again:
             while self._asked.front is not None and not self._comparison.is_decided(
                 peer, message.seq
             ):
-                self._help_out(self._seconds(item.at_ns))
+                self._help_out(self._bridge.seconds(item.at_ns))
             self._comparison.recorded(item.metadata.get("worker", ""), peer, message)
 
     # -- what comes out ----------------------------------------------------------------------
@@ -287,10 +270,6 @@ class _Again:
     def _about(self, peer: bytes, seq: int, now: float) -> dict[str, object]:
         worker, call = self._core.worker(peer), self._calls.pop((peer, seq), None)
         return {"at": self._at(now), "worker": worker, "seq": seq, "call": call}
-
-    def _seconds(self, at_ns: int) -> float:
-        # As the bridge makes it, to the last digit.
-        return (at_ns - self._offset_ns) * 1e-9
 
     def _at(self, now: float) -> float:
         return round(now - self._begun, 6)
