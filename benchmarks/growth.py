@@ -31,7 +31,7 @@ import numpy as np
 from faustwire import codec
 from faustwire.graph import SOS, Delay, Gain, Node, Recursion, Series
 from faustwire.messages import Snapshot
-from faustwire_bridge.analysis.assessment import searched
+from faustwire_bridge.analysis.assessment import assess
 from faustwire_bridge.analysis.judge_memory import Memory
 from faustwire_bridge.analysis.judgement import judge
 from faustwire_bridge.children.libfaust import compile_program
@@ -81,7 +81,8 @@ def costs(lines: int, repeats: int, *, compiles: bool) -> dict[str, float]:
         partial(alone, data, played=before) for before, data in pairwise([packed[0], *packed])
     ]
     searching: list[Callable[[], object]] = [
-        partial(searched, graph, fs=FS, limits=LIMITS, playing_db=None) for graph in graphs[:4]
+        partial(assess, graph, fs=FS, limits=LIMITS, playing_db=None, bounds=False)
+        for graph in graphs[:4]
     ]
     found = {"publish": median_ms(judging), "verdict": median_ms(searching)}
     if compiles:

@@ -49,6 +49,7 @@ def assess(
     program: str = "",
     controls: Mapping[str, Slider] | None = None,
     levels: LevelEstimator | None = None,
+    bounds: bool = True,
 ) -> Assessment:
     """Assess how a model would sound: by bounds if they suffice, else by exact searches.
 
@@ -56,78 +57,44 @@ def assess(
         graph: one that ``faustwire.validation.check`` accepts.
         fs: sampling rate in Hz.
         limits: how loud it may be.
-        playing_db: level of what plays now, in dB; None: not known.
+        playing_db: level that a jump is measured from, in dB; None: not known.
         program: its Faust text, whose constants are looked at.
         controls: its knobs, by the control's name.
         levels: knows the levels of the last graphs; None: of none.
+        bounds: whether bounds may decide; if not, exact searches alone do.
 
     Returns:
         What is known of its sound, and why it is refused if it is.
     """
-    levels = LevelEstimator() if levels is None else levels
-    passed = certified(
-        graph,
-        fs=fs,
-        limits=limits,
-        playing_db=playing_db,
-        program=program,
-        levels=levels,
-        at_first=at_first(graph, controls, fs=fs),
-    )
+    first = at_first(graph, controls, fs=fs)
+    passed = None
+    if bounds:
+        passed = certified(
+            graph,
+            fs=fs,
+            limits=limits,
+            playing_db=playing_db,
+            program=program,
+            levels=LevelEstimator() if levels is None else levels,
+            at_first=first,
+        )
     if passed is not None:
         return passed.assessment
-    return searched(
-        graph,
-        fs=fs,
-        limits=limits,
-        playing_db=playing_db,
-        program=program,
-        controls=controls,
-    )
-
-
-def searched(
-    graph: Node,
-    *,
-    fs: float,
-    limits: Limits,
-    playing_db: float | None,
-    program: str = "",
-    controls: Mapping[str, Slider] | None = None,
-) -> Assessment:
-    """Assess how a model would sound by exact searches alone.
-
-    Args:
-        graph: one that ``faustwire.validation.check`` accepts.
-        fs: sampling rate in Hz.
-        limits: how loud it may be.
-        playing_db: level of what plays now, in dB; None: not known.
-        program: its Faust text, whose constants are looked at.
-        controls: its knobs, by the control's name.
-
-    Returns:
-        What is known of its sound, and why it is refused if it is.
-    """
+    heard = [graph] if first is None else [graph, first]
+    knob = (controls or {}).get("rt60")
     try:
-        first = at_first(graph, controls, fs=fs)
-        assessment = _assess(graph, fs, limits, playing_db, graph if first is None else first)
+        assessment = _assess(graph, fs, limits, playing_db, heard)
         if assessment.refusal is not None or limits.allow_unstable:
             return assessment
-        refusal = _single_precision(graph, fs, program, assessment.rt60_seconds)
-        knob = (controls or {}).get("rt60")
-        said = refusal or _knob(graph, fs, knob)
-        if not isinstance(said, Refusal):
-            said = _turned_too_loud(graph, fs, limits, knob) or said
-        if isinstance(said, str):
-            return replace(assessment, warnings=(*assessment.warnings, said))
-        return replace(assessment, refusal=said)
+        said = _single_precision(graph, fs, program, assessment.rt60_seconds)
+        return _with(assessment, said or _turned(graph, fs, limits, knob))
     except (ArithmeticError, np.linalg.LinAlgError) as problem:
         # A frequency that hits a mode to the last digit; what it does, a second of noise tells.
         return Assessment(None, (f"its sound could not be computed: {problem}",), certain=False)
 
 
 def _assess(
-    graph: Node, fs: float, limits: Limits, playing_db: float | None, first: Node
+    graph: Node, fs: float, limits: Limits, playing_db: float | None, heard: list[Node]
 ) -> Assessment:
     stable = stability.classify(graph, fs=fs, max_points=_MAX_POINTS)
     verdict, margin_db = stable.verdict, stable.margin_db
@@ -137,7 +104,6 @@ def _assess(
     decays = verdict is stability.StabilityClass.STABLE
     # Without decay a peak is as high as one waits; there is no figure for it.
     peak_db = measure(through_plugin(graph), fs=fs).peak_db if decays else -math.inf
-    heard = [graph] if first is graph else [graph, first]
     level = max(level_db(through_plugin(each), fs=fs) for each in heard)
     return Assessment(
         check_gain(peak_db, level, limits, playing_db),
@@ -148,6 +114,13 @@ def _assess(
         certain=verdict is not stability.StabilityClass.UNDECIDED,
         level_db=level if math.isfinite(level) else None,
     )
+
+
+def _with(assessment: Assessment, said: Refusal | str | None) -> Assessment:
+    """The assessment with a refusal or a warning more."""
+    if isinstance(said, str):
+        return replace(assessment, warnings=(*assessment.warnings, said))
+    return replace(assessment, refusal=said)
 
 
 def _why_unstable(graph: Node, stable: stability.Stability) -> str | None:
@@ -185,7 +158,15 @@ def _single_precision(
     return None
 
 
-def _knob(graph: Node, fs: float, knob: Slider | None) -> Refusal | str | None:
+def _turned(graph: Node, fs: float, limits: Limits, knob: Slider | None) -> Refusal | str | None:
+    """What is wrong with a model while its rt60 knob is turned, as ``_grows_turned`` tells it."""
+    grows = _grows_turned(graph, fs, knob)
+    if isinstance(grows, Refusal):
+        return grows
+    return _turned_too_loud(graph, fs, limits, knob) or grows
+
+
+def _grows_turned(graph: Node, fs: float, knob: Slider | None) -> Refusal | str | None:
     """Whether a model that decays as it is grows at some position of its rt60 knob.
 
     Returns:

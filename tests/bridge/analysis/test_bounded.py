@@ -21,7 +21,7 @@ from faustwire.graph import (
     Recursion,
     Series,
 )
-from faustwire_bridge.analysis.assessment import assess, searched
+from faustwire_bridge.analysis.assessment import assess
 from faustwire_bridge.analysis.bounded import certainly_decays, certified
 from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
@@ -87,7 +87,7 @@ def disagreements(graphs: list[Node]) -> tuple[list[int], int]:
         if bounded is None:
             continue
         passed += 1
-        exact = searched(graph, fs=FS, limits=Limits(), playing_db=None, controls=KNOB)
+        exact = assess(graph, fs=FS, limits=Limits(), playing_db=None, controls=KNOB, bounds=False)
         if exact.refusal is not None or exact.warnings or _off(graph, bounded, exact):
             found.append(index)
     return found, passed
