@@ -105,6 +105,7 @@ def _assess(
     # Without decay a peak is as high as one waits; there is no figure for it.
     peak_db = measure(through_plugin(graph), fs=fs).peak_db if decays else -math.inf
     level = max(level_db(through_plugin(each), fs=fs) for each in heard)
+    known = level if math.isfinite(level) else None
     return Assessment(
         check_gain(peak_db, level, limits, playing_db),
         () if decays else (stable.detail,),
@@ -112,7 +113,8 @@ def _assess(
         margin_db,
         stable.rt60_seconds,
         certain=verdict is not stability.StabilityClass.UNDECIDED,
-        level_db=level if math.isfinite(level) else None,
+        level_db=known,
+        loudest_db=known,
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from faustwire.graph import SOS, Array, Node, Recursion
 from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
 from faustwire_bridge.analysis.decay_rate import LN_60_DB
-from faustwire_bridge.analysis.level_bounds import LevelEstimator
+from faustwire_bridge.analysis.level_bounds import LevelBounds, LevelEstimator
 from faustwire_bridge.analysis.peak_gain import level_db, level_points
 from faustwire_bridge.analysis.played_graph import through_plugin
 from faustwire_bridge.analysis.ringing import filter_rate, ringing
@@ -83,10 +83,12 @@ def certified(
         return None
     if level is None:
         return None
+    low_db, high_db = level
     assessment = Assessment(
         margin_db=None if gain is None else -to_db(gain),
         rt60_seconds=LN_60_DB / (rate * fs) if math.isfinite(rate) else None,
-        level_db=level if math.isfinite(level) else None,
+        level_db=low_db if math.isfinite(low_db) else None,
+        loudest_db=high_db if math.isfinite(high_db) else None,
     )
     return Passed(assessment, peak)
 
@@ -158,8 +160,8 @@ def _level(
     limits: Limits,
     playing_db: float | None,
     levels: LevelEstimator,
-) -> float | None:
-    """The highest level in dB, or a lower bound on it; None: one may be too high.
+) -> tuple[float, float] | None:
+    """Bounds on the highest level in dB; None: one may be too high.
 
     Args:
         heard: graphs, each with whether a knob has turned it; None: there is none.
@@ -169,14 +171,16 @@ def _level(
         levels: knows the levels of the last graphs.
     """
     enough_db = min(limits.max_jump_db + max(playing_db or 0.0, 0.0), limits.max_gain_db)
-    highest = -math.inf
+    low_db = high_db = -math.inf
     for graph, turned in heard:
         if graph is None:
             continue
         played = through_plugin(graph)
         found = levels.bounds(played, fs=fs, enough_db=enough_db + to_db(_SURE), turned=turned)
-        level = level_db(played, fs=fs) if found is None else found.low_db
-        if found is None and check_gain(-math.inf, level, limits, playing_db) is not None:
-            return None
-        highest = max(highest, level)
-    return highest
+        if found is None:
+            level = level_db(played, fs=fs)
+            if check_gain(-math.inf, level, limits, playing_db) is not None:
+                return None
+            found = LevelBounds(level, level)
+        low_db, high_db = max(low_db, found.low_db), max(high_db, found.high_db)
+    return low_db, high_db

@@ -157,8 +157,8 @@ def _add_gates(parser: argparse.ArgumentParser) -> None:
         type=number,
         default=MAX_JUMP_DB,
         metavar="DB",
-        help="how much louder than what plays a program may suddenly be; only what is above unity "
-        "gain counts, which also stands for what is not known (default: %(default)s)",
+        help="how much louder than the quietest of the last 5 s a program may be; only what is "
+        "above unity gain counts, which also stands for what is not known (default: %(default)s)",
     )
     gates.add_argument(
         "--max-load",

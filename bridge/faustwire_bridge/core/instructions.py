@@ -30,7 +30,7 @@ class Judge:
     Attributes:
         data: the encoded Snapshot, as it came.
         playing: ``fingerprint`` of the program that plays; None: not known.
-        playing_db: the level of what plays, in dB; None: not known.
+        playing_db: the level that a jump is measured from, in dB; None: unity gain.
         played: the encoded Snapshot that plays, to be compared with; None: nothing is compared.
     """
 

@@ -29,6 +29,7 @@ from faustwire_bridge.core.plugin_limits import check_plugin_limits, control_war
 from faustwire_bridge.core.program_imports import import_problem, imports_something, unexpanded
 from faustwire_bridge.core.program_structure import structure
 from faustwire_bridge.core.publication import Conclusion, Publication
+from faustwire_bridge.core.recent_levels import RecentLevels
 from faustwire_bridge.core.refusal import Refusal
 from faustwire_bridge.core.sound_limits import (
     Limits,
@@ -69,14 +70,18 @@ class Pipeline:
         self._let_ring = let_ring
         self._limits = limits
         self._config_is_due = True
+        self._levels = RecentLevels()
         self._known: CompileCache[Report | str] = CompileCache()
 
-    def begin_snapshot(self, publication: Publication, snapshot: PackedSnapshot) -> Judge:
+    def begin_snapshot(
+        self, publication: Publication, snapshot: PackedSnapshot, now: float
+    ) -> Judge:
         """Begin to publish a snapshot that is due.
 
         Args:
             publication: as which.
             snapshot: what to publish.
+            now: seconds on the bridge's clock.
 
         Returns:
             The first step.
@@ -87,7 +92,7 @@ class Pipeline:
             publication, snapshot=snapshot.data, force=force, compared_with=playing.program
         )
         played = None if force else playing.snapshot
-        return Judge(snapshot.data, playing.program, playing.level_db, played)
+        return Judge(snapshot.data, playing.program, self._levels.lowest_db(now), played)
 
     def begin_program(self, publication: Publication, now: float) -> Compile | Write | Conclusion:
         """Begin to publish Faust text of a worker's own.
@@ -130,11 +135,16 @@ class Pipeline:
             case Written():
                 return self._written(publication, now)
             case WriteFailed(problem):
-                self.forget_program()
+                self.forget_program(now)
                 return Conclusion(publication, Reason.WRITE_FAILED, problem)
 
-    def forget_program(self) -> None:
-        """Somebody else has changed the ``.dsp``: what plays is not known."""
+    def forget_program(self, now: float) -> None:
+        """Somebody else has changed the ``.dsp``: what plays is not known.
+
+        Args:
+            now: seconds on the bridge's clock.
+        """
+        self._levels.plays(None, now)
         self.playing = replace(self.playing, program=None, snapshot=None, level_db=None)
 
     def _judged(
@@ -164,7 +174,7 @@ class Pipeline:
     def _check(self, publication: Publication, now: float) -> Compile | Write | Conclusion:
         known = self._recall(publication, now)
         if known is not None:
-            return self._check_report(publication, known)
+            return self._check_report(publication, known, now)
         self.current = publication
         text = publication.call is None
         return Compile(publication.program, play=publication.needs_playing, thorough=text)
@@ -186,17 +196,19 @@ class Pipeline:
                 # Constants may well be what libfaust refuses: that holds for this text alone.
                 if report.size() <= _MAX_REMEMBERED:
                     self._known.put(text if report.problem else key, report)
-                return self._check_report(publication, report)
+                return self._check_report(publication, report, now)
             case CompileFailed(problem):
                 self._known.put(key, problem, now + RETRY_SECONDS)
-                return self._check_report(publication, problem)
+                return self._check_report(publication, problem, now)
             case Unchecked(why):
                 if publication.call is None and imports_something(publication.program):
                     return Conclusion(publication, Reason.REFUSED, unexpanded(why))
                 warnings = (*publication.warnings, f"{NOT_CHECKED}{why}")
-                return self._write(replace(publication, warnings=warnings))
+                return self._write(replace(publication, warnings=warnings), now)
 
-    def _check_report(self, publication: Publication, said: Report | str) -> Write | Conclusion:
+    def _check_report(
+        self, publication: Publication, said: Report | str, now: float
+    ) -> Write | Conclusion:
         if isinstance(said, str):
             return Conclusion(publication, Reason.DOES_NOT_COMPILE, said)
         said = at_rate(said, publication.fs)
@@ -204,27 +216,27 @@ class Pipeline:
         publication = replace(publication, report=said, program=program)
         if fingerprint(program) == self.playing.program:
             return Conclusion(publication, Reason.UNCHANGED)
-        refusal = self._refusal(said)
+        refusal = self._refusal(said, now)
         if refusal is not None:
             return _refused(publication, refusal)
         told = [*control_warnings(said, self.playing.controls), *unplayed_warning(said)]
-        return self._write(replace(publication, warnings=(*publication.warnings, *told)))
+        return self._write(replace(publication, warnings=(*publication.warnings, *told)), now)
 
-    def _refusal(self, report: Report) -> Refusal | None:
+    def _refusal(self, report: Report, now: float) -> Refusal | None:
         if report.problem:
             return Refusal(Reason.DOES_NOT_COMPILE, report.problem)
         refusal = check_plugin_limits(report)
         if refusal is None and report.load is not None:
             refusal = check_load(report.load, self._limits)
-        return refusal or check_played(report, self._limits, self.playing.level_db)
+        return refusal or check_played(report, self._limits, self._levels.lowest_db(now))
 
     # -- the files ---------------------------------------------------------------------------
 
-    def _write(self, publication: Publication) -> Write | Conclusion:
-        level_db = publication.assessment.level_db
-        if level_db is not None:
+    def _write(self, publication: Publication, now: float) -> Write | Conclusion:
+        loudest_db = publication.assessment.loudest_db
+        if loudest_db is not None:
             # Something quieter may play by now than when it was judged.
-            louder = check_jump(level_db, self._limits, self.playing.level_db)
+            louder = check_jump(loudest_db, self._limits, self._levels.lowest_db(now))
             if louder is not None:
                 return _refused(publication, louder)
         self.current = publication
@@ -242,6 +254,7 @@ class Pipeline:
             publication.assessment.level_db,
             report.load if report else None,
         )
+        self._levels.plays(self.playing.level_db, now)
         cost = cost_seconds(
             self.playing.compile_seconds,
             publication.assessment.rt60_seconds,

@@ -102,7 +102,7 @@ class Room:
             stale = publication.compared_with != self._pipeline.playing.program
             if assessment is None and stale and isinstance(submission, PackedSnapshot):
                 # The plugin had this very program then.
-                return self._pipeline.begin_snapshot(publication, submission)
+                return self._pipeline.begin_snapshot(publication, submission, now)
         self._pipeline.current = publication
         return self._pipeline.continue_after(outcome, now)
 

@@ -290,4 +290,4 @@ class Scheduler:
     def _judge(self, turn: Turn, snapshot: PackedSnapshot, arrival: int) -> list[Instruction]:
         self._turns.begin(turn)
         publication = publication_of(turn.session, snapshot, kind=turn.kind, arrival=arrival)
-        return [self._pipeline.begin_snapshot(publication, snapshot)]
+        return [self._pipeline.begin_snapshot(publication, snapshot, turn.began)]

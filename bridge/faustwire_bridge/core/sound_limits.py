@@ -18,6 +18,9 @@ MAX_GAIN_DB = 60.0
 # more would be 110 dB, a minute and a half. Less could refuse networks of 64 lines at their first
 # publish: some of 32 have 22 dB.
 MAX_JUMP_DB = 30.0
+# A jump is measured from the quietest that has played for so long. Who hears 100 dB SPL needs a
+# second or two to turn it down; and what a training learns may still rise by 6 dB a second.
+JUMP_SECONDS = 5.0
 # Of one core. The plugin runs on the audio thread, beside the rest of the DAW, and what drops out
 # does so until the next program.
 MAX_LOAD = 0.7
@@ -30,8 +33,8 @@ class Limits:
     Attributes:
         allow_unstable: publish models whose output grows without bound.
         max_gain_db: largest gain from any input to any output at any frequency, in dB.
-        max_jump_db: largest increase in level over what plays now, or over unity gain where that
-            is more or what plays is not known, in dB.
+        max_jump_db: largest increase in level over all that has played for ``JUMP_SECONDS``, or
+            over unity gain where that is more or what plays is not known, in dB.
         max_load: processor time that a second of sound may take, as a part of one core.
         min_change_db: change of the response, in dB of it, below which a program is not written;
             None: every other program is.
@@ -54,6 +57,7 @@ class Assessment:
         peak_db, margin_db, rt60_seconds: as in ``faustwire.messages.Verdict``.
         level_db: RMS gain in its first tenth of a second, in the loudest octave, in dB, or a lower
             bound on it where an upper bound passed the limits; None: not known, or silence.
+        loudest_db: the same, or the upper bound on it.
         certain: whether the analysis came to a result; if not, libfaust plays a second of noise.
     """
 
@@ -64,6 +68,7 @@ class Assessment:
     rt60_seconds: float | None = None
     certain: bool = True
     level_db: float | None = None
+    loudest_db: float | None = None
 
 
 def to_db(gain: float) -> float:
@@ -80,7 +85,7 @@ def check_played(report: Report, limits: Limits, playing_db: float | None) -> Re
     Args:
         report: of a program that may have been played.
         limits: how loud it may be.
-        playing_db: level of what plays now, in dB; None: not known.
+        playing_db: level that a jump is measured from, in dB; None: not known.
 
     Returns:
         Why it is not published; None: nothing is wrong with it.
@@ -148,7 +153,8 @@ def check_gain(
         peak_db: largest gain from any input to any output, in dB; -inf for silence.
         level_db: its level, in dB; -inf for silence.
         limits: how loud it may be.
-        playing_db: level of what plays now, in dB; None: not known, which counts as unity gain.
+        playing_db: level that a jump is measured from, in dB; None: not known, which counts as
+            unity gain.
         where: it peaks, for people, between commas.
 
     Returns:
@@ -170,7 +176,8 @@ def check_jump(level_db: float, limits: Limits, playing_db: float | None) -> Ref
     Args:
         level_db: its level, in dB; -inf for silence.
         limits: how loud it may be.
-        playing_db: level of what plays now, in dB; None: not known, which counts as unity gain.
+        playing_db: level that a jump is measured from, in dB; None: not known, which counts as
+            unity gain.
 
     Returns:
         Why it is not published; None: nothing is wrong with it.
@@ -179,10 +186,11 @@ def check_jump(level_db: float, limits: Limits, playing_db: float | None) -> Ref
     reference_db = max(playing_db or 0.0, 0.0)
     jump_db = level_db - reference_db
     if jump_db > limits.max_jump_db:
-        than = "what plays" if reference_db else "unity gain"
+        than = f"the quietest of the last {JUMP_SECONDS:g} s" if reference_db else "unity gain"
         return Refusal(
             Reason.TOO_LOUD,
             f"it is {jump_db:.1f} dB louder than {than} and the limit is {limits.max_jump_db:g} "
-            "dB: lower its gain or raise it in steps, or raise --max-jump-db",
+            f"dB: lower its gain or raise it in steps {JUMP_SECONDS:g} s apart, or raise "
+            "--max-jump-db",
         )
     return None

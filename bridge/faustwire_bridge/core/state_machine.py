@@ -166,7 +166,7 @@ class Core:
             case Revoked(user):
                 return self._revoked(user, now)
             case DspChanged():
-                self.pipeline.forget_program()
+                self.pipeline.forget_program(now)
                 return []
             case FinishedAside(outcome):
                 return self._scheduler.finish_aside(outcome, now)

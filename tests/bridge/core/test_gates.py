@@ -13,7 +13,7 @@ from faustwire.messages import Bye, OwnProgram, Ping, Pong, Reason, Snapshot, Ve
 from faustwire_bridge.core import events, instructions, pipeline
 from faustwire_bridge.core.compile_report import Control, Report
 from faustwire_bridge.core.rules import Rules
-from faustwire_bridge.core.sound_limits import Limits
+from faustwire_bridge.core.sound_limits import JUMP_SECONDS, Limits
 from faustwire_bridge.core.throttle import LastReload
 from graphs import gain
 
@@ -352,15 +352,17 @@ def test_louder_than_the_limit_is_refused_with_its_figure() -> None:
     assert worker.update(1.0).published
 
 
-def test_a_sudden_jump_is_held_back_but_not_a_rise_from_silence_or_in_steps() -> None:
+def test_a_sudden_jump_is_held_back_but_not_a_rise_from_silence_or_in_slow_steps() -> None:
     worker = limited(max_jump_db=20.0)
     assert worker.update(0.001).published
     assert worker.update(9.9).published, "from below unity only what is above it counts"
     assert worker.update(2.0).published
+    worker.bridge.until(worker.bridge.now + JUMP_SECONDS)
     verdict = worker.update(21.0)
     assert verdict.reason is Reason.TOO_LOUD
-    assert "20.4 dB louder than what plays" in verdict.detail
+    assert "20.4 dB louder than the quietest of the last 5 s" in verdict.detail
     assert worker.update(11.0).published
+    worker.bridge.until(worker.bridge.now + JUMP_SECONDS)
     assert worker.update(21.0).published
 
 

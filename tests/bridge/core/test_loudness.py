@@ -13,6 +13,7 @@ from faustwire.messages import Reason, Snapshot, Verdict
 from faustwire_bridge.analysis.peak_gain import level_db
 from faustwire_bridge.core import events
 from faustwire_bridge.core.compile_report import Report
+from faustwire_bridge.core.sound_limits import JUMP_SECONDS, Assessment
 from graphs import gain
 
 
@@ -28,6 +29,11 @@ def publish(worker: Worker, graph: Node, fs: float = 48_000.0) -> Verdict:
     worker.seq += 1
     worker.call += 1
     return worker.verdict(Snapshot(worker.seq, worker.call, fs, graph))
+
+
+def after(worker: Worker, seconds: float) -> None:
+    """Let time pass."""
+    worker.bridge.until(worker.bridge.now + seconds)
 
 
 def test_a_lossless_loop_hides_nothing_loud_beside_it() -> None:
@@ -76,14 +82,63 @@ def test_nothing_gets_a_hundred_times_as_loud_in_one_step() -> None:
     assert publish(worker, gain(99.0)).reason is Reason.TOO_LOUD
     for value in (10.0, 99.0):
         assert publish(worker, gain(value)).published, "in two steps it may"
+        after(worker, JUMP_SECONDS)
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.25, 1.0])
+def test_steps_that_follow_each_other_fast_are_one_jump(pause: float) -> None:
+    worker = Bridge().worker()
+    assert publish(worker, gain(1.0)).published
+    after(worker, 60.0)
+    assert publish(worker, gain(15.0)).published
+    after(worker, pause)
+    verdict = publish(worker, gain(200.0))
+    assert verdict.reason is Reason.TOO_LOUD
+    assert "46.0 dB louder than unity gain" in verdict.detail
+    assert "in steps 5 s apart" in verdict.detail
+    after(worker, JUMP_SECONDS - pause - 0.01)
+    assert publish(worker, gain(200.0)).reason is Reason.TOO_LOUD
+    after(worker, 0.01)
+    assert publish(worker, gain(200.0)).published, "by now ears have had time"
+
+
+def test_a_gain_that_is_learned_rises_by_six_decibels_a_second() -> None:
+    worker = Bridge().worker()
+    verdicts = []
+    for step in range(161):  # 16 s at ten steps a second, up to 60 dB
+        verdicts.append(publish(worker, gain(10 ** (min(0.37 * step, 59.5) / 20))))
+        after(worker, 0.1)
+    assert all(verdict.published or verdict.reason is Reason.UNCHANGED for verdict in verdicts)
+    control = Bridge().worker()
+    for step in range(161):
+        control_verdict = publish(control, gain(10 ** (min(0.37 * step, 59.5) / 20)))
+        after(control, 0.03)
+        if not control_verdict.published:
+            break
+    assert control_verdict.reason is Reason.TOO_LOUD, "three times as fast it does not"
+
+
+def test_the_quietest_of_the_last_seconds_counts_whatever_came_between() -> None:
+    worker = Bridge().worker()
+    for value in (20.0, 300.0):
+        assert publish(worker, gain(value)).published
+        after(worker, JUMP_SECONDS)
+    for value in (250.0, 1.0, 20.0):
+        assert publish(worker, gain(value)).published
+        after(worker, 1.0)
+    assert publish(worker, gain(300.0)).reason is Reason.TOO_LOUD, "it was quiet 2 s ago"
+    after(worker, JUMP_SECONDS - 1.0)
+    assert publish(worker, gain(300.0)).published
 
 
 def test_what_somebody_else_wrote_counts_as_unity_gain() -> None:
     bridge = Bridge()
     worker = bridge.worker()
     assert publish(worker, gain(10.0)).published
+    after(worker, JUMP_SECONDS)
     assert publish(worker, gain(99.0)).published
-    bridge.core.pipeline.forget_program()
+    after(worker, JUMP_SECONDS)
+    bridge.core.pipeline.forget_program(bridge.now)
     assert publish(worker, gain(98.0)).reason is Reason.TOO_LOUD
 
 
@@ -94,6 +149,7 @@ def test_a_jump_is_measured_from_what_plays_when_it_is_written() -> None:
         worker = bridge.worker()
         for value in (10.0, 100.0):
             assert publish(worker, gain(value)).published
+            after(worker, JUMP_SECONDS)
         bridge.compiled = None
         worker.seq, worker.call = worker.seq + 1, worker.call + 1
         louder = beside(gain(480.0), loop(0.1))
@@ -103,6 +159,24 @@ def test_a_jump_is_measured_from_what_plays_when_it_is_written() -> None:
         [send] = bridge.take(events.Compiled(Report()))
         assert isinstance(send.message, Verdict)
         assert send.message.reason is (Reason.TOO_LOUD if changes else Reason.PUBLISHED)
+
+
+@pytest.mark.parametrize(("level_db", "changes"), [(20.0, True), (None, True), (None, False)])
+def test_where_only_bounds_of_a_level_are_known_the_upper_one_is_held_to_what_plays(
+    level_db: float | None, changes: bool
+) -> None:
+    bridge = Bridge()
+    worker = bridge.worker()
+    assert publish(worker, gain(20.0)).published
+    after(worker, JUMP_SECONDS)
+    bridge.judges = False
+    worker.take(Snapshot(worker.seq + 1, worker.call + 1, 48_000.0, gain(100.0)))
+    if changes:
+        bridge.take(events.DspChanged())
+    assessment = Assessment(level_db=level_db, loudest_db=40.0)
+    [send] = bridge.take(events.Judged("process = 100*_,_;", assessment=assessment))
+    assert isinstance(send.message, Verdict)
+    assert send.message.reason is (Reason.TOO_LOUD if changes else Reason.PUBLISHED)
 
 
 def test_the_level_of_a_gain_is_that_gain_and_of_a_comb_that_of_its_first_moments() -> None:

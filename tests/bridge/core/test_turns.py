@@ -10,6 +10,7 @@ from faustwire_bridge.core import events, instructions
 from faustwire_bridge.core.compile_report import Report
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.shares import SLICE_SECONDS, Shares
+from faustwire_bridge.core.sound_limits import JUMP_SECONDS
 from graphs import fdn, gain
 
 
@@ -121,6 +122,7 @@ def test_what_was_set_aside_is_held_to_what_plays_when_it_is_done(bridge: Bridge
         send(quiet, quiet.seq + 1, value)
         quiet.seq += 1
         assert told(bridge.take(bridge.judged())) == [(quiet.peer, quiet.seq, Reason.PUBLISHED)]
+        bridge.until(bridge.now + JUMP_SECONDS)
     send(loud, 1, 500.0)
     send(quiet, 3, 0.5)
     bridge.until(bridge.now + SLICE_SECONDS)
