@@ -16,7 +16,7 @@ from faustwire.file_path import target_path
 from faustwire.key_ring import KeyRing
 from faustwire.limits import MAX_NAME
 from faustwire.sampling_rate import rate_problem
-from faustwire.utf8 import is_utf8
+from faustwire.worker_name import can_be_name
 from faustwire_publisher.errors import ArgumentError
 
 # Losses and the like by name, numbers or tensors of one element; or a function that returns them,
@@ -88,7 +88,7 @@ def text(argument: str, value: Any) -> str:
     Raises:
         ArgumentError: it is no text, empty, or too long.
     """
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_NAME or not is_utf8(value):
+    if not isinstance(value, str) or not value or not can_be_name(value):
         raise ArgumentError(f"{argument}={value!r}: give text of 1 to {MAX_NAME} characters")
     return value
 

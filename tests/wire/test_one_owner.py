@@ -27,6 +27,18 @@ OWNERS = {
         r"\.name or \w+\.type",
         "wire/faustwire/graph.py",
     ),
+    "opening a file without waiting for a pipe": (
+        r"O_RDONLY \| os\.O_NONBLOCK",
+        "wire/faustwire/bounded_file.py",
+    ),
+    "what a worker or a metric may be called": (
+        r"MAX_NAME\b.*is_utf8",
+        "wire/faustwire/worker_name.py",
+    ),
+    "how long a node's name may be": (
+        r"a name is longer than",
+        "wire/faustwire/validation.py",
+    ),
     "escaping for terminals": (
         r"isprintable\(\) else repr",
         "wire/faustwire/terminal.py",

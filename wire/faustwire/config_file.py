@@ -17,9 +17,8 @@ from faustwire.controls import Slider, sliders
 from faustwire.errors import GraphError, is_finite, shown
 from faustwire.graph import Node
 from faustwire.graph_codec import from_dicts, to_dicts
-from faustwire.limits import MAX_NAME
 from faustwire.sampling_rate import rate_problem
-from faustwire.validation import check
+from faustwire.validation import check, check_name
 
 # Increased when an old reader would misread a new file; not for new optional keys.
 JSON_VERSION = 1
@@ -83,7 +82,7 @@ def from_json(config: Any) -> JsonGraph:
     if chosen is not None and not isinstance(chosen, Mapping):
         raise GraphError("controls", f"a map of controls, not {type(chosen).__name__}")
     return JsonGraph(
-        graph, _fs(config.get("fs")), _name(config.get("name", "FDN")), sliders(chosen)
+        graph, _fs(config.get("fs")), check_name(config.get("name", "FDN"), "name"), sliders(chosen)
     )
 
 
@@ -104,14 +103,6 @@ def _fs(fs: object) -> float:
     if problem := rate_problem(fs):
         raise GraphError("fs", problem)
     return float(fs)
-
-
-def _name(name: object) -> str:
-    if not isinstance(name, str):
-        raise GraphError("name", f"a name is text, not {type(name).__name__}")
-    if len(name) > MAX_NAME:
-        raise GraphError("name", f"a name is longer than {MAX_NAME} characters")
-    return name
 
 
 def _listed(plain: Any) -> Any:

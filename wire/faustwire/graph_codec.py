@@ -14,8 +14,7 @@ import numpy as np
 
 from faustwire.errors import GraphError, shown
 from faustwire.graph import CONTAINERS, LEAVES, Node, Parallel, Recursion, Series
-from faustwire.limits import MAX_NAME
-from faustwire.validation import MAX_DEPTH
+from faustwire.validation import MAX_DEPTH, check_name
 
 _TYPES: dict[str, Any] = {node.type: node for node in (*LEAVES, *CONTAINERS)}
 # Looked up once, because every publish reads and writes nodes.
@@ -83,12 +82,7 @@ def _kind_and_name(plain: Any, path: str) -> tuple[str, str]:
     kind, name = plain.get("type"), plain.get("name", "")
     if not isinstance(kind, str) or kind not in _TYPES:
         raise GraphError(path, f"unknown type of node {shown(kind)}; known: {', '.join(_TYPES)}")
-    if not isinstance(name, str):
-        raise GraphError(path, f"a name is text, not {type(name).__name__}")
-    if len(name) > MAX_NAME:
-        # It becomes a part of every path below.
-        raise GraphError(path, f"a name is longer than {MAX_NAME} characters")
-    return kind, name
+    return kind, check_name(name, path)
 
 
 def _value(key: str, value: Any, path: str, depth: int) -> Any:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Callable
 from pathlib import Path
 
+from faustwire.bounded_file import UnusableFileError, read_bounded
 from faustwire.key_lines import KeyFileError
 
 # Far more than anybody enrols; a file is read whole.
@@ -26,24 +25,20 @@ def read_private(path: Path) -> str:
         KeyFileError: others could read or change it, or put another in its place.
     """
     try:
-        _check(path.parent, path.parent.stat(), stat.S_ISDIR, "700")
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        _check(path.parent, path.parent.stat(), "700")
+        content, status = read_bounded(path, _MAX_BYTES)
     except FileNotFoundError:
         return ""
-    with os.fdopen(descriptor, "rb") as file:
-        _check(path, os.fstat(descriptor), stat.S_ISREG, "600")
-        content = file.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise KeyFileError(f"{path} is longer than {_MAX_BYTES} bytes: is it another file?")
+    except UnusableFileError as problem:
+        raise KeyFileError(f"{path}: {problem.strerror}; move it away") from problem
+    _check(path, status, "600")
     try:
         return content.decode()
     except UnicodeDecodeError as problem:
-        raise KeyFileError(f"{path} is no text: restore it, or remove it") from problem
+        raise KeyFileError(f"{path} is not text: restore it, or remove it") from problem
 
 
-def _check(path: Path, status: os.stat_result, kind: Callable[[int], bool], mode: str) -> None:
-    if not kind(status.st_mode):
-        raise KeyFileError(f"{path} is not what it should be: move it away")
+def _check(path: Path, status: os.stat_result, mode: str) -> None:
     if status.st_uid != os.getuid():
         raise KeyFileError(f"{path} belongs to somebody else, so it proves nothing: move it away")
     if status.st_mode & 0o077:

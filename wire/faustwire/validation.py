@@ -75,6 +75,23 @@ def check(root: Node) -> tuple[int, int]:
     return sizes
 
 
+def check_name(name: object, path: str) -> str:
+    """Check a node's name, which becomes a part of every path below it.
+
+    Args:
+        name: as it was read.
+        path: where it stands, for an error.
+
+    Raises:
+        GraphError: it is not text, or is longer than ``MAX_NAME`` characters.
+    """
+    if not isinstance(name, str):
+        raise GraphError(path, f"a name is text, not {type(name).__name__}")
+    if len(name) > MAX_NAME:
+        raise GraphError(path, f"a name is longer than {MAX_NAME} characters")
+    return name
+
+
 class _Budget:
     """What is left of the limits for the whole graph."""
 
@@ -93,8 +110,7 @@ class _Budget:
 
 def _check_sizes(node: Node, path: str, depth: int, budget: _Budget) -> Sizes:
     """Check everything but the loops; returns the node's channels, (n_in, n_out)."""
-    if len(node.name) > MAX_NAME:
-        raise GraphError(path[:MAX_NAME], f"a name is longer than {MAX_NAME} characters")
+    check_name(node.name, path[:MAX_NAME])
     if depth > MAX_DEPTH:
         raise GraphError(path, f"containers are nested deeper than {MAX_DEPTH}")
     if not isinstance(node, (Series, Parallel, Recursion)):

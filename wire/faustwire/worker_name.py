@@ -1,16 +1,26 @@
 """The names people use for workers: ``NAME``, ``USER/NAME``, and ``NAME#INCARNATION``.
 
-Names are made, shortened and compared here and nowhere else. They are never split: a worker may be
-called ``lr#3`` or ``sweep/lr#3`` by its owner, so only a comparison with a known name can tell
-which part is what.
+Names are checked, made, shortened and compared here and nowhere else. They are never split: a
+worker may be called ``lr#3`` or ``sweep/lr#3`` by its owner, so only a comparison with a known name
+can tell which part is what.
 """
 
 from __future__ import annotations
 
 from faustwire.limits import MAX_NAME
+from faustwire.utf8 import is_utf8
 
 # Enough to tell the namesakes of one sweep apart; an incarnation is random hex text.
 _SHOWN_CHARACTERS = 4
+
+
+def can_be_name(text: str) -> bool:
+    """Whether text may be sent as the name of a worker or a metric; the empty text may.
+
+    Args:
+        text: what a person chose.
+    """
+    return len(text) <= MAX_NAME and is_utf8(text)
 
 
 def full_name(worker: str, user: str | None) -> str:

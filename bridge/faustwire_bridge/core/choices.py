@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from faustwire.errors import FaustwireError
 from faustwire.limits import MAX_NAME
 from faustwire.messages import Choice
-from faustwire.utf8 import is_utf8
+from faustwire.worker_name import can_be_name
 
 WORDS = "latest | first | worker NAME | best METRIC [larger]"
 
@@ -55,7 +55,7 @@ def choice(words: Sequence[str]) -> Choice:
 
 def _check_names(words: Sequence[str]) -> None:
     for word in words:
-        if len(word) > MAX_NAME or not is_utf8(word):
+        if not can_be_name(word):
             raise ChoiceError(
                 f"{word[:80]!r} is no name that a worker or metric can have: at most {MAX_NAME} "
                 "characters, in UTF-8"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from contextlib import suppress
 from pathlib import Path
 
 from faustwire.atomic_file import ReplacedFile
+from faustwire.bounded_file import read_bounded
 from faustwire.file_path import PathError, file_path
 from faustwire.rendezvous import Rendezvous
 
@@ -106,7 +105,8 @@ class PluginFiles:
         if not rewrite and not renamed and self._config.intact():
             return
         try:
-            lines = _read(self.config_path).splitlines(keepends=True)
+            config, _ = read_bounded(self.config_path, _MAX_CONFIG_BYTES)
+            lines = config.splitlines(keepends=True)
         except FileNotFoundError:
             lines = []
         named = lines[0].strip() if lines else b""
@@ -122,22 +122,6 @@ class PluginFiles:
         if named == other:
             return plain if renamed else other
         return other if renamed and named == plain else plain
-
-
-def _read(path: Path) -> bytes:
-    """A file's content, without ever waiting for it: a pipe may have been put there meanwhile.
-
-    Raises:
-        OSError: it can't be read, is no file, or is longer than any config.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no file", str(path))
-        content = file.read(_MAX_CONFIG_BYTES + 1)
-    if len(content) > _MAX_CONFIG_BYTES:
-        raise OSError(errno.EFBIG, "it is too long for a config", str(path))
-    return content
 
 
 def _check_writable(file: ReplacedFile, path: Path, option: str) -> None:
