@@ -40,7 +40,11 @@ from faustwire_bridge.children import cyfaust_wheel, player  # noqa: E402
 from faustwire_bridge.children.child_process import write_whole  # noqa: E402
 from faustwire_bridge.children.play_plan import FS  # noqa: E402
 from faustwire_bridge.children.play_signal import buffers  # noqa: E402
-from faustwire_bridge.core.program_imports import MAX_EXPANDED, imports_something  # noqa: E402
+from faustwire_bridge.core.program_imports import (  # noqa: E402
+    MAX_EXPANDED,
+    imports_something,
+    problem_of_long,
+)
 
 # What it says for people; libfaust quotes the offending expression, however long it is.
 _MAX_PROBLEM = 600
@@ -79,7 +83,12 @@ def main() -> None:
             text = os.pread(text_fd, wanted["size"], 0).decode()
             # Should the bridge be killed meanwhile, nobody else ends a compile that hangs.
             signal.setitimer(signal.ITIMER_REAL, wanted["seconds"] + 1)
-            answer = compile_program(text, wanted)
+            # What the bridge has not looked at itself, for it has others to answer.
+            forbidden = problem_of_long(text) if wanted["thorough"] else None
+            if forbidden is not None:
+                answer = {"problem": forbidden, "forbidden": True}
+            else:
+                answer = compile_program(text, wanted)
             if "program" in answer:
                 expanded = answer.pop("program").encode()
                 write_whole(expanded_fd, expanded)

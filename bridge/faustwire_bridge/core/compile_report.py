@@ -37,6 +37,7 @@ class Report:
 
     Attributes:
         problem: libfaust's error; empty: it compiles.
+        forbidden: the problem is what the program imports, and libfaust has not seen it.
         seconds: processor time of the compile: how long the plugin is silent at a reload.
         n_in, n_out: numbers of input and output channels.
         controls: in the order of its user interface.
@@ -63,6 +64,7 @@ class Report:
     level: float | None = None
     unplayed: str = ""
     program: str = ""
+    forbidden: bool = False
 
     def size(self) -> int:
         """About how many bytes it takes where it is remembered."""

@@ -26,7 +26,7 @@ from faustwire_bridge.core.events import (
 from faustwire_bridge.core.instructions import Compile, Judge, Write
 from faustwire_bridge.core.playing import Playing
 from faustwire_bridge.core.plugin_limits import check_plugin_limits, control_warnings
-from faustwire_bridge.core.program_imports import import_problem, imports_something, unexpanded
+from faustwire_bridge.core.program_imports import may_import, problem_at_hand, unexpanded
 from faustwire_bridge.core.program_structure import structure
 from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.recent_levels import RecentLevels
@@ -107,7 +107,7 @@ class Pipeline:
         if not publication.program.strip():
             # The plugin crashes its host on an empty file.
             return Conclusion(publication, Reason.REFUSED, "the program is empty")
-        if problem := import_problem(publication.program):
+        if problem := problem_at_hand(publication.program):
             return Conclusion(publication, Reason.REFUSED, problem)
         if fingerprint(publication.program) == self.playing.program:
             return Conclusion(publication, Reason.UNCHANGED)
@@ -201,7 +201,7 @@ class Pipeline:
                 self._known.put(key, problem, now + RETRY_SECONDS)
                 return self._check_report(publication, problem, now)
             case Unchecked(why):
-                if publication.call is None and imports_something(publication.program):
+                if publication.call is None and may_import(publication.program):
                     return Conclusion(publication, Reason.REFUSED, unexpanded(why))
                 warnings = (*publication.warnings, f"{NOT_CHECKED}{why}")
                 return self._write(replace(publication, warnings=warnings), now)
@@ -224,7 +224,8 @@ class Pipeline:
 
     def _refusal(self, report: Report, now: float) -> Refusal | None:
         if report.problem:
-            return Refusal(Reason.DOES_NOT_COMPILE, report.problem)
+            reason = Reason.REFUSED if report.forbidden else Reason.DOES_NOT_COMPILE
+            return Refusal(reason, report.problem)
         refusal = check_plugin_limits(report)
         if refusal is None and report.load is not None:
             refusal = check_load(report.load, self._limits)

@@ -29,7 +29,9 @@ _TOKENS = re.compile(
 )
 _WORDS = re.compile(r"(?<![A-Za-z_])(?:import|library|component|soundfile)(?![A-Za-z0-9_])")
 _LONGEST_SHOWN = 60
-# Each character is looked at, in the bridge itself.
+# Each character is looked at, for up to 0.3 µs. Longer texts are libfaust's process's to look at,
+# where others need not wait for it.
+_MAX_AT_HAND = 2**14
 _MAX_IMPORTING = 2**18
 # The largest of Faust's own, its network reverberator, has 6.5 million.
 MAX_EXPANDED = 2**23
@@ -39,6 +41,20 @@ def imports_something(program: str) -> bool:
     """Whether a program has libfaust look something up."""
     # Most have no such word, and this is fast.
     return bool(_WORDS.search(program)) and any(word in _LOADERS for word in _tokens(program))
+
+
+def may_import(program: str) -> bool:
+    """Whether a program has libfaust look something up, or is too long to tell at hand.
+
+    Args:
+        program: Faust text.
+
+    Returns:
+        As ``imports_something``; of a long text true where it has such a word anywhere.
+    """
+    if len(program) <= _MAX_AT_HAND:
+        return imports_something(program)
+    return any(word in program for word in _LOADERS)
 
 
 def unexpanded(why: str) -> str:
@@ -56,14 +72,14 @@ def unexpanded(why: str) -> str:
     )
 
 
-def import_problem(program: str) -> str | None:
-    """Why a program is refused before libfaust sees it: for what it imports, or hides.
+def problem_at_hand(program: str) -> str | None:
+    """Why a program is refused at once: for what it hides or, if it is short, for what it imports.
 
     Args:
         program: Faust text.
 
     Returns:
-        One line that names the import; None: it looks up nothing but Faust's own libraries.
+        One line; None: no reason is found here. ``problem_of_long`` looks at the others.
     """
     if "\0" in program:
         # What is checked would not be what is written.
@@ -71,6 +87,30 @@ def import_problem(program: str) -> str | None:
     if "<mdoc" in program:
         # Its content has rules of its own for quotes and comments.
         return "the program has an <mdoc> section, which can't be checked for imports: remove it"
+    return import_problem(program) if len(program) <= _MAX_AT_HAND else None
+
+
+def problem_of_long(program: str) -> str | None:
+    """Why a program that is too long to be looked at in the bridge is refused for what it imports.
+
+    Args:
+        program: Faust text in which ``problem_at_hand`` has found nothing.
+
+    Returns:
+        One line; None: it imports nothing but Faust's own libraries, or is short.
+    """
+    return import_problem(program) if len(program) > _MAX_AT_HAND else None
+
+
+def import_problem(program: str) -> str | None:
+    """Why a program is refused before libfaust sees it, for what it imports.
+
+    Args:
+        program: Faust text without null characters and ``<mdoc>`` sections.
+
+    Returns:
+        One line that names the import; None: it looks up nothing but Faust's own libraries.
+    """
     if not _WORDS.search(program):
         return None
     if len(program) > _MAX_IMPORTING:

@@ -125,6 +125,7 @@ _CHECKS: dict[str, _Check] = {
     "address": _text,
     "controls": _controls,
     "detail": _text,
+    "forbidden": _of_type(bool),
     "init": _number,
     "kind": _text,
     "level": _maybe(_number),
@@ -147,7 +148,7 @@ _CHECKS: dict[str, _Check] = {
     "why": _text,
 }
 # Fields that the first recordings don't have; they have defaults.
-_LATER = {"program", "level", "load", "peak_in", "unplayed"}
+_LATER = {"forbidden", "program", "level", "load", "peak_in", "unplayed"}
 _TYPES: dict[str, type[CoreEvent]] = {
     "lost": events.Lost,
     "revoked": events.Revoked,

@@ -89,6 +89,15 @@ def test_what_does_not_compile_is_told_in_libfausts_words(asked: Compiler) -> No
     assert "nothing" in found.problem
 
 
+def test_what_a_long_program_imports_is_checked_here_and_not_in_the_bridge(asked: Compiler) -> None:
+    """The control: libfaust is not asked, and what may be imported is."""
+    long = "process = _,_;" + " " * 2**14
+    found = report(asked, f'import("/etc/hostname"); {long}')
+    assert found.forbidden
+    assert 'import("/etc/hostname"…) is refused' in found.problem
+    assert not report(asked, f'import("stdfaust.lib"); {long}').problem
+
+
 def test_a_library_in_the_bridges_folder_or_library_path_is_none_of_the_plugins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from core_by_hand import Bridge
-from faustwire.messages import Reason
+from faustwire.messages import OwnProgram, Reason, Verdict
 from faustwire_bridge.core import events
 from faustwire_bridge.core.compile_report import Report
-from faustwire_bridge.core.program_imports import LIBRARIES, import_problem
+from faustwire_bridge.core.program_imports import LIBRARIES, import_problem, problem_of_long
 
 PROCESS = "process = _,_;"
 
@@ -82,6 +82,36 @@ def test_a_long_program_that_imports_is_not_searched_for_ever() -> None:
     assert problem is not None
     assert "262144 characters" in problem
     assert import_problem(long) is None
+
+
+@pytest.mark.parametrize("word", ["import", "important"])
+def test_a_long_text_takes_nobody_elses_time(word: str) -> None:
+    """A quarter of a million words took the bridge, and everybody who waits, 60 ms each time."""
+    bridge = Bridge()
+    bridge.compiled = None
+    worker = bridge.worker()
+    text = f'{word}("mine.lib");' + "1" * (2**18 - 100) + PROCESS
+    begun = time.thread_time()
+    for _ in range(8):
+        worker.seq += 1
+        assert worker.take(OwnProgram(worker.seq, text)) == []
+        bridge.compiled = events.Compiled(Report(problem="why", forbidden=True))
+        [send] = bridge.take(bridge.compiled)
+        assert isinstance(send.message, Verdict)
+        assert (send.message.reason, send.message.detail) == (Reason.REFUSED, "why")
+        bridge.compiled = None
+        text += "1"
+    assert time.thread_time() - begun < 0.2
+    assert len(bridge.compiles) == 8
+    assert bool(problem_of_long(text)) is (word == "import"), "the process of libfaust looks at it"
+
+
+def test_without_libfaust_a_long_text_that_may_import_is_not_written() -> None:
+    bridge = Bridge()
+    bridge.compiled = events.Unchecked("there is no libfaust")
+    long = PROCESS + "1" * 2**14
+    assert bridge.worker().publish(f"// import\n{long}").reason is Reason.REFUSED
+    assert bridge.worker("bert").publish(long).published
 
 
 def test_without_libfaust_a_program_that_imports_is_not_written() -> None:
