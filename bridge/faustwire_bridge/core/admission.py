@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from typing import TypeAlias
+
 from faustwire.messages import Choice, OwnProgram, Reason
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.instructions import Instruction
 from faustwire_bridge.core.pipeline import Pipeline
 from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.rights import text_problem
-from faustwire_bridge.core.selection import followed, why_unheard
+from faustwire_bridge.core.selection import followed, leader, why_unheard
 from faustwire_bridge.core.session import Session
 from faustwire_bridge.core.sessions import Sessions
 from faustwire_bridge.core.turns import throttled
 from faustwire_bridge.core.verdicts import Verdicts
 from faustwire_bridge.core.waiting import Submission
+
+# Why a message can't be published at some moment; None: it is due.
+WhyNot: TypeAlias = Callable[[Session, Submission], Conclusion | None]
 
 _OF_TIME = (Reason.MIN_INTERVAL, Reason.RELOAD_COST)
 
@@ -37,38 +44,33 @@ class Admission:
         """The workers that the plugin follows."""
         return followed(self.follow, self._sessions)
 
-    def why_not(self, session: Session, message: Submission, now: float) -> Conclusion | None:
-        """Find why a message can't be published now.
+    def why_not_at(self, now: float) -> WhyNot:
+        """Make ready to find why messages can't be published at a moment.
+
+        For many messages at once: all workers are looked through for the best one at most once.
 
         Args:
-            session: the worker.
-            message: what it sent.
             now: seconds on the bridge's clock.
 
         Returns:
-            How it ends; None: it is due.
+            Finds for a worker and its message how that ends; None: it is due.
         """
-        publication = publication_of(session, message)
-        if isinstance(message, OwnProgram) and (problem := text_problem(session.user)):
-            return Conclusion(publication, Reason.REFUSED, problem)
-        reason = throttled(session, message, now, self._pipeline.last_reload)
-        if reason is not None:
-            return Conclusion(publication, reason)
-        why = why_unheard(self.follow, session, self._sessions)
-        return None if why is None else Conclusion(publication, Reason.NOT_FOLLOWED, why)
 
-    def is_due(self, session: Session, message: Submission, now: float) -> bool:
-        """Tell whether a message could be published, were it its turn.
+        @cache
+        def led() -> Session | None:
+            return leader(self.follow, self._sessions)
 
-        Args:
-            session: the worker.
-            message: what it sent.
-            now: seconds on the bridge's clock.
+        def why_not(session: Session, message: Submission) -> Conclusion | None:
+            publication = publication_of(session, message)
+            if isinstance(message, OwnProgram) and (problem := text_problem(session.user)):
+                return Conclusion(publication, Reason.REFUSED, problem)
+            reason = throttled(session, message, now, self._pipeline.last_reload)
+            if reason is not None:
+                return Conclusion(publication, reason)
+            why = why_unheard(self.follow, session, led())
+            return None if why is None else Conclusion(publication, Reason.NOT_FOLLOWED, why)
 
-        Returns:
-            Whether ``why_not`` has no reason.
-        """
-        return self.why_not(session, message, now) is None
+        return why_not
 
     def turn_down(
         self, conclusion: Conclusion, message: Submission, now: float
@@ -76,7 +78,7 @@ class Admission:
         """Give the verdict on a message that can't be published now.
 
         Args:
-            conclusion: what ``why_not`` has found.
+            conclusion: what ``why_not_at`` has found.
             message: what the worker sent; kept where time alone is the reason, if it settles.
             now: seconds on the bridge's clock.
 

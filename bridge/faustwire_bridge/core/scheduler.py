@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from faustwire.messages import Choice, Reason, Steered
 from faustwire.packed_snapshot import PackedSnapshot
-from faustwire_bridge.core.admission import Admission, publication_of
+from faustwire_bridge.core.admission import Admission, WhyNot, publication_of
 from faustwire_bridge.core.event_log import EventLog
 from faustwire_bridge.core.events import Outcome
 from faustwire_bridge.core.instructions import (
@@ -97,27 +97,19 @@ class Scheduler:
         if session.answered is not None and message.seq <= session.answered.seq:
             verdict = repeated(session.answered, message.seq)
             return [Send(session.peer, verdict, again=True)] if session.peer is not None else []
-        if self._is_on_its_way(session, message.seq):
+        if self._turns.is_on_its_way(session, message.seq, self._pipeline.current):
             return []  # Sent again; its verdict is on its way.
         if isinstance(message, PackedSnapshot) and message.seq > session.newest_seq():
             self._sessions.keep_snapshot(session, message, now)
         if self._pipeline.current is None:
-            return self._consider(session, message, size, now)
+            return self._consider(session, message, size, now, self._admission.why_not_at(now))
         return self._room.wait(session, message, size, now)
-
-    def _is_on_its_way(self, session: Session, seq: int) -> bool:
-        aside = self._turns.aside
-        on_their_way = (self._pipeline.current, None if aside is None else aside.publication)
-        return any(
-            each is not None and each.session is session and seq <= each.seq
-            for each in on_their_way
-        )
 
     # -- making room for others --------------------------------------------------------------
 
     def makes_room_at(self, now: float) -> float | None:
         """When what is being published has to make room for others; None: it need not."""
-        return self._turns.makes_room_at(now, self._admission.is_due)
+        return self._turns.makes_room_at(now, self._admission.why_not_at)
 
     def make_room(self, now: float) -> list[Instruction]:
         """Let others have their turn.
@@ -130,8 +122,9 @@ class Scheduler:
             the publication in progress out of its way.
         """
         told: list[Instruction] = []
+        why_not = self._admission.why_not_at(now)
         for session, submission in self._turns.others():
-            conclusion = self._admission.why_not(session, submission, now)
+            conclusion = why_not(session, submission)
             if conclusion is not None:
                 self._turns.drop(session)
                 told += self._admission.turn_down(conclusion, submission, now)
@@ -160,7 +153,7 @@ class Scheduler:
         conclusion = None
         if turn.kind != "followed":
             # Others may have been published meanwhile.
-            conclusion = self._admission.why_not(turn.session, turn.submission, now)
+            conclusion = self._admission.why_not_at(now)(turn.session, turn.submission)
         if conclusion is None:
             try:
                 return self.conclude(self._room.resume(aside, now), now)
@@ -187,19 +180,28 @@ class Scheduler:
             finished = self._turns.pop_finished()
             if finished is not None:
                 instructions += self._resume(finished, now)
-            elif self._choice_is_due or self._turns.any_ready():
-                instructions += self._next(now)
+            elif self._choice_is_due:
+                instructions += self._publish_chosen(now)
+            elif self._turns.any_ready():
+                instructions += self._serve_waiting(now)
             else:
                 break
         return instructions
 
-    def _next(self, now: float) -> list[Instruction]:
-        if not self._choice_is_due:
-            session, submission, size = self._turns.pop_next(now)
+    def _serve_waiting(self, now: float) -> list[Instruction]:
+        """Turn down what can't be published, up to the first message that can."""
+        told: list[Instruction] = []
+        why_not = self._admission.why_not_at(now)
+        for session, submission, size in self._turns.pop_ready(now):
             try:
-                return self._consider(session, submission, size, now)
+                told += self._consider(session, submission, size, now, why_not)
             except Exception as error:  # noqa: BLE001 - as in `handle`
-                return self.abandon(Publication(session, submission.seq), error, now)
+                told += self.abandon(Publication(session, submission.seq), error, now)
+            if self._pipeline.current is not None:
+                break
+        return told
+
+    def _publish_chosen(self, now: float) -> list[Instruction]:
         self._choice_is_due = False
         newest = [session for session in self._admission.followed() if session.newest]
         if not newest:
@@ -272,9 +274,9 @@ class Scheduler:
     # -- one message --------------------------------------------------------------------------
 
     def _consider(
-        self, session: Session, message: Submission, size: int, now: float
+        self, session: Session, message: Submission, size: int, now: float, why_not: WhyNot
     ) -> list[Instruction]:
-        conclusion = self._admission.why_not(session, message, now)
+        conclusion = why_not(session, message)
         if conclusion is not None:
             return self._admission.turn_down(conclusion, message, now)
         if self._turns.is_aside(session):

@@ -9,13 +9,28 @@ from faustwire.worker_name import is_called
 from faustwire_bridge.core.session import Session
 
 
-def why_unheard(choice: Choice, session: Session, sessions: Iterable[Session]) -> str | None:
+def leader(choice: Choice, sessions: Iterable[Session]) -> Session | None:
+    """Find the worker that is followed where only one is: the first or the best.
+
+    Args:
+        choice: whom the plugin follows.
+        sessions: all that are known, in the order in which they came.
+
+    Returns:
+        That worker; None: nobody is it yet, or the choice is of another kind.
+    """
+    if choice.kind == "first":
+        return next((session for session in sessions if session.present), None)
+    return _best(choice, sessions) if choice.kind == "best" else None
+
+
+def why_unheard(choice: Choice, session: Session, led: Session | None) -> str | None:
     """Explain why the plugin does not follow a worker.
 
     Args:
         choice: whom the plugin follows.
         session: the worker.
-        sessions: all that are known, in the order in which they came.
+        led: the ``leader``.
 
     Returns:
         One line for people; None: the plugin follows it.
@@ -25,23 +40,19 @@ def why_unheard(choice: Choice, session: Session, sessions: Iterable[Session]) -
             if not _is_called(session, choice.name):
                 return f"the plugin follows {choice.name}"
         case "first":
-            first = next((other for other in sessions if other.present), session)
-            if first is not session:
-                return f"the plugin follows {first.name}, who came first"
+            if led is not None and led is not session:
+                return f"the plugin follows {led.name}, who came first"
         case "best":
-            best = _best(choice, sessions)
-            if best is None:
+            if led is None:
                 return f"the plugin waits for the metric {choice.name!r}; nobody has sent it yet"
-            if best is not session:
-                value = best.best(choice.name, larger=choice.larger)
-                return f"the plugin follows {best.name}, whose {choice.name} got to {value:.6g}"
+            if led is not session:
+                value = led.best(choice.name, larger=choice.larger)
+                return f"the plugin follows {led.name}, whose {choice.name} got to {value:.6g}"
     return None
 
 
 def followed(choice: Choice, sessions: Iterable[Session]) -> list[Session]:
     """Find the workers that the plugin follows.
-
-    Asking ``why_unheard`` for each of a thousand workers takes a second.
 
     Args:
         choice: whom the plugin follows.
@@ -50,15 +61,12 @@ def followed(choice: Choice, sessions: Iterable[Session]) -> list[Session]:
     Returns:
         Those of them that are present and followed.
     """
+    if choice.kind in ("first", "best"):
+        led = leader(choice, sessions)
+        return [] if led is None else [led]
     present = [session for session in sessions if session.present]
-    match choice.kind:
-        case "worker":
-            return [session for session in present if _is_called(session, choice.name)]
-        case "first":
-            return present[:1]
-        case "best":
-            best = _best(choice, present)
-            return [] if best is None else [best]
+    if choice.kind == "worker":
+        return [session for session in present if _is_called(session, choice.name)]
     return present
 
 

@@ -77,8 +77,8 @@ def throttled(
     )
 
 
-# Whether a message of a worker could be published at a time, were it its turn.
-IsDue: TypeAlias = Callable[[Session, Submission, float], bool]
+# For a time: why a message of a worker can't be published then, were it its turn; None: it can.
+WhyNotAt: TypeAlias = Callable[[float], Callable[[Session, Submission], object | None]]
 
 
 class Turns:
@@ -102,6 +102,20 @@ class Turns:
     def is_aside(self, session: Session) -> bool:
         """Whether a worker's sender has something that goes on in the background."""
         return self.aside is not None and sender(self.aside.turn.session) == sender(session)
+
+    def is_on_its_way(self, session: Session, seq: int, current: Publication | None) -> bool:
+        """Whether a worker's message, or one that came after it, is being published.
+
+        Args:
+            session: the worker.
+            seq: number of the message.
+            current: what is being published in front.
+        """
+        aside = None if self.aside is None else self.aside.publication
+        return any(
+            each is not None and each.session is session and seq <= each.seq
+            for each in (current, aside)
+        )
 
     def waiting(self) -> KeysView[str]:
         """Incarnations of the workers of which something waits to be published."""
@@ -129,20 +143,22 @@ class Turns:
             for other, old in self._waiting.put(incarnation, submission, size)
         ]
 
-    def pop_next(self, now: float) -> tuple[Session, Submission, int]:
-        """Remove the message whose turn it is: of the sender that has used least time lately.
+    def pop_ready(self, now: float) -> Iterator[tuple[Session, Submission, int]]:
+        """Remove messages in their turn, those first whose sender has used least time lately.
 
         Args:
             now: seconds on the bridge's clock.
 
-        Returns:
-            The worker, its message, and the message's size in bytes.
+        Yields:
+            The worker, its message, and the message's size in bytes; it is removed when it is
+            yielded.
         """
-        incarnation, submission, size = self._waiting.pop_next(
+        waiting = self._waiting.pop_ready(
             lambda incarnation: self._shares.used(sender(self._session(incarnation)), now),
             self._is_ready,
         )
-        return self._session(incarnation), submission, size
+        for incarnation, submission, size in waiting:
+            yield self._session(incarnation), submission, size
 
     def drop(self, session: Session) -> None:
         """Drop what waits of a worker."""
@@ -209,7 +225,7 @@ class Turns:
             if self._is_ready(incarnation) and sender(session) != whose:
                 yield session, submission
 
-    def makes_room_at(self, now: float, is_due: IsDue) -> float | None:
+    def makes_room_at(self, now: float, why_not_at: WhyNotAt) -> float | None:
         """Find when what is being published has to make room for another sender.
 
         That is after one slice of time, for it goes on in the background. If something else is
@@ -219,7 +235,7 @@ class Turns:
 
         Args:
             now: seconds on the bridge's clock.
-            is_due: whether a message could be published.
+            why_not_at: finds which messages can't be published.
 
         Returns:
             Seconds on the bridge's clock; None: it need not make room.
@@ -234,9 +250,10 @@ class Turns:
         if self.aside is None and now <= end:
             # Then it is the same for all of them.
             return end if next(self._others(), None) is not None else None
+        why_not = why_not_at(soonest)
         return min(
             (
-                self._ends_at(turn, session) if is_due(session, submission, soonest) else soonest
+                self._ends_at(turn, session) if why_not(session, submission) is None else soonest
                 for session, submission in self.others()
             ),
             default=None,

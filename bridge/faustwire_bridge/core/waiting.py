@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, KeysView
+from collections.abc import Callable, Iterator, KeysView
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -60,23 +60,24 @@ class Waiting:
             dropped.append((last, submission))
         return dropped
 
-    def pop_next(
+    def pop_ready(
         self, used: Callable[[str], float], is_ready: Callable[[str], bool]
-    ) -> tuple[str, Submission, int]:
-        """Remove the one whose turn it is.
+    ) -> Iterator[tuple[str, Submission, int]]:
+        """Remove messages in their turn; nothing else may be removed before the last one.
 
         Args:
             used: how much time the sender of an incarnation has used; the least comes first, and of
                 equals the one that has waited longest.
-            is_ready: whether an incarnation may have a turn; one may.
+            is_ready: whether an incarnation may have a turn.
 
-        Returns:
-            The worker's incarnation, its message, and the message's size in bytes.
+        Yields:
+            The worker's incarnation, its message, and the message's size in bytes; it is removed
+            when it is yielded.
         """
-        incarnation = min(filter(is_ready, self._slots), key=used)
-        submission, size = self._slots.pop(incarnation)
-        self._bytes -= size
-        return incarnation, submission, size
+        for incarnation in sorted(filter(is_ready, self._slots), key=used):
+            submission, size = self._slots.pop(incarnation)
+            self._bytes -= size
+            yield incarnation, submission, size
 
     def items(self) -> list[tuple[str, Submission]]:
         """What waits, with the workers' incarnations."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from core_by_hand import Bridge, Worker, arrived
@@ -390,3 +392,32 @@ def test_a_compile_is_set_aside_as_well(bridge: Bridge) -> None:
 def test_an_outcome_of_what_was_given_up_in_the_background_is_ignored(bridge: Bridge) -> None:
     assert bridge.take(events.FinishedAside(events.JudgeFailed("late"))) == []
     assert bridge.errors == []
+
+
+@pytest.mark.parametrize("follow", [Choice("best", name="loss"), Choice("first")])
+def test_a_thousand_that_wait_and_are_not_followed_keep_nobody_waiting(follow: Choice) -> None:
+    """All workers were looked through for each of them, which took a second."""
+    bridge = Bridge(Rules(follow=follow))
+    bridge.judges = False
+    workers = [bridge.worker(f"w{number}") for number in range(1000)]
+
+    def messages(seq: int) -> list[events.Arrived]:
+        best, graph = {"loss": 2.0}, gain(0.5)
+        return [
+            arrived(worker.peer, Snapshot(seq, seq, 48000.0, graph, metrics=best))
+            for worker in workers
+        ]
+
+    first, second = messages(1), messages(2)
+    slow = arrived(b"w0", Snapshot(1, 1, 48000.0, gain(0.25), metrics={"loss": 1.0}))
+    begun = time.thread_time()
+    bridge.take(slow)
+    for message in first[1:]:
+        bridge.take(message)
+    turned_down = told(bridge.until(bridge.now + 2 * SLICE_SECONDS))
+    assert [reason for _, _, reason in turned_down] == [Reason.NOT_FOLLOWED] * 999
+    for message in second[1:]:
+        bridge.take(message)
+    [(peer, *_), *others] = told(bridge.take(bridge.judged()))
+    assert (peer, len(others)) == (b"w0", 999)
+    assert time.thread_time() - begun < 0.5
