@@ -85,9 +85,8 @@ def main() -> None:
             signal.setitimer(signal.ITIMER_REAL, wanted["seconds"] + 1)
             # What the bridge has not looked at itself, for it has others to answer.
             forbidden = problem_of_long(text) if wanted["thorough"] else None
-            if forbidden is not None:
-                answer = {"problem": forbidden, "forbidden": True}
-            else:
+            answer: dict[str, Any] = {"problem": forbidden, "forbidden": True}
+            if forbidden is None:
                 answer = compile_program(text, wanted)
             if "program" in answer:
                 expanded = answer.pop("program").encode()

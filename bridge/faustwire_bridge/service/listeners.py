@@ -11,6 +11,7 @@ from pathlib import Path
 import zmq
 
 from faustwire.endpoint import parse
+from faustwire.file_path import PathError
 from faustwire.key_ring import KeyRing
 from faustwire.rendezvous import Rendezvous
 from faustwire_bridge.service.authenticator import Authenticator, AuthenticatorError
@@ -184,8 +185,10 @@ class Listeners:
         while self._closed:
             listener = self._closed[0]
             try:
+                # Somebody may have tidied up meanwhile.
+                self._place.prepare()
                 self._open(listener.authenticator, listener.bound)
-            except (BindError, AuthenticatorError, zmq.ZMQError) as problem:
+            except (BindError, AuthenticatorError, PathError, OSError, zmq.ZMQError) as problem:
                 # The old sockets may not be gone yet. It stays closed until it can be opened.
                 if self._pause >= _REOPEN_MAX_SECONDS:
                     _log.error("nobody can connect to %s: %s", " ".join(listener.bound), problem)
