@@ -60,6 +60,7 @@ class LoopBound:
     gains: Array
 
 
+@np.errstate(all="ignore")  # what is not finite bounds nothing
 def gain_bound(graph: Node) -> float:
     """Bound a graph's gain from above.
 

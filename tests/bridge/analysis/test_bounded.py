@@ -23,7 +23,7 @@ from faustwire.graph import (
 )
 from faustwire_bridge.analysis.assessment import assess
 from faustwire_bridge.analysis.bounded import certainly_decays, certified
-from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
+from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError, gain_bound
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
 from faustwire_bridge.analysis.peak_gain import level_db
 from faustwire_bridge.analysis.section_peaks import section_peaks
@@ -182,6 +182,12 @@ def test_an_unstable_section_has_no_bound() -> None:
     log_radii = np.array([-0.1, 0.0])
     assert np.isinf(section_peaks(sections, log_radii)[0]).all()
     assert np.isfinite(section_peaks(sections, log_radii)[1]).all()
+
+
+def test_what_is_unbounded_before_a_gain_of_zero_has_no_bound() -> None:
+    nilpotent = np.array([[0.0, 2.0], [0.0, 0.0]])
+    loop = Recursion("loop", Delay("z", np.array([1.0, 1.0])), Gain("mix", nilpotent))
+    assert gain_bound(Series("model", (loop, Gain("out", np.zeros((1, 2)))))) == math.inf
 
 
 @pytest.mark.parametrize("kind", KINDS)
