@@ -16,11 +16,12 @@ import time
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 from faustwire import codec, packed_snapshot
 from faustwire.errors import MessageError
 from faustwire.limits import MAX_NAME
-from faustwire.messages import Message, Reason, Rejection, Snapshot, Verdict
+from faustwire.messages import Message, Reason, Rejection, Snapshot, ToBridge, Verdict
 from faustwire.packed_snapshot import Incoming, PackedSnapshot
 from mutations import Mutations
 from processes import rss_mib
@@ -69,6 +70,8 @@ def read_packed(data: bytes) -> Incoming | None:
 
 def is_same(came: Incoming | None, message: Message) -> bool:
     """Whether what the bridge has read is the message, as far as it has read it."""
+    if not isinstance(message, get_args(ToBridge)):
+        return came is None
     if not isinstance(message, Snapshot):
         return came is not None and codec.encode(message) == codec.encode(came)  # type: ignore[arg-type]
     if not isinstance(came, PackedSnapshot):

@@ -12,6 +12,7 @@ import pytest
 
 from bridges import Plugin, alive, eventually, served
 from faustwire.messages import Reason
+from faustwire_bridge.children.judge_at_hand import keeps_interned_strings
 from faustwire_bridge.children.libfaust import compile_program
 from faustwire_publisher import HotReload
 from hostile_programs import EATS, GOOD, HANGS
@@ -217,6 +218,8 @@ def test_the_bridge_itself_never_loads_libfaust(plugin: Plugin) -> None:
 
 def test_the_bridge_itself_loads_numpy_for_who_publishes_more_than_once(plugin: Plugin) -> None:
     """It starts without, and the first graph is unpacked by the judging process."""
+    if keeps_interned_strings():
+        pytest.skip("with this Python all graphs are")
     with (
         served(plugin) as bridge,
         HotReload(48000, endpoint=bridge.endpoint, min_interval=0) as live,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import Any
 
 import msgpack
@@ -9,7 +11,18 @@ import pytest
 
 from faustwire import codec
 from faustwire.errors import MessageError
-from faustwire.messages import Bye, Hello, Message, OwnProgram, Ping, Snapshot
+from faustwire.messages import (
+    Bye,
+    Choice,
+    Follow,
+    Hello,
+    Listen,
+    Message,
+    OwnProgram,
+    Ping,
+    Snapshot,
+    Watch,
+)
 from faustwire.packed_snapshot import PackedSnapshot, read
 from graphs import fdn
 
@@ -28,7 +41,16 @@ def test_the_header_is_read_and_the_bytes_are_those_that_came() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [Hello("anna", "1"), OwnProgram(2, "process = _;"), Ping(), Bye()]
+    "message",
+    [
+        Hello("anna", "1", "host", 7, 2, 0.25, settle=True),
+        OwnProgram(2, "process = _;" + " " * 2**18),
+        Ping(),
+        Bye(),
+        Follow(Choice("best", "loss", larger=True)),
+        Watch(3),
+        Listen("1", 4),
+    ],
 )
 def test_other_messages_come_as_the_codec_decodes_them(message: Message) -> None:
     assert read(codec.encode(message)) == message
@@ -56,7 +78,10 @@ def test_a_graph_is_not_looked_at() -> None:
         ({"force": 1}, "neither true nor false"),
         ({"metrics": {"loss": "low"}}, "a metric is a number"),
         ({"metrics": {"loss": {}}}, "a metric is a number"),
-        ({"metrics": [[[0] * 1000] * 1000]}, "metrics has"),
+        ({"metrics": {str(number): 0.5 for number in range(65)}}, "65 keys; at most 64"),
+        ({"metrics": {"loss": [1]}}, "not msgpack: ValueError"),
+        ({"call": [1]}, "not msgpack: ValueError"),
+        ({"metrics": [[[0] * 1000] * 1000]}, "metrics: .* bytes; at most"),
     ],
 )
 def test_a_header_that_breaks_a_limit_is_refused_with_its_number(
@@ -86,6 +111,47 @@ def test_a_header_that_breaks_a_limit_is_refused_with_its_number(
 def test_what_is_no_message_of_this_version_is_refused(data: bytes) -> None:
     with pytest.raises(MessageError):
         read(data)
+
+
+def test_what_only_a_bridge_sends_is_refused_unread() -> None:
+    with pytest.raises(MessageError, match="a Verdict is sent by the bridge only"):
+        read(packed(type="verdict"))
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        [[]] * 65_000,
+        [{"shape": [1], "f8": b"12345678"}] * 10_000,
+        {str(number): number for number in range(65_000)},
+    ],
+    ids=["lists", "arrays", "keys"],
+)
+@pytest.mark.parametrize("kind", ["ping", "watch", "snapshot", "source"])
+def test_what_is_unknown_is_skipped_and_not_made(kind: str, unknown: object) -> None:
+    """To make it takes 30 ms, and a peer can send hundreds of such messages a second."""
+    fields = {"faustwire": 1, "seq": 1, "call": 1, "code": "process = _;", "unknown": unknown}
+    data = msgpack.packb({**fields, "type": kind})
+    begun = time.thread_time()
+    for _ in range(20):
+        read(data)
+    assert time.thread_time() - begun < 0.1
+    begun = time.thread_time()
+    for _ in range(20):
+        msgpack.unpackb(data)
+    made = time.thread_time() - begun
+    assert made > 0.02, "the control: to make it takes longer"
+
+
+def test_no_key_is_interned_for_some_pythons_keep_those() -> None:
+    """Python 3.12.1 does for as long as it runs, and a peer could send ever new ones."""
+    name = f"a metric {time.monotonic_ns()}"
+    came = read(packed(metrics={name: 1.0}))
+    assert isinstance(came, PackedSnapshot)
+    again = f"{name} "[:-1]
+    assert sys.intern(again) is again, "nobody has interned it before"
+    [made] = msgpack.unpackb(msgpack.packb({f"{name}, too": 1}))
+    assert sys.intern(f"{name}, too") is made, "the control: msgpack interns the keys of a map"
 
 
 def test_nothing_large_is_made_of_what_is_only_skipped() -> None:

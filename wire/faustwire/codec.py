@@ -31,6 +31,7 @@ __all__ = [
     "check_version",
     "decode",
     "encode",
+    "message_type",
 ]
 
 VERSION = 1
@@ -63,11 +64,26 @@ def decode(data: bytes) -> Message:
             of the Snapshot or OwnProgram, if it could be read.
     """
     body = _unpack(data)
-    name = body.get("type")
+    kind = message_type(body.get("type"))
+    return kind(**checked_fields(kind, body, _NAMES[kind]))
+
+
+def message_type(name: object) -> type[Message]:
+    """The type of messages of a name.
+
+    Args:
+        name: the field ``type`` as it came.
+
+    Returns:
+        The class.
+
+    Raises:
+        MessageError: there is none of that name.
+    """
     kind = _TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
         raise MessageError(f"{UNKNOWN_TYPE} {shown(name)}")
-    return kind(**checked_fields(kind, body, _NAMES[kind]))
+    return kind
 
 
 def check_version(body: Mapping[str, Any]) -> None:

@@ -7,25 +7,15 @@ done once, in the process that judges the snapshot, under a memory limit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
-
-import msgpack
 
 from faustwire import codec
 from faustwire.errors import MessageError
 from faustwire.field_checks import checked_fields, seq_of
-from faustwire.limits import MAX_NAME
-from faustwire.messages import Message, Snapshot
-
-# Fields of a message that are looked at; a version may grow, and today's largest has nine.
-_MAX_FIELDS = 256
-# Of one field that is read here: 64 metrics with long names. What a stranger packs into one byte
-# may take a hundred in memory.
-_MAX_VALUE_BYTES = 2**17
-_MAX_KEY_BYTES = 256
-# A byte below this is a whole number by itself, in msgpack.
-_FIXED_NUMBERS = 0x80
+from faustwire.field_spans import field_spans, plain_map, plain_value
+from faustwire.limits import MAX_BYTES, MAX_NAME
+from faustwire.messages import Bye, Follow, Hello, Listen, Message, OwnProgram, Ping, Watch
 
 
 @dataclass(frozen=True)
@@ -47,98 +37,71 @@ class PackedSnapshot:
 
 Incoming: TypeAlias = Message | PackedSnapshot
 
-_WANTED = frozenset({"faustwire", "type", "seq", "call", "force", "metrics"})
+# What peers send, by the name of its type, and the names of the fields that are read of each.
+_KINDS: dict[str, type[Any]] = {
+    "snapshot": PackedSnapshot,
+    "hello": Hello,
+    "source": OwnProgram,
+    "ping": Ping,
+    "bye": Bye,
+    "follow": Follow,
+    "watch": Watch,
+    "listen": Listen,
+}
+_FIELDS = {
+    kind: [each.metadata.get("wire", each.name) for each in fields(kind) if each.name != "data"]
+    for kind in _KINDS.values()
+}
+_ENVELOPE = ("faustwire", "type")
+_WANTED = frozenset(_ENVELOPE).union(*_FIELDS.values())
+_MAPS = ("metrics", "follow")
 
 
 def read(data: bytes) -> Incoming:
-    """Read a message that came to the bridge; a snapshot's graph is not decoded.
+    """Read a message that came to the bridge; a snapshot's graph, and what is unknown, is skipped.
 
     Args:
         data: one frame.
 
     Returns:
-        A PackedSnapshot for a snapshot; any other message as ``codec.decode`` gives it.
+        A PackedSnapshot for a snapshot; any other message that a bridge is sent as ``codec.decode``
+        gives it.
 
     Raises:
-        MessageError: it is not a message of this version, or exceeds a limit; ``seq`` is the number
-            of the Snapshot or OwnProgram, if it could be read.
+        MessageError: it is not a message to a bridge of this version, or exceeds a limit; ``seq``
+            is the number of the Snapshot or OwnProgram, if it could be read.
     """
-    fields = _header(data)
-    if fields.get("type") != "snapshot":
-        message = codec.decode(data)
-        if not isinstance(message, Snapshot):
-            return message
-        # Its type is given twice, and the last one counts, as for every reader of msgpack.
-        fields = {name: getattr(message, name) for name in ("seq", "call", "force", "metrics")}
-    else:
-        codec.check_version(fields)
-    known = checked_fields(PackedSnapshot, fields, "snapshot")
+    spans = field_spans(data, _WANTED)
+    envelope = {name: plain_value(spans[name]) for name in _ENVELOPE if name in spans}
+    codec.check_version(envelope)
+    name = envelope.get("type")
+    kind = _KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise MessageError(f"a {codec.message_type(name).__name__} is sent by the bridge only")
+    known = checked_fields(kind, _values(kind, str(name), spans), str(name))
+    if kind is not PackedSnapshot:
+        message: Message = kind(**known)
+        return message
     # Longer names can't be followed, and are not worth being remembered.
     metrics = known.pop("metrics", {})
     short = {name: value for name, value in metrics.items() if len(name) <= MAX_NAME}
     return PackedSnapshot(**known, metrics=short, data=data)
 
 
-def _header(data: bytes) -> dict[str, Any]:
-    """The wanted fields of a message, unpacked; of a message that is no snapshot, some of them."""
-    if len(data) > codec.MAX_BYTES:
-        raise MessageError(f"the message has {len(data)} bytes; at most {codec.MAX_BYTES}")
-    # Keys are text: no list and no map is made of one.
-    unpacker = msgpack.Unpacker(
-        max_buffer_size=codec.MAX_BYTES,
-        max_str_len=_MAX_KEY_BYTES,
-        max_array_len=0,
-        max_map_len=0,
-        max_bin_len=_MAX_KEY_BYTES,
-    )
-    unpacker.feed(data)
-    found: dict[str, Any] = {}
-    try:
-        for _ in range(_field_count(unpacker)):
-            key = unpacker.unpack()
-            start = unpacker.tell()
-            unpacker.skip()
-            if key in _WANTED:
-                found[key] = _value(data[start : unpacker.tell()], key, found)
-            if found.get("type", "snapshot") != "snapshot":
-                return found
-    except MessageError:
-        raise
-    # msgpack raises its own errors, ValueErrors, UnicodeDecodeErrors, and TypeErrors for keys.
-    except (ValueError, TypeError, msgpack.UnpackException) as problem:
-        raise MessageError(
-            f"not msgpack: {type(problem).__name__} {str(problem)[:80]}"
-        ) from problem
-    if unpacker.tell() != len(data):
-        raise MessageError("not msgpack: there are bytes behind the message")
-    return found
+def _values(kind: type[Any], name: str, spans: Mapping[str, memoryview]) -> dict[str, Any]:
+    """The fields of a message of a kind, unpacked; ``seq`` is the first of them."""
+    values: dict[str, Any] = {}
+    for key in _FIELDS[kind]:
+        if key not in spans:
+            continue
+        try:
+            values[key] = _value(key, spans[key])
+        except MessageError as problem:
+            raise MessageError(f"{name}.{key}: {problem}", seq=seq_of(values)) from problem
+    return values
 
 
-def _field_count(unpacker: msgpack.Unpacker) -> int:
-    try:
-        count = int(unpacker.read_map_header())
-    except (ValueError, msgpack.UnpackException) as problem:
-        raise MessageError("a message is a map") from problem
-    if count > _MAX_FIELDS:
-        raise MessageError(f"the message has {count} fields; at most {_MAX_FIELDS}")
-    return count
-
-
-def _value(packed: bytes, key: str, found: dict[str, Any]) -> Any:
-    if len(packed) == 1 and packed[0] < _FIXED_NUMBERS:
-        return packed[0]
-    if len(packed) > _MAX_VALUE_BYTES:
-        problem = f"{key} has {len(packed)} bytes; at most {_MAX_VALUE_BYTES}"
-        raise MessageError(problem, seq=seq_of(found))
-    return _map(packed) if key == "metrics" else msgpack.unpackb(packed)
-
-
-def _map(packed: bytes) -> Any:
-    """A map of plain values, key by key: whole maps get interned keys, which some Pythons keep."""
-    unpacker = msgpack.Unpacker(max_buffer_size=_MAX_VALUE_BYTES, max_array_len=0, max_map_len=0)
-    unpacker.feed(packed)
-    try:
-        count = unpacker.read_map_header()
-    except ValueError:
-        return msgpack.unpackb(packed)
-    return {unpacker.unpack(): unpacker.unpack() for _ in range(count)}
+def _value(key: str, packed: memoryview) -> Any:
+    if key in _MAPS:
+        return plain_map(packed)
+    return plain_value(packed, most=MAX_BYTES) if key == "code" else plain_value(packed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -34,6 +35,18 @@ _MOST_SIZES = 256
 # judged here.
 _LONG_SECONDS = 0.02
 _PAUSE = 100.0
+# References that a string has which is never freed, in the Pythons that have such.
+_IMMORTAL = 2**30
+
+
+def keeps_interned_strings() -> bool:
+    """Whether this Python keeps interned strings for as long as it runs, as 3.12.1 does.
+
+    msgpack interns the keys of maps. What a stranger's snapshot has in its maps must not be
+    unpacked in the bridge then.
+    """
+    fresh = sys.intern(f"{__name__} {time.monotonic_ns()}")
+    return sys.getrefcount(fresh) >= _IMMORTAL
 
 
 class JudgeAtHand:

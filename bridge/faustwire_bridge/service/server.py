@@ -13,7 +13,7 @@ from faustwire_bridge.children.compile_gate import Checker
 from faustwire_bridge.children.compiler import Compiler
 from faustwire_bridge.children.gates import Gates
 from faustwire_bridge.children.judge import JudgeProcess
-from faustwire_bridge.children.judge_at_hand import JudgeAtHand
+from faustwire_bridge.children.judge_at_hand import JudgeAtHand, keeps_interned_strings
 from faustwire_bridge.service.listener import check_endpoint
 from faustwire_bridge.service.listeners import listening
 from faustwire_bridge.service.lock import locked, sign
@@ -85,7 +85,7 @@ def serve(settings: Settings) -> None:
 
 def _gates(settings: Settings) -> Gates:
     """The child processes, started."""
-    at_hand = JudgeAtHand(settings.rules.limits)
+    at_hand = None if keeps_interned_strings() else JudgeAtHand(settings.rules.limits)
 
     def judge() -> JudgeProcess:
         started = JudgeProcess(settings.rules.limits, at_hand=at_hand)
