@@ -43,6 +43,7 @@ class Run:
         together: knobs that are turned at once, as ``knob``; with them, too, only what is no number
             counts, for loud they may be together without being so one by one.
         in_blocks_of: samples; 0: a tenth of a second.
+        follows_tail: whether silence comes last, for as long as the sound in it grows.
     """
 
     what: str
@@ -54,6 +55,7 @@ class Run:
     scale: float = 1.0
     together: tuple[tuple[str, float], ...] = ()
     in_blocks_of: int = 0
+    follows_tail: bool = False
 
     @property
     def block(self) -> int:
@@ -92,13 +94,14 @@ def plan(knobs: Sequence[Knob]) -> list[Run]:
 
     def each(fs: int, seconds: float, length: str = "") -> list[Run]:
         what = f"{turned} at {fs / 1000:g} kHz{length}"
-        return [Run(what, fs, seconds, knob=end) for end in ends]
+        return [Run(what, fs, seconds, knob=end, follows_tail=bool(length)) for end in ends]
 
     def other(fs: int, seconds: float) -> Run:
         return Run(f"{rest} at {fs / 1000:g} kHz", fs, seconds)
 
     def later(fs: int, seconds: float) -> Run:
-        return Run(f"{rest} at {fs / 1000:g} kHz, later seconds", fs, seconds, constant=seconds)
+        what = f"{rest} at {fs / 1000:g} kHz, later seconds"
+        return Run(what, fs, seconds, constant=seconds, follows_tail=fs == FS)
 
     between = "with a knob halfway, or at zero"
     all_turned = "with all knobs at their lower or upper ends"
@@ -122,6 +125,16 @@ def plan(knobs: Sequence[Knob]) -> list[Run]:
         *(later(fs, _FIRST_SECONDS) for fs in _OTHER_RATES),
         *each(FS, _SOON_SECONDS, ", later seconds"),
         later(FS, _LONG_SECONDS),
+        *(
+            Run(
+                f"{all_turned}, later seconds",
+                FS,
+                SHORT_SECONDS,
+                together=stops,
+                follows_tail=True,
+            )
+            for stops in _all_at_ends(knobs)
+        ),
     ]
 
 

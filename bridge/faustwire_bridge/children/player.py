@@ -14,7 +14,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,6 +27,13 @@ PLAY_SECONDS = 2.0
 # Part of the time until the deadline that is left alone: on a busy machine playing ends early
 # rather than have the program refused.
 _RESERVE = 0.25
+# A feedback a little above one adds a few decibels a second: what grows in silence is followed for
+# so many seconds of sound, as long as each is louder than the one before it, by more than what
+# rounding makes of a sound that stays.
+_TAIL_SECONDS = 20
+_GROWS = 1.03
+# 60 dB more than in the first second of silence, and beyond full scale: it would go on.
+_GROWN, _LOUD = 1e3, 10.0
 # The largest float32: beyond it there is only what is no number.
 _LARGEST = 3.4028234e38
 
@@ -129,6 +136,33 @@ class _Player:
                 source.cast("B")[:] = data
             self._program.compute(block, source, result)
             self._hear(heard, run, at_rest=not run.turned and not constant)
+        if run.follows_tail:
+            source.cast("B")[:] = bytes(source.nbytes)
+            self._follow_tail(run, lambda: self._silence(run, source, result))
+
+    def _silence(self, run: Run, source: memoryview[Any], result: memoryview[Any]) -> float:
+        """Play a block of silence; tells its peak."""
+        if self._time.left() < 0:
+            raise _OutOfTimeError
+        self._program.compute(run.block, source, result)
+        heard = result.cast("B")[: 4 * self._n_out * run.block]
+        self._hear(heard, run, at_rest=False)
+        return _peak(heard.cast("f"))
+
+    def _follow_tail(self, run: Run, next_peak: Callable[[], float]) -> None:
+        """Play silence until what rings in it no longer grows."""
+        blocks = round(run.fs / run.block)
+        first, second = next_peak(), next_peak()
+        if second < first / 2:
+            return
+        begun = before = max(first, second)
+        for _ in range(_TAIL_SECONDS):
+            loudest = max(next_peak() for _ in range(blocks))
+            if loudest > max(_GROWN * begun, _LOUD):
+                raise _NotFiniteError
+            if loudest < _GROWS * before:
+                return
+            before = loudest
 
     def _begin(self, run: Run) -> None:
         begun = time.process_time()
@@ -149,11 +183,15 @@ class _Player:
             raise _NotFiniteError
         if run.only_numbers:
             return
-        peak = max(max(heard, default=0.0), -min(heard, default=0.0))
+        peak = _peak(heard)
         if peak > self._peak:
             self._peak, self._peak_in = peak, run.told()
         if at_rest:
             self._level = max(self._level, peak)
+
+
+def _peak(samples: memoryview[Any]) -> float:
+    return max(max(samples, default=0.0), -min(samples, default=0.0))
 
 
 def _say(words: str) -> None:

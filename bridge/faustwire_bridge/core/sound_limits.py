@@ -98,8 +98,9 @@ def check_played(report: Report, limits: Limits, playing_db: float | None) -> Re
             return None
         return Refusal(
             Reason.UNSTABLE,
-            f"it overflowed{where or ' when it was played'} or was no number: lower a feedback, "
-            "keep divisors from zero, or say --allow-unstable",
+            "it grew, overflowed or was no number"
+            f"{where.rstrip(',') or ' when it was played'}: lower a feedback, keep divisors from "
+            "zero, or say --allow-unstable",
         )
     level = report.peak if report.level is None else report.level
     return check_gain(to_db(report.peak), to_db(level), limits, playing_db, where)

@@ -144,6 +144,30 @@ HARMFUL = {
         Reason.TOO_LOUD,
         "",
     ),
+    "a feedback that a knob takes above one": (
+        '(+ ~ (@(2399) : *(hslider("fb", 0.5, 0, 1.1, 0.01)))), _',
+        '(+ ~ (@(2399) : *(hslider("fb", 0.5, 0, 0.99, 0.01)))), _',
+        Reason.UNSTABLE,
+        "with /live/fb at 1.1",
+    ),
+    "a feedback that a knob takes a little above one": (
+        '(+ ~ (@(2399) : *(hslider("fb", 0.5, 0, 1.02, 0.01)))), _',
+        '(+ ~ (@(2399) : *(hslider("fb", 0.5, 0, 1, 0.01)))), _',
+        Reason.UNSTABLE,
+        "it grew, overflowed or was no number, played at 48 kHz with /live/fb at 1.02",
+    ),
+    "a feedback a little above one at rest": (
+        "(*(0.01) : + ~ (@(2399) : *(1.03))), _",
+        "(*(0.01) : + ~ (@(2399) : *(0.999))), _",
+        Reason.UNSTABLE,
+        "",
+    ),
+    "a feedback of two knobs that is above one together": (
+        '(+ ~ (@(2399) : *(hslider("a", 0.3, 0, 0.6, 0.01) + hslider("b", 0.3, 0, 0.6, 0.01)))), _',
+        '(+ ~ (@(2399) : *(hslider("a", 0.3, 0, 0.6, 0.01) + hslider("b", 0.3, 0, 0.4, 0.01)))), _',
+        Reason.UNSTABLE,
+        "with /live/a at 0.6, /live/b at 0.6",
+    ),
     "a division by a slider that can be 0, only at 96 kHz": (
         '_ / max(hslider("a", 1, 0, 2, 0.01), fs != 96000), _',
         '_ / max(hslider("a", 1, 0, 2, 0.01), fs != 12345), _',
