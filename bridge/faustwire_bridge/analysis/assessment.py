@@ -24,7 +24,7 @@ from faustwire_bridge.analysis.knob_positions import (
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
 from faustwire_bridge.analysis.peak_gain import level_db, measure
 from faustwire_bridge.analysis.played_graph import through_plugin
-from faustwire_bridge.analysis.silent_growth import growth_db
+from faustwire_bridge.analysis.silent_growth import growth_db, offset_db
 from faustwire_bridge.analysis.single_precision import cancelling_loop, overflow
 from faustwire_bridge.core.refusal import Refusal
 from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain, to_db
@@ -104,10 +104,11 @@ def _assess(
     decays = verdict is stability.StabilityClass.STABLE
     # Without decay a peak is as high as one waits; there is no figure for it.
     peak_db = measure(through_plugin(graph), fs=fs).peak_db if decays else -math.inf
+    offset = _offset(graph, limits, verdict)
     level = max(level_db(through_plugin(each), fs=fs) for each in heard)
     known = level if math.isfinite(level) else None
     return Assessment(
-        check_gain(peak_db, level, limits, playing_db),
+        offset or check_gain(peak_db, level, limits, playing_db),
         () if decays else (stable.detail,),
         peak_db if math.isfinite(peak_db) else None,
         margin_db,
@@ -140,6 +141,21 @@ def _why_unstable(graph: Node, stable: stability.Stability) -> str | None:
                 "--allow-unstable"
             )
     return None
+
+
+def _offset(graph: Node, limits: Limits, verdict: stability.StabilityClass) -> Refusal | None:
+    """Why a model that rings for ever is refused for what an offset of its input adds up to."""
+    if verdict is not stability.StabilityClass.MARGINAL or limits.allow_unstable:
+        return None
+    added_db = offset_db(through_plugin(graph), limits.max_gain_db)
+    if added_db == -math.inf:
+        return None
+    return Refusal(
+        Reason.TOO_LOUD,
+        f"it adds up a constant input, also the slightest offset, by {added_db:.1f} dB in ten "
+        f"seconds and on, and the limit is {limits.max_gain_db:g} dB: let it leak (a feedback of "
+        "0.999, say), or raise --max-gain-db",
+    )
 
 
 def _single_precision(

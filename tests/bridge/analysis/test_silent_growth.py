@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from faustwire.graph import Delay, Gain, Node, Parallel, Recursion, Series
+from faustwire.graph import SOS, Delay, Gain, Node, Parallel, Recursion, Series
 from faustwire.messages import Reason
 from faustwire_bridge.analysis.assessment import assess
 from faustwire_bridge.analysis.silent_growth import growth_db
@@ -72,3 +72,57 @@ def test_so_it_is_when_it_is_played(graph: Node, grows: bool) -> None:
     impulse[0, 0] = 1.0
     heard = abs(program.render(impulse, FS)[0])
     assert bool(heard[-FS:].max() > 8 * heard[:FS].max()) is grows
+
+
+def integrator(scale: float, leak: float = 1.0, samples: float = 1.0) -> Node:
+    return Series("all", (gain(scale), loop([[leak]], samples)))
+
+
+def section(*coefficients: float) -> Node:
+    return SOS("section", np.array(coefficients).reshape(1, 6, 1))
+
+
+BLOCKER = section(1.0, -1.0, 0.0, 1.0, -0.99, 0.0)
+HADAMARD = np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2)
+FILLED = {
+    "an integrator": integrator(0.05),
+    "a quieter one": integrator(0.01),
+    "a section with its pole at 0 Hz": section(0.01, 0.0, 0.0, 1.0, -1.0, 0.0),
+    "an integrator behind a reverberator": Series("row", (loop([[0.5]], 480.0), integrator(0.05))),
+    "one beside a lossless comb": Parallel("both", (integrator(0.05), loop([[1.0]], 1000.0))),
+}
+NOT_FILLED = {
+    "one that leaks": integrator(0.01, 0.999),
+    "one that takes a minute to reach full scale from -60 dB": integrator(0.0003),
+    "one that turns its sign": integrator(0.01, -1.0),
+    "a short comb, of which all harmonics ring": loop([[1.0]], 100.0),
+    "a lossless reverberator": loop(HADAMARD.tolist(), 480.0, 517.0),
+    "one that loses what is not 0 Hz": Recursion(
+        "loop",
+        Delay("d", np.array([1480.0])),
+        Series("back", (section(0.4, 0.0, 0.0, 1.0, -0.6, 0.0), Gain("b", np.eye(1)))),
+    ),
+    "an integrator behind which nothing is constant": Series("row", (integrator(0.01), BLOCKER)),
+}
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_what_a_slight_offset_fills_is_refused(name: str) -> None:
+    refusal = assessed(FILLED[name]).refusal
+    assert refusal is not None
+    assert refusal.reason is Reason.TOO_LOUD
+    assert "adds up a constant input" in refusal.detail
+
+
+@pytest.mark.parametrize("name", NOT_FILLED)
+def test_what_an_offset_does_not_fill_alone_is_published(name: str) -> None:
+    assert assessed(NOT_FILLED[name]).refusal is None
+
+
+def test_libfaust_hears_what_an_offset_fills() -> None:
+    """A thousandth of full scale for five seconds."""
+    offset = np.full((1, 5 * FS), 1e-3)
+    for graph, expected in ((integrator(0.05), 12.0), (integrator(0.01, 0.999), 0.01)):
+        compiled = compile_program(generate(graph, fs=FS).text)
+        peak = abs(compiled.render(offset, FS)).max()
+        assert peak == pytest.approx(expected, rel=0.05)
