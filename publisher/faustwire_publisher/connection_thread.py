@@ -29,6 +29,7 @@ from faustwire.messages import (
     Verdict,
     Welcome,
 )
+from faustwire_publisher.bridge_requests import BridgeRequests
 from faustwire_publisher.connection import Connection
 from faustwire_publisher.mailbox import Mailbox, Ticket
 
@@ -50,9 +51,6 @@ _JOIN_SECONDS = 1.0
 _FAREWELL_SECONDS = 2.0
 # Problems of models, with a traceback each, that are logged.
 _MOST_LOGGED = 3
-# Pauses between requests to start a bridge while there is no connection. The first is for a bridge
-# that is just ending.
-_REVIVE_SECONDS = (0.05, 0.5, 1.0, 2.0, 5.0)
 
 
 class ConnectionThread:
@@ -95,7 +93,7 @@ class ConnectionThread:
         self._endpoint = endpoint
         self._hello = hello
         self._mailbox = mailbox
-        self._revive = revive
+        self._requests = BridgeRequests(revive)
         self._steps_aside = steps_aside
         self._keyring = keyring
         self._encrypted = encrypted
@@ -103,8 +101,6 @@ class ConnectionThread:
         self._problem: str | None = None
         self._connection: Connection | None = None
         self._was_up = False
-        self._revivals = 0
-        self._next_revival = 0.0
         self._next_ping = 0.0
         self._next_resend = 0.0
         self._closing = False
@@ -123,7 +119,7 @@ class ConnectionThread:
         if connection.problem is not None:
             return connection.problem
         # A bridge of this machine that is not there is about to be started.
-        return connection.trouble if self._revive is None else None
+        return None if self._requests.are_made else connection.trouble
 
     def is_current(self) -> bool:
         """Whether the caller runs on this thread; the garbage collector may, and must not wait."""
@@ -190,15 +186,14 @@ class ConnectionThread:
         if connection.up:
             until = self._next_ping
         else:
-            until = connection.deadline(now)
-            if self._revive is not None:
-                until = min(until, self._next_revival)
+            until = min(connection.deadline(now), self._requests.due)
         return max(1, int((until - now) * 1000) + 1)
 
     def _work(self, connection: Connection, now: float) -> None:
         """Do whatever is due: dial, ask for a bridge, send, ping."""
         if not connection.up:
-            self._ask_for_a_bridge(now)
+            if now >= self._requests.due:
+                self._problem = self._requests.make(now)
             connection.dial(now)
             return
         if connection.silent(now):
@@ -212,13 +207,6 @@ class ConnectionThread:
             sent = connection.send(codec.encode(message))
             self._next_ping = now + (_PING_SECONDS if sent else _AGAIN_SECONDS)
 
-    def _ask_for_a_bridge(self, now: float) -> None:
-        if self._revive is None or now < self._next_revival:
-            return
-        self._next_revival = now + _REVIVE_SECONDS[min(self._revivals, len(_REVIVE_SECONDS) - 1)]
-        self._revivals += 1
-        self._problem = self._revive()
-
     def _connection_changed(self, up: bool) -> None:
         if up:
             self._next_ping = 0.0
@@ -226,7 +214,7 @@ class ConnectionThread:
             self.bridge = None
             if self._was_up:
                 self._problem = None
-                self._revivals, self._next_revival = 0, 0.0
+                self._requests.start_over()
         self._was_up = up
 
     def _receive(self, connection: Connection) -> None:
