@@ -40,7 +40,7 @@ _PATIENT = ("--compile-timeout", "120", "--max-load", "1000")
 
 
 def snapshot(folder: Path, lines: int) -> str:
-    """A file with a snapshot of so many lines."""
+    """A file with a snapshot of this many lines."""
     path = folder / f"{lines}.msgpack"
     path.write_bytes(codec.encode(Snapshot(1, 1, FS, lower(fdn(lines)))))
     return str(path)

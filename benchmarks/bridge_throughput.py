@@ -57,7 +57,7 @@ class Figures:
 
 
 def one_round(snapshot: Path, kind: str, workers: int, options: argparse.Namespace) -> Figures:
-    """A fresh bridge, and so many workers at full speed."""
+    """A fresh bridge, and this many workers at full speed."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "plugin"
         folder.mkdir()

@@ -48,7 +48,7 @@ class Strangers:
         self._unsent: dict[socket.socket, bytes] = {}
 
     def run(self, seconds: float) -> None:
-        """Flood for so long."""
+        """Flood for this long."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             while len(self._unsent) < self._count and time.monotonic() < end:

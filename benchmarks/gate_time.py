@@ -33,7 +33,7 @@ FS = 48_000
 
 
 def network(size: int, rng: np.random.Generator) -> Node:
-    """A mono network of so many lines, with new constants and the same delays each time."""
+    """A mono network of this many lines, with new constants and the same delays each time."""
     samples = np.arange(503.0, 503.0 + 41 * size, 41)
     decay = np.diag(10 ** (-3 * samples / FS))
     orthogonal = np.linalg.qr(rng.normal(size=(size, size)))[0]

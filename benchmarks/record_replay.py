@@ -236,7 +236,7 @@ def prove(folder: Path, steps: int, *, real_time: bool) -> bool:
 def main() -> None:
     """Parse the arguments and prove it."""
     parser = argparse.ArgumentParser(description="A training, recorded and played again.")
-    parser.add_argument("--steps", type=int, default=2000, help="at least so many a worker")
+    parser.add_argument("--steps", type=int, default=2000, help="at least this many a worker")
     parser.add_argument(
         "--skip-real-time", action="store_true", help="without the replay that takes as long"
     )

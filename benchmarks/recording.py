@@ -72,7 +72,7 @@ def channel(number: int) -> recording.Channel:
 
 
 def write(target: Path, messages: list[bytes], pace: float) -> tuple[Path, float]:
-    """Record messages, so many seconds apart; the file, and microseconds a message."""
+    """Record messages, this many seconds apart; the file, and microseconds a message."""
     writer = recording.RecordingWriter(target, START_NS, {})
     where = channel(0)
     begun = time.process_time()

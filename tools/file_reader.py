@@ -4,8 +4,8 @@
 
 says so when it begins and runs until its standard input ends. Then it compiles each distinct
 content with libfaust and prints one JSON object: how often it looked, how many contents it saw, and
-those that are no program.
-After each hundred looks it pauses for so many seconds (default 0).
+those that are not programs.
+After each hundred looks it pauses for this many seconds (default 0).
 """
 
 from __future__ import annotations

@@ -36,9 +36,9 @@ from processes import rss_mib
 CONNECTIONS = 8
 # Messages over one connection, which then goes.
 _A_CONNECTION = 400
-# After so many somebody has the plugin follow everybody.
+# Calls after which somebody has the plugin follow everybody.
 _A_CHOICE = 100
-# How many strangers come: one for so many messages.
+# How often strangers come: one for this many messages.
 _A_STRANGER = 2000
 # The longest that the bridge may be busy with what it has before it reads on.
 _PATIENCE_SECONDS = 60.0

@@ -48,7 +48,7 @@ class Plan:
         min_interval: as in Hello.
         credit: snapshots of a worker that may be unanswered.
         pace: shortest time between two calls of a worker, seconds.
-        step: by so much one gain grows from call to call.
+        step: by how much one gain grows from call to call.
     """
 
     endpoint: str

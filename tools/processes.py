@@ -46,6 +46,6 @@ def descriptors(pid: int) -> int:
 
 
 def send_signal(pid: int, number: int) -> None:
-    """Send a signal; a process that has already ended is no error."""
+    """Send a signal; a process that has already ended is not an error."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)

@@ -18,7 +18,7 @@ from stand_in_plugin import Reload
 
 RECORDING = "demo.mcap"
 _READY_SECONDS = 60.0
-# Two steps a second would be slow; a worker that is silent for so long has hung.
+# Two steps a second would be slow; a worker that is silent for this long has hung.
 _SILENCE_SECONDS = 120.0
 _LAST_RELOAD_SECONDS = 10.0
 

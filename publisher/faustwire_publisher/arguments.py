@@ -36,7 +36,7 @@ def number(argument: str, value: Any, *, above: float | None = None) -> float:
         above: what it must exceed; None: 0 is allowed.
 
     Raises:
-        ArgumentError: it is no such number.
+        ArgumentError: it is not such a number.
     """
     wanted = "a number of at least 0" if above is None else f"a number above {above:g}"
     try:
@@ -59,7 +59,7 @@ def sampling_rate(value: Any) -> float:
         The rate.
 
     Raises:
-        ArgumentError: it is no number, or no such rate.
+        ArgumentError: it is not a number, or not such a rate.
     """
     fs = number("fs", value, above=0)
     if problem := rate_problem(fs):
@@ -86,7 +86,7 @@ def text(argument: str, value: Any) -> str:
         value: what was passed.
 
     Raises:
-        ArgumentError: it is no text, empty, or too long.
+        ArgumentError: it is not text, is empty, or too long.
     """
     if not isinstance(value, str) or not value or not can_be_name(value):
         raise ArgumentError(f"{argument}={value!r}: give text of 1 to {MAX_NAME} characters")

@@ -1,4 +1,4 @@
-"""One socket to a bridge: dial, notice when the connection stands or is lost, dial again.
+"""One socket to a bridge: dial, notice when the connection is established or lost, dial again.
 
 Everything here happens on one thread, the one that created the ``Connection``.
 """
@@ -46,7 +46,7 @@ class Connection:
     Attributes:
         dealer: the socket; readable when a message has come.
         monitor: readable when ``watch`` has something to see.
-        up: whether the connection stands; the peer need not be a bridge.
+        up: whether the connection is established; the peer need not be a bridge.
         problem: why the last attempt could not even begin, one line; None: it could.
     """
 

@@ -45,7 +45,7 @@ def json_to_flamo(
 
     Gains, matrices, reflections, filter taps and sections are parameters with ``requires_grad``, as
     they are: how they were parametrised before (a map, a filter design) is not in a config. Whole
-    delays stay as they are and are not trained; fractional ones are. Macro controls are no part of
+    delays stay as they are and are not trained; fractional ones are. Macro controls are not part of
     the model.
 
     Args:

@@ -46,7 +46,7 @@ class HotReload:
 
     Args:
         fs: sampling rate, Hz.
-        name: of the program; stands in its header.
+        name: of the program, for its header.
         dsp_path: the ``.dsp`` to keep. Its basename must stay the same while the plugin runs.
         config_path: the plugin's config file, whose first line is kept naming ``dsp_path``.
         every: publish at most every n-th call of ``update``; the first call always counts as one.
@@ -175,7 +175,7 @@ class HotReload:
         Raises:
             ModelError: the model can't be expressed. Only until a first snapshot has been
                 published; later it costs a warning and False.
-            ArgumentError: the metrics are no numbers by name. Only until then, too.
+            ArgumentError: the metrics are not numbers by name. Only until then, too.
             ForkError: called in a forked process.
         """
         return never_compiled(self._update, model, force, metrics)
@@ -219,7 +219,7 @@ class HotReload:
             As ``update``.
 
         Raises:
-            TypeError: ``code`` is no text.
+            TypeError: ``code`` is not text.
             ForkError: called in a forked process.
         """
         if not isinstance(code, str):

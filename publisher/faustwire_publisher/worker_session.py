@@ -159,7 +159,7 @@ class WorkerSession:
         return last
 
     def note_remarks(self, remarks: tuple[str, ...]) -> None:
-        """Note warnings about the newest model, to stand in the verdicts on it.
+        """Note warnings about the newest model, to be part of the verdicts on it.
 
         Args:
             remarks: one line each; those that are new are told at once.

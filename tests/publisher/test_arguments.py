@@ -39,7 +39,7 @@ from notices import recorded_warnings
         ({"config_path": "/"}, "config_path='/' is a directory"),
         (
             {"endpoint": "localhost"},
-            "endpoint='localhost' is no endpoint: write one such as tcp://",
+            "endpoint='localhost' is not an endpoint: write one such as tcp://",
         ),
         ({"endpoint": "tcp://box:port"}, "endpoint="),
         ({"name": ""}, "name=''"),

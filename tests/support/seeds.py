@@ -15,5 +15,5 @@ def seeds(suite: int, slow: int) -> list[Any]:
 
 
 def many(cases: int) -> int:
-    """How many cases a slow test has: so many, or FAUSTWIRE_TIMES as many."""
+    """How many cases a slow test has: this many, or FAUSTWIRE_TIMES times as many."""
     return cases * int(os.environ.get("FAUSTWIRE_TIMES", "1"))

@@ -184,7 +184,7 @@ def silent() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("endpoint", "words", "todo"),
     [
-        ("studio:5555", "is no endpoint", ""),
+        ("studio:5555", "is not an endpoint", ""),
         ("tcp://no-such-host.invalid:5555", "no address is known", "spelt"),
         ("tcp://127.0.0.1:9", "nobody listens", "faustwire serve"),
         ("ipc:///tmp/faustwire-no-such", "no bridge listens", ""),

@@ -98,8 +98,11 @@ def test_nothing_secret_is_written_where_others_can_get_at_it(keyring: KeyRing) 
     ("line", "problem"),
     [
         (f"{BOX.hex()} publish", "is not `PUBLIC RIGHTS NAME`"),
-        (f"{BOX.hex()[:-1]} publish box", "is no public key"),
-        (f"{BOX.hex()} publish,fly box", "'fly' is no right; there are publish, watch, steer"),
+        (f"{BOX.hex()[:-1]} publish box", "is not a public key"),
+        (
+            f"{BOX.hex()} publish,fly box",
+            "'fly' is not a right; the rights are publish, watch, steer",
+        ),
         (f"{BOX.hex()} publish a/b", "can't be a name"),
     ],
 )
@@ -182,7 +185,7 @@ def test_a_bridge_is_known_by_its_endpoint(keyring: KeyRing) -> None:
     keyring.trust("tcp://Studio:5555", STUDIO)
     assert keyring.bridge_key("tcp://STUDIO:5555") == STUDIO
     assert keyring.bridge_key("tcp://studio:5556") is None
-    with pytest.raises(KeyFileError, match="is no endpoint"):
+    with pytest.raises(KeyFileError, match="is not an endpoint"):
         keyring.trust("studio", BOX)
 
 
@@ -190,7 +193,7 @@ def test_a_public_key_is_taken_in_hex_or_in_z85_and_nothing_else() -> None:
     assert public_key(f" {BOX.hex().upper()}\n") == BOX
     assert public_key(z85.encode(BOX).decode()) == BOX
     for text in ("", "abc", BOX.hex()[1:], "~" * 40, "ü" * 40, " " * 64):
-        with pytest.raises(KeyFileError, match="is no public key"):
+        with pytest.raises(KeyFileError, match="is not a public key"):
             public_key(text)
 
 
@@ -249,7 +252,7 @@ def test_two_pasted_lines_connect_two_machines(tmp_path: Path) -> None:
 def test_what_is_wrong_is_one_sentence_and_exit_code_64(tmp_path: Path) -> None:
     done = faustwire("keys", "enrol", "box", "abc", keys=tmp_path / "keys")
     assert done.returncode == 64
-    assert "'abc' is no public key" in done.stderr
+    assert "'abc' is not a public key" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -57,7 +57,7 @@ def flamo_to_faust(
     Args:
         model: a FLAMO module (``torch.nn.Module``).
         fs: sampling rate in Hz of the signal that the program will process.
-        name: of the program; stands in its header.
+        name: of the program, for its header.
         controls: macro controls by name ("rt60", "dry_wet", "pre_delay"): True, or a dict that
             overrides init, min, max, step or label.
 

@@ -15,7 +15,7 @@ from faustwire.errors import MessageError
 
 
 def pack(value: object) -> dict[str, Any]:
-    """Make an array a map that msgpack can pack.
+    """Turn an array into a map that msgpack can pack.
 
     Args:
         value: an array; its numbers are sent in single precision where that loses nothing.
@@ -24,7 +24,7 @@ def pack(value: object) -> dict[str, Any]:
         ``shape``, and the bytes under ``f4`` or ``f8``.
 
     Raises:
-        TypeError: it is no array.
+        TypeError: it is not an array.
     """
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{type(value).__name__} can't cross the wire")
@@ -37,7 +37,7 @@ def pack(value: object) -> dict[str, Any]:
 
 
 def unpack(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[Any]]:
-    """Make an array of such a map.
+    """Turn such a map back into an array.
 
     Args:
         packed: with ``shape``, from anybody.
@@ -46,7 +46,7 @@ def unpack(packed: dict[str, Any]) -> np.ndarray[Any, np.dtype[Any]]:
         The array; it can't be written to.
 
     Raises:
-        MessageError: its bytes are no array of that shape.
+        MessageError: its bytes are not an array of that shape.
     """
     shape = packed["shape"]
     kind = next((key for key in ("f4", "f8") if key in packed), None)

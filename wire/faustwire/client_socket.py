@@ -37,17 +37,17 @@ EVENTS = (
 
 _SILENT = (
     "{endpoint} accepts connections and then says nothing: the bridge there is stopped or its "
-    "machine overloaded, or it is no faustwire bridge"
+    "machine overloaded, or it is not a faustwire bridge"
 )
 _OTHER_SOCKET = (
-    "{endpoint} speaks ZeroMQ, but is no faustwire bridge, or not the port it was bound to: check "
-    "the port"
+    "{endpoint} speaks ZeroMQ, but is not a faustwire bridge, or not the port it was bound to: "
+    "check the port"
 )
 _LOST = "the connection to {endpoint} is lost"
 _CLOSED = {
     "ipc": "no bridge listens at {endpoint}: start one with `faustwire serve`, or a training",
-    "tcp": "nobody listens at {endpoint}, or no way leads there: start `faustwire serve --bind …` "
-    "there, and the tunnel if there is one; check host and port",
+    "tcp": "nobody listens at {endpoint}, or there is no route to it: start "
+    "`faustwire serve --bind …` there, and the tunnel if there is one; check host and port",
 }
 _UNANSWERED = (
     "no answer from {endpoint}: is that machine on, and does its firewall let the port through?"
@@ -55,7 +55,7 @@ _UNANSWERED = (
 _UNRESOLVED = "no address is known for {endpoint}: check how the host is spelt"
 _WANTS_KEYS = (
     "{endpoint} closes the connection: it wants keys (run `faustwire keys` there, and here the "
-    "line that it prints), or it is no faustwire bridge"
+    "line that it prints), or it is not a faustwire bridge"
 )
 _OTHER_KEY = (
     "{endpoint} closes the connection: the key that this machine trusts for it is not its key "
@@ -129,7 +129,7 @@ class Link:
         secured: whether it uses keys.
         refused: whether nobody listens there.
         ended: whether libzmq has given up; only a new socket can try again.
-        handshakes: how often a connection has come to stand.
+        handshakes: how often a connection was established.
     """
 
     def __init__(self, endpoint: str, *, secured: bool = False, right: str = "publish") -> None:
@@ -154,7 +154,7 @@ class Link:
 
     @property
     def up(self) -> bool:
-        """Whether the connection stands."""
+        """Whether the connection is established."""
         return self._stage is _Stage.UP
 
     @property
@@ -171,7 +171,7 @@ class Link:
         return not self.up and self._why not in passing
 
     def dial(self, public: bytes | None) -> None:
-        """Take note that another try begins, with this public key of ours, or without keys."""
+        """Note that another try begins, with this public key of ours, or without keys."""
         self.secured = public is not None
         if public is not None:
             # An enrolment replaces the one before, so it has to include the right to publish.

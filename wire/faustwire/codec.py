@@ -217,7 +217,7 @@ _TYPES: dict[str, type[Message]] = {
     "state": messages.State,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
-# What stands within messages.
+# The maps within messages.
 _PARTS = (messages.Due, messages.Choice, messages.Event, messages.WorkerState)
 # The attributes of each, with their names on the wire.
 _WIRE_NAMES = {

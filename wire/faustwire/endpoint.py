@@ -15,7 +15,7 @@ _IPC = re.compile(r"ipc://(?P<path>.*\S.*)")
 
 
 class EndpointError(FaustwireError, ValueError):
-    """Text that is no endpoint of a bridge; says what one looks like."""
+    """Text that is not an endpoint of a bridge; says what one looks like."""
 
 
 def is_local(host: str) -> bool:
@@ -58,7 +58,7 @@ def parse(endpoint: str) -> Endpoint:
         EndpointError: it is none, or its port is out of range.
     """
     if not is_utf8(endpoint):
-        raise EndpointError(f"{endpoint!r} is no endpoint: libzmq takes only names in UTF-8")
+        raise EndpointError(f"{endpoint!r} is not an endpoint: libzmq takes only names in UTF-8")
     if found := _IPC.fullmatch(endpoint):
         if found["path"].startswith("@"):
             raise EndpointError(
@@ -69,7 +69,7 @@ def parse(endpoint: str) -> Endpoint:
     found = _TCP.fullmatch(endpoint)
     if found is None:
         raise EndpointError(
-            f"{endpoint!r} is no endpoint: write one such as tcp://studio:5555 or ipc:///a/path"
+            f"{endpoint!r} is not an endpoint: write one such as tcp://studio:5555 or ipc:///a/path"
         )
     port = int(found["port"])
     if port > MAX_PORT:

@@ -43,7 +43,7 @@ class MessageError(FaustwireError, ValueError):
 
 
 def explained(problem: Exception) -> str:
-    """What an error says, in one line; of the system's, with the file's name and without a number.
+    """An error in one line; a system error with the file's name and without its number.
 
     Args:
         problem: ours, or one of the system's.

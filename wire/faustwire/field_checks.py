@@ -193,7 +193,7 @@ def _packed(value: Any) -> bytes:
 
 
 def _no_field(_value: Any) -> Any:
-    raise MessageError("it is no field of a message")
+    raise MessageError("it is not a field of a message")
 
 
 def _reason(value: Any) -> messages.Reason:

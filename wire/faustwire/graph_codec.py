@@ -105,5 +105,5 @@ def _array(key: str, value: Any, path: str) -> np.ndarray:
     except ValueError as ragged:
         raise GraphError(path, f"{key} is ragged: every row needs the same length") from ragged
     if array.dtype.kind not in "fiu":
-        raise GraphError(path, f"{key} is no array of numbers")
+        raise GraphError(path, f"{key} is not an array of numbers")
     return array

@@ -54,11 +54,11 @@ def read_header(data: bytes) -> Header | None:
         data: the message.
 
     Returns:
-        Its header; None: it is no message.
+        Its header; None: it is not a message.
     """
     if len(data) > MAX_BYTES:
         return None
-    # What is wanted is no list and no map; what is skipped is not made.
+    # What is wanted is neither a list nor a map; what is skipped is not made.
     unpacker = msgpack.Unpacker(max_buffer_size=MAX_BYTES, max_array_len=0, max_map_len=0)
     unpacker.feed(data)
     found: dict[str, Any] = {}
@@ -95,7 +95,7 @@ def read_fields(data: bytes, *names: str) -> dict[str, Any]:
         The fields that are there and whose values have at most 64 KiB, by name.
 
     Raises:
-        MessageError: the data are no msgpack map.
+        MessageError: the data are not a msgpack map.
     """
     return {
         name: _value(data[start:end])
@@ -115,7 +115,7 @@ def with_fields(data: bytes, changes: Mapping[str, Any]) -> bytes:
         The changed message.
 
     Raises:
-        MessageError: the data are no msgpack map.
+        MessageError: the data are not a msgpack map.
     """
     spans = {name: (start, end) for name, start, end in _fields(data)}
     missing = {name: value for name, value in changes.items() if name not in spans}

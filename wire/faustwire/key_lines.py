@@ -17,7 +17,7 @@ from faustwire.errors import FaustwireError
 RIGHTS = ("publish", "watch", "steer", "text")
 
 KEY_BYTES = 32
-# Part of "<name>/<worker>", and of a line whose fields are parted by spaces.
+# Part of "<name>/<worker>", and of a line whose fields are separated by spaces.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
@@ -58,8 +58,8 @@ def public_key(text: str) -> bytes:
     key = key_from_hex(text.strip()) or _from_z85(text.strip())
     if key is None:
         raise KeyFileError(
-            f"{text[:80]!r} is no public key, which is {2 * KEY_BYTES} hex digits: copy the line "
-            "that `faustwire keys` prints on the other machine"
+            f"{text[:80]!r} is not a public key, which is {2 * KEY_BYTES} hex digits: copy the "
+            "line that `faustwire keys` prints on the other machine"
         )
     return key
 
@@ -91,13 +91,15 @@ def read_enrolled(line: str, where: str) -> Enrolled:
     """
     fields = line.split()
     if len(fields) != 3:
-        raise KeyFileError(f"{where} is not `PUBLIC RIGHTS NAME`: mend or remove it")
+        raise KeyFileError(f"{where} is not `PUBLIC RIGHTS NAME`: correct or remove it")
     public, rights, name = key_from_hex(fields[0]), fields[1].split(","), fields[2]
     if public is None:
-        raise KeyFileError(f"{where}: {fields[0][:80]!r} is no public key: mend or remove it")
+        raise KeyFileError(f"{where}: {fields[0][:80]!r} is not a public key: correct or remove it")
     unknown = [right for right in rights if right not in RIGHTS]
     if unknown:
-        raise KeyFileError(f"{where}: {unknown[0]!r} is no right; there are {', '.join(RIGHTS)}")
+        raise KeyFileError(
+            f"{where}: {unknown[0]!r} is not a right; the rights are {', '.join(RIGHTS)}"
+        )
     check_name(name, where)
     return Enrolled(public, name, frozenset(rights))
 
@@ -138,7 +140,7 @@ def read_bridge(line: str, where: str) -> tuple[str, bytes]:
     except EndpointError:
         public = None
     if public is None:
-        raise KeyFileError(f"{where} is not `ENDPOINT PUBLIC`: mend or remove it")
+        raise KeyFileError(f"{where} is not `ENDPOINT PUBLIC`: correct or remove it")
     return normal(place), public
 
 

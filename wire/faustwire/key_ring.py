@@ -87,7 +87,7 @@ class KeyRing(KeyFolder):
             public: its public key, 32 bytes.
 
         Raises:
-            KeyFileError: it is no endpoint, or the file can't be used.
+            KeyFileError: it is not an endpoint, or the file can't be used.
         """
         try:
             place = normal(to_connect(endpoint))
@@ -142,7 +142,9 @@ class KeyRing(KeyFolder):
                 problems.append(str(problem))
                 continue
             if people.setdefault(person.public, person) is not person:
-                problems.append(f"{where}: this key stands above already: remove one of the lines")
+                problems.append(
+                    f"{where}: this key is listed above already: remove one of the lines"
+                )
         return list(people.values()), problems
 
     def enrol(self, name: str, public: bytes | None, rights: frozenset[str]) -> Enrolled:

@@ -1,4 +1,4 @@
-"""Files that only this user may read or change, in a folder of which the same is true."""
+"""Files that only this user may read or change, in a folder that is private, too."""
 
 from __future__ import annotations
 
@@ -42,4 +42,4 @@ def _check(path: Path, status: os.stat_result, mode: str) -> None:
     if status.st_uid != os.getuid():
         raise KeyFileError(f"{path} belongs to somebody else, so it proves nothing: move it away")
     if status.st_mode & 0o077:
-        raise KeyFileError(f"others can get at {path}: chmod {mode} {path}")
+        raise KeyFileError(f"other users can access {path}: chmod {mode} {path}")

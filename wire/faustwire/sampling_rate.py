@@ -21,6 +21,6 @@ def rate_problem(fs: float) -> str | None:
         return None
     meant = f"; for {fs:g} kHz say {fs * 1000:.12g}" if 8 <= fs <= 768 else ""
     return (
-        f"a sampling rate of {fs:.12g} Hz is none of audio, {LOWEST_HZ:g} to {HIGHEST_HZ:g} Hz"
-        f"{meant}"
+        f"a sampling rate of {fs:.12g} Hz is outside the range of audio, "
+        f"{LOWEST_HZ:g} to {HIGHEST_HZ:g} Hz{meant}"
     )

@@ -9,7 +9,7 @@ def printable(text: object) -> str:
     Workers choose their names, and must not be able to write lines, colours or titles with them.
 
     Args:
-        text: anything; what is no text is converted first.
+        text: anything; what is not text is converted first.
     """
     shown = str(text)
     return shown if shown.isprintable() else repr(shown)

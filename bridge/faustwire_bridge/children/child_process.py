@@ -142,7 +142,7 @@ class ChildProcess:
             size: how many the child says there are.
 
         Returns:
-            Exactly so many bytes.
+            Exactly that many bytes.
 
         Raises:
             OSError: there are fewer.

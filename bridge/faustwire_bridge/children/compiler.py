@@ -16,7 +16,7 @@ from faustwire_bridge.children.child_process import ChildProcess, Ended
 from faustwire_bridge.core.compile_report import Report, from_plain
 
 _CHILD = Path(__file__).with_name("compiler_child.py")
-# A worker waits five seconds for its verdict, and seconds of silence are no reload.
+# A worker waits five seconds for its verdict, and seconds of silence are not a reload.
 TIMEOUT_SECONDS = 4.0
 # Of address space: libfaust reserves more than 256 MiB for a stack. A dense loop of 32 lines takes
 # 65 MiB; delay lines and tables are what can take more.

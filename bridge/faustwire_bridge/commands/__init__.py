@@ -74,13 +74,13 @@ def number(text: str) -> float:
         text: what the option was given.
 
     Raises:
-        argparse.ArgumentTypeError: it is no number, or none that is finite.
+        argparse.ArgumentTypeError: it is not a finite number.
     """
     with suppress(ValueError):
         value = float(text)
         if math.isfinite(value):
             return value
-    raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number")
 
 
 def above_zero(text: str) -> float:
@@ -90,11 +90,11 @@ def above_zero(text: str) -> float:
         text: what the option was given.
 
     Raises:
-        argparse.ArgumentTypeError: it is no number, or none above 0.
+        argparse.ArgumentTypeError: it is not a number above 0.
     """
     value = number(text)
     if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
     return value
 
 

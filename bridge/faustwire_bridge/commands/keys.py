@@ -54,14 +54,14 @@ def add(commands: Commands) -> None:
         "`watch`, `follow` and Faust text of one's own)",
     )
 
-    revoke = _add(actions, "revoke", _revoke, "let a key connect no more, and cut it off")
+    revoke = _add(actions, "revoke", _revoke, "stop letting a key connect, and disconnect it")
     revoke.add_argument("name", metavar="NAME")
 
     trust = _add(actions, "trust", _trust, "know the bridge at an endpoint by its key")
     trust.add_argument("endpoint", metavar="ENDPOINT", help="for instance tcp://studio:5555")
     trust.add_argument("public", metavar="PUBLIC", help="as `faustwire keys` prints it there")
 
-    forget = _add(actions, "forget", _forget, "know the bridge at an endpoint no more")
+    forget = _add(actions, "forget", _forget, "forget the key of the bridge at an endpoint")
     forget.add_argument("endpoint", metavar="ENDPOINT", help="for instance tcp://127.0.0.1:5555")
 
     _add(actions, "list", _list, "print who is enrolled here and which bridges are known")
@@ -132,7 +132,7 @@ def _enrol(options: argparse.Namespace) -> int:
 
 def _revoke(options: argparse.Namespace) -> int:
     KeyRing(options.keys).revoke(options.name)
-    _print(f"{options.name} may connect no more; a bridge that runs has cut its connections.")
+    _print(f"{options.name} may no longer connect; a running bridge has closed its connections.")
     return 0
 
 

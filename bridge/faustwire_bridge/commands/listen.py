@@ -104,7 +104,7 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= MAX_PORT):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {MAX_PORT}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {MAX_PORT}")
     return int(text)
 
 

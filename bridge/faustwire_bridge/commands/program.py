@@ -64,7 +64,7 @@ def run(arguments: Sequence[str] | None) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A path may be no UTF-8, and not every terminal has every character.
+            # A path may have bytes that are not UTF-8, and not every terminal has every character.
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     logs.configure(

@@ -52,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--log-level",
         default="info",
         choices=["debug", "info", "warning", "error"],
-        help="debug tells every verdict (default: %(default)s)",
+        help="debug logs every verdict (default: %(default)s)",
     )
     parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
     _add_recording(parser)
@@ -126,14 +126,14 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
         type=above_zero,
         default=RecordingSettings.max_bytes / 2**20,
         metavar="MIB",
-        help="begin another file after so many MiB (default: %(default)g)",
+        help="begin another file after this many MiB (default: %(default)g)",
     )
     recording.add_argument(
         "--record-age",
         type=above_zero,
         default=RecordingSettings.max_seconds,
         metavar="SECONDS",
-        help="begin another file after so long (default: %(default)g)",
+        help="begin another file after this many seconds (default: %(default)g)",
     )
 
 
@@ -142,7 +142,9 @@ def _add_gates(parser: argparse.ArgumentParser) -> None:
         "gates", "A program that would harm the DAW or the ears is not written; see docs/gates.md."
     )
     gates.add_argument(
-        "--allow-unstable", action="store_true", help="write models that grow; mind your ears"
+        "--allow-unstable",
+        action="store_true",
+        help="write models whose output grows without bound; mind your ears",
     )
     gates.add_argument(
         "--max-gain-db",

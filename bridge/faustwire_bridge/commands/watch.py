@@ -56,7 +56,7 @@ def _watch(options: argparse.Namespace) -> int:
     from rich.console import Console  # noqa: PLC0415 - `serve` shall not pay for it
 
     console = Console()
-    # A terminal that is left on the other screen, without a cursor, is no use to anybody.
+    # A terminal that is left on the other screen, without a cursor, is of no use to anybody.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     bridge = target(options)
     with suppress(KeyboardInterrupt), closing(bridge.watcher()) as connection:

@@ -13,7 +13,7 @@ WORDS = "latest | first | worker NAME | best METRIC [larger]"
 
 
 class ChoiceError(FaustwireError, ValueError):
-    """Words that are no choice of whom to follow."""
+    """Words that are not a choice of whom to follow."""
 
 
 def choice(words: Sequence[str]) -> Choice:
@@ -49,7 +49,7 @@ def choice(words: Sequence[str]) -> Choice:
         case ["latest" | "first" | "worker" as kind, *rest]:
             problem = f"{kind} and then {' '.join(rest)!r}? A name with spaces needs quotes"
         case _:
-            problem = f"{' '.join(words)!r} is nobody to follow"
+            problem = f"{' '.join(words)!r} names nobody to follow"
     raise ChoiceError(f"{problem}; one of: {WORDS}")
 
 
@@ -57,6 +57,6 @@ def _check_names(words: Sequence[str]) -> None:
     for word in words:
         if not can_be_name(word):
             raise ChoiceError(
-                f"{word[:80]!r} is no name that a worker or metric can have: at most {MAX_NAME} "
+                f"{word[:80]!r} can't be the name of a worker or a metric: at most {MAX_NAME} "
                 "characters, in UTF-8"
             )

@@ -6,9 +6,9 @@ from faustwire.codec import MAX_TEXT
 
 
 def sendable(text: str) -> str:
-    r"""Escape what is no Unicode, and cut what is too long for a message.
+    r"""Escape what is not valid Unicode, and cut what is too long for a message.
 
-    Names of files may be any bytes; Python holds those that are no UTF-8 as lone surrogates, which
+    Names of files may be any bytes; Python holds those that are not UTF-8 as lone surrogates, which
     can't be encoded.
 
     Args:

@@ -57,8 +57,8 @@ def turned_down(
         call: number of the worker's call, from 1.
         now: seconds, on the clock of ``last_reload``.
         every: period in calls.
-        min_interval: seconds; exactly so much after a reload is late enough. 0 switches every time
-            throttle off, the cost of the last reload included.
+        min_interval: seconds; exactly this long after a reload is late enough. 0 switches off every
+            time throttle, the cost of the last reload included.
         last_reload: None: there was none.
 
     Returns:

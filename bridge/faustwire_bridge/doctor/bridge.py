@@ -154,7 +154,7 @@ def _state(subject: Subject) -> Iterator[Finding]:
     except UnreachableError as problem:
         yield Finding(
             WARNING,
-            f"nothing is to be seen of it: {problem}",
+            f"its state can't be seen: {problem}",
             "training may work all the same; to watch, this machine's key needs that right",
         )
 

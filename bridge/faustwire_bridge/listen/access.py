@@ -15,7 +15,7 @@ _MOST_CHARACTERS = 2000
 
 
 def new_token() -> str:
-    """A token that can't be guessed, as it stands in a link."""
+    """A token that can't be guessed, as a link carries it."""
     return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
@@ -91,7 +91,7 @@ class Access:
 
 
 def _name_of(url: str) -> str | None:
-    """The host in an URL, in lower case; None: it has none that makes sense."""
+    """The host in a URL, in lower case; None: it has none that makes sense."""
     try:
         parts = urlsplit(url)
         _ = parts.port

@@ -85,7 +85,7 @@ class PageSession:
         Raises:
             ConnectionClosed: it has gone.
             AskedTooMuchError: it asks for too much.
-            NonsenseError: it is no page of ours.
+            NonsenseError: it is not a page of ours.
         """
         view = self._source.view
         for waker in (self._fresh_facts, self._fresh_sounds):

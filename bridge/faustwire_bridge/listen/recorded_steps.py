@@ -98,7 +98,7 @@ class Steps:
         self._pending: OrderedDict[str, OrderedDict[int, int]] = OrderedDict()
 
     def found(self, item: Item) -> Iterator[StepFact | Happening]:
-        """What an item says; nothing if it is no message, or not about a step.
+        """What an item says; nothing if it is not a message, or not about a step.
 
         Args:
             item: the next one.

@@ -111,7 +111,7 @@ def read_sound(data: bytes, run: str, call: int, heard: Hearing) -> PageSound | 
     except FaustwireError as problem:
         return Refused(run, call, str(Reason.REFUSED), str(problem))
     if not isinstance(message, Snapshot):
-        return Refused(run, call, str(Reason.REFUSED), "it is no model")
+        return Refused(run, call, str(Reason.REFUSED), "it is not a model")
     plan = make_plan(message.graph, message.fs)
     knobs = knobs_of_model(message.graph, message.controls, fs=message.fs)
     return PageSound(run, call, plan, heard.margin_db, heard.rt60_seconds, knobs)

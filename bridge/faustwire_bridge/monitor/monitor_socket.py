@@ -77,12 +77,12 @@ class MonitorSocket:
 
     @property
     def up(self) -> bool:
-        """Whether the connection stands."""
+        """Whether the connection is established."""
         return self._link.up
 
     @property
     def standing(self) -> tuple[float, int]:
-        """Which connection stands, or stood last: it differs after every reconnect."""
+        """Which connection is established, or was last: it differs after every reconnect."""
         return self._opened, self._link.handshakes
 
     @property
@@ -114,7 +114,7 @@ class MonitorSocket:
         return True
 
     def receive(self, seconds: float) -> Message | None:
-        """The next message; None: none came within so many seconds."""
+        """The next message; None: none came within this many seconds."""
         end = time.monotonic() + seconds
         while True:
             message = self._next()
@@ -124,7 +124,7 @@ class MonitorSocket:
             self._listen(left)
 
     def settle(self, seconds: float) -> bool:
-        """Wait until the connection stands, or for so many seconds; whether it does."""
+        """Wait until the connection is established, at most this many seconds; whether it is."""
         end = time.monotonic() + seconds
         while not self.up and (left := end - time.monotonic()) > 0:
             self._listen(left)

@@ -51,7 +51,7 @@ def _height(text: Text, width: int) -> int:
 
 
 def _budget(room: int | None, workers: int, entries: int) -> tuple[int, int]:
-    """How many workers and how many entries fit into so many lines; None: as many as wanted."""
+    """How many workers and entries fit into this many lines; None: as many as wanted."""
     if room is None:
         return workers, min(entries, 10)
     # A third of it for what happened, and what the workers leave.
@@ -109,7 +109,7 @@ def _trouble(view: ViewModel, now: float) -> list[Text]:
 
 
 def _held_back(workers: Sequence[WorkerState], width: int, most: int) -> list[Text]:
-    """What a person should do something about, told in full, on so many lines at most."""
+    """What a person should act on, told in full, on at most this many lines."""
     told = [
         Text(f"{words.shortened(each.worker)}: {each.reason}: {printable(each.detail)}", "red")
         for each in workers

@@ -29,7 +29,7 @@ def workers(state: State, at: float, width: int, rows: int) -> Table:
         state: the bridge's.
         at: seconds on the bridge's clock.
         width: columns of the terminal: a narrow one shows fewer metrics and no counts.
-        rows: so many at most.
+        rows: how many at most.
     """
     metrics = _metrics(state, max(1, (width - 60) // 40))
     counted = width >= 130

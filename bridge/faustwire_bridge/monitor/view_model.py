@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from faustwire.messages import Event, State
 
-# A bridge tells its state once a second at least; two that are late are no accident.
+# A bridge tells its state once a second at least; two late ones are not an accident.
 SILENCE_SECONDS = 3.0
 # More than any terminal has lines.
 _KEPT = 500

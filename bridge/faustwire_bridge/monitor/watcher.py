@@ -48,7 +48,7 @@ class Watcher(MonitorSocket):
         return super().trouble or self._declined
 
     def receive(self, seconds: float) -> Message | None:
-        """The next message, which is asked for; None: none came within so many seconds."""
+        """The next message, which is asked for; None: none came within this many seconds."""
         end = time.monotonic() + seconds
         while self.settle(max(0.0, end - time.monotonic())) and not self._has_asked():
             if time.monotonic() >= end:

@@ -59,12 +59,12 @@ def snapshot_of(found: Recording, call: int | str, worker: str | None) -> Snapsh
 
     Raises:
         RecordingError: there is no such worker, or the call is not in the recording, is of several
-            workers or is no snapshot.
+            workers or is not a snapshot.
         MessageError: it makes no sense.
     """
     message = codec.decode(find_call(found, call, [] if worker is None else [worker]).data)
     if not isinstance(message, Snapshot):
-        raise RecordingError(f"call {call} is no snapshot")
+        raise RecordingError(f"call {call} is not a snapshot")
     return message
 
 
@@ -105,7 +105,7 @@ def export_run(
         found: the recording.
         workers: names of those that are heard; empty: all.
         output: a ``.wav`` or ``.flac``.
-        excitation: what is sent through; with ``seconds`` the whole run is squeezed into so many.
+        excitation: what is sent through; with ``seconds`` the whole run is squeezed into this many.
 
     Returns:
         How many programs are in it.

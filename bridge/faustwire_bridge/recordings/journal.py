@@ -39,7 +39,7 @@ def encode(event: CoreEvent) -> bytes:
     if not isinstance(event, events.Judged):
         # Most are flat; asdict copies what is in them, one by one.
         body |= {k: asdict(v) if isinstance(v, Report) else v for k, v in vars(event).items()}
-    # Problems name files, whose names may be no Unicode.
+    # Problems name files, whose names may not be valid Unicode.
     data: bytes = msgpack.packb(body, unicode_errors="surrogateescape")
     return data
 
@@ -95,7 +95,7 @@ def _of_type(*kinds: type) -> _Check:
 def _number(value: Any) -> float:
     # Text that grows has an infinite peak.
     if type(value) not in (int, float) or math.isnan(value):
-        raise MessageError(f"{shown(value)} is no number")
+        raise MessageError(f"{shown(value)} is not a number")
     return float(value)
 
 

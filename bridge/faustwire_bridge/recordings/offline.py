@@ -50,7 +50,7 @@ def decide_again(paths: Iterable[str | Path], folder: Path) -> Outcome:
 
     Raises:
         FolderError: there is something else in the folder.
-        RecordingError: the files are no recording.
+        RecordingError: the files are not a recording.
         OSError: the disk.
     """
     outcome = Outcome()
@@ -65,7 +65,7 @@ def decide_again(paths: Iterable[str | Path], folder: Path) -> Outcome:
 
 
 def _recordings(paths: Iterable[str | Path]) -> Iterator[Recording]:
-    """Each by itself: another bridge knew nothing of the one before."""
+    """The recording of each bridge by itself: it knew nothing of the one before."""
     files = Recording(paths).paths
     for _, parts in groupby(files, lambda path: Recording(path).metadata.get("recording")):
         yield Recording(parts)
@@ -108,7 +108,7 @@ class _Again:
             self._note(f"{item.topic} at {self._at(self._bridge.seconds(item.at_ns))} s: {problem}")
 
     def _publish_again(self, item: Item) -> None:
-        """Only what was published is there, and behind what came of it: forced, it is again."""
+        """Publish again, forced, what a recording of publications alone says was published."""
         now = self._bridge.seconds(item.at_ns)
         if item.topic == recording.CORE:
             event = journal.decode(item.data)
@@ -200,7 +200,7 @@ class _Again:
         self._handle(events.FinishedAside(outcome), now)
 
     def _help_out(self, now: float) -> None:
-        """Answer what the recording has no answer to, not here or not at all."""
+        """Answer what the core asks where the recording's answer is missing or comes later."""
         asked = self._asked.front
         if not self._bridge.only_published:
             self._note(f"{type(asked).__name__} at {self._at(now)} s was not asked for then")

@@ -74,7 +74,7 @@ class Output:
             )
         for path in there:
             path.unlink()
-        # Problems name files, whose names may be no Unicode.
+        # Problems name files, whose names may not be valid Unicode.
         self._index: IO[str] = (folder / INDEX).open(
             "w", encoding="utf-8", errors="backslashreplace"
         )

@@ -112,7 +112,7 @@ class Recorder:
         self._place_hello()
 
     def took(self, now_ns: int, event: events.CoreEvent) -> None:
-        """The core is about to take an event that is no message of one frame.
+        """The core is about to take an event that is not a message of one frame.
 
         Args:
             now_ns: when it takes the event, in ns of ``time.monotonic_ns``.
@@ -155,7 +155,7 @@ class Recorder:
         try:
             data = codec.encode(event)
         except FaustwireError:
-            return  # Its detail names a file whose name is no Unicode.
+            return  # Its detail names a file whose name is not valid Unicode.
         self._write(now_ns, recording.of_bridge(recording.EVENT), data)
 
     def asked(self, now_ns: int, peer: bytes, data: bytes, user: User | None = None) -> bool:
@@ -178,7 +178,7 @@ class Recorder:
         return True
 
     def heard(self, now_ns: int, peer: bytes, message: Heard) -> None:
-        """A listener was sent a snapshot, whose bytes stand in the recording where they came in.
+        """A listener was sent a snapshot, whose bytes are in the recording where they came in.
 
         Args:
             now_ns: when it was sent, in ns of ``time.monotonic_ns``.
@@ -270,7 +270,7 @@ def begin(
 
     Args:
         target: a file that ends in ``.mcap``, else a folder; no file is overwritten.
-        dsp_path: what the bridge keeps; its stem stands in the files' names.
+        dsp_path: what the bridge keeps; its stem is part of the files' names.
         rules: what decides, by name, for whoever decides again.
         published_only: leave out the snapshots that are not published.
         rotation: when to begin another file.

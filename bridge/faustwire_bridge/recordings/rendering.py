@@ -17,7 +17,7 @@ from faustwire_bridge.children.compiler import Compiler
 from faustwire_bridge.children.libfaust import CompiledProgram, CompileError, compile_program
 from faustwire_bridge.codegen import generate
 
-# What nobody has given a length for is at least and at most so long.
+# Shortest and longest rendering where no length was given.
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.25, 10.0
 # A step from one program to the next: short enough to be heard as one, too long to click.
 FADE_SECONDS = 0.05

@@ -58,9 +58,7 @@ def _read_other(path: Path) -> tuple[NDArray[np.float64], int]:
             samples: NDArray[np.float64] = file.read(dtype="float64", always_2d=True)
             return np.ascontiguousarray(samples.T), int(file.samplerate)
     except soundfile.LibsndfileError as problem:
-        raise SoundError(
-            f"{path} is no sound that can be read: {problem.error_string}"
-        ) from problem
+        raise SoundError(f"{path} can't be read as sound: {problem.error_string}") from problem
 
 
 def write_sound(path: Path, samples: NDArray[np.float64], fs: float) -> None:

@@ -16,7 +16,7 @@ from faustwire.recording.publications import Publications
 from faustwire_bridge.recordings.curve import Curve
 from faustwire_bridge.recordings.outline import outline
 
-# Curves are kept of so many workers, as a plot has columns, and of each so many models.
+# Workers whose curves are kept, one for each column of a plot, and models of each.
 _DRAWN = 6
 _KEPT_MODELS = 12
 _MAX_MODEL_BYTES = 2**20

@@ -24,7 +24,7 @@ _MAX_CHANNELS = 256
 
 
 class WaveError(FaustwireError, ValueError):
-    """A file that is no WAV, or of a kind that is not read."""
+    """A file that is not a WAV, or of a kind that is not read."""
 
 
 def read_wave(path: Path) -> tuple[NDArray[np.float64], int]:

@@ -169,7 +169,7 @@ def check_endpoint(endpoint: str, *, safe: bool) -> None:
         safe: whether it may be one that other machines reach.
 
     Raises:
-        BindError: it is no endpoint, or others can reach it and ``safe`` is false.
+        BindError: it is not an endpoint, or others can reach it and ``safe`` is false.
     """
     try:
         found = parse(endpoint)

@@ -58,7 +58,7 @@ def bound_file(path: Path) -> None:
 
 
 class RateLimit(logging.Filter):
-    """Lets pass so many lines of one cause in a time, and says of the next how many were dropped.
+    """Lets a few lines of one cause pass in a time, and says with the next how many were dropped.
 
     A cause is what a line says, without the figures and names in it.
     """
@@ -116,7 +116,7 @@ class _BoundedHandler(logging.StreamHandler):  # type: ignore[type-arg]
                     self._shorten(self._descriptor)
 
     def _shorten(self, descriptor: int) -> None:
-        # It was opened to be appended to, which is no way to read it.
+        # It was opened to be appended to, which does not allow reading it.
         kept = b""
         with suppress(OSError), Path(f"/dev/fd/{descriptor}").open("rb") as file:
             file.seek(-_KEPT_BYTES, os.SEEK_END)

@@ -78,7 +78,7 @@ class Replay(Steering):
     Attributes:
         endpoint: the endpoint in use.
         states: what is to be sent.
-        pace: when.
+        pace: when they are sent.
         sent: how many were sent.
     """
 

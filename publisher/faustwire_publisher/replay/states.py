@@ -72,13 +72,13 @@ def position(value: str | float | Position | None) -> Position | None:
         value: what was written; a Position and None are returned as they are.
 
     Raises:
-        ArgumentError: it is no place.
+        ArgumentError: it is not a place.
     """
     if value is None or isinstance(value, Position):
         return value
     found = re.fullmatch(r"(?:(?:call|step):(\d{1,18})|(\d*\.?\d+)s?)", str(value))
     if found is None:
-        raise ArgumentError(f"{value!r} is no place in a recording: write 12.5s, or call:300")
+        raise ArgumentError(f"{value!r} is not a place in a recording: write 12.5s, or call:300")
     call, seconds = found.groups()
     return Position(call=int(call)) if call else Position(seconds=float(seconds))
 

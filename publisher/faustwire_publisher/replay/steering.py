@@ -15,11 +15,11 @@ class Steering:
     """What may be called from any thread while a replay plays.
 
     Attributes:
-        pace: when what is sent.
+        pace: when each state is sent.
     """
 
     def __init__(self, pace: Pace) -> None:
-        """Nobody has said anything yet.
+        """Start without any request.
 
         Args:
             pace: of the replay.
@@ -52,7 +52,7 @@ class Steering:
             speed: recorded seconds a second.
 
         Raises:
-            ArgumentError: it is no number above 0.
+            ArgumentError: it is not a number above 0.
         """
         self.pace.change_speed(number("speed", speed, above=0), time.monotonic())
         self._news.set()

@@ -190,7 +190,7 @@ def test_what_a_second_of_noise_did_not_show_is_found(libfaust: Compiler, name: 
 
 
 @pytest.mark.skipif(
-    platform.machine() not in ("x86_64", "AMD64"), reason="elsewhere 1 % 0 is no error"
+    platform.machine() not in ("x86_64", "AMD64"), reason="elsewhere 1 % 0 is not an error"
 )
 def test_a_whole_number_divided_by_zero_after_two_seconds_is_found(libfaust: Compiler) -> None:
     assert "divides a whole number by zero" in failed(

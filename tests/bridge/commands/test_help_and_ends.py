@@ -75,7 +75,7 @@ def test_what_is_no_number_is_said_in_words(
     with pytest.raises(SystemExit) as ended:
         main(["serve", option, value])
     assert ended.value.code == 2
-    assert f"argument {option}: {value!r} is no number" in capsys.readouterr().err
+    assert f"argument {option}: {value!r} is not a number" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["status", "follow", "watch", "doctor", "replay"])

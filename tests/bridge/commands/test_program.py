@@ -158,7 +158,7 @@ def test_a_failure_that_repeats_is_logged_once(plugin: Plugin) -> None:
     [
         (["--bind", "tcp://0.0.0.0:0"], "--insecure"),
         (["--bind", "tcp://*:0"], "--insecure"),
-        (["--bind", "localhost:5555"], "is no endpoint"),
+        (["--bind", "localhost:5555"], "is not an endpoint"),
         (["--bind", "tcp://127.0.0.1:99999"], "a port is at most 65535"),
         (["--bind", "tcp://192.0.2.1:5555", "--insecure"], "can't listen"),
         (["--dsp-path", "/"], "is a directory"),

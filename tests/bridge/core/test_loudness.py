@@ -190,7 +190,7 @@ def test_the_level_of_a_gain_is_that_gain_and_of_a_comb_that_of_its_first_moment
 @pytest.mark.parametrize("fs", [1.0, 48.0, 44.1, 7999.0, 1e6])
 def test_a_rate_that_is_none_of_audio_is_an_error(fs: float) -> None:
     message = encode(Snapshot(1, 1, fs, gain(1.0)))
-    with pytest.raises(MessageError, match="is none of audio"):
+    with pytest.raises(MessageError, match="is outside the range of audio"):
         decode(message)
 
 

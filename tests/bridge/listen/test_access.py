@@ -141,5 +141,5 @@ def test_a_port_that_is_taken_is_named_unless_there_is_another() -> None:
 
 @pytest.mark.parametrize("text", ["x", "-1", "65536", "1e3", "", "9" * 5000])
 def test_what_is_no_port_is_said(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="is no port from 0 to 65535"):
+    with pytest.raises(ArgumentTypeError, match="is not a port from 0 to 65535"):
         _port(text)

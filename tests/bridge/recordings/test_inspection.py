@@ -217,7 +217,7 @@ def test_a_run_is_heard_from_program_to_program(
         (["--all", "-o", "x.dsp"], "a whole run is sound"),
         (["--all", "--worker", "hasty", "-o", "x.wav"], "nothing of these workers was published"),
         (["--all", "--seconds", "1e5", "-o", "x.wav"], "squeeze it with --seconds"),
-        (["--step", "16", "--input", str(FROZEN), "-o", "x.wav"], "is no sound that can be read"),
+        (["--step", "16", "--input", str(FROZEN), "-o", "x.wav"], "can't be read as sound"),
     ],
 )
 def test_what_can_not_be_exported_is_said_in_a_line(

@@ -41,7 +41,7 @@ def test_what_cannot_be_read_is_told_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.ogg").write_bytes(b"nothing")
-    with pytest.raises(SoundError, match=r"a\.ogg is no sound"):
+    with pytest.raises(SoundError, match=r"a\.ogg can't be read as sound"):
         read_sound(tmp_path / "a.ogg", FS)
     with pytest.raises(FileNotFoundError):
         read_sound(tmp_path / "none.flac", FS)

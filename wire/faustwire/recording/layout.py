@@ -88,7 +88,7 @@ class Fields:
         return self._data[self._at - count : self._at]
 
     def number(self, size: int) -> int:
-        """Read an unsigned whole number of so many bytes; raises Broken."""
+        """Read an unsigned whole number of this many bytes; raises Broken."""
         return int.from_bytes(self.next_bytes(size), "little")
 
     def text(self) -> str:

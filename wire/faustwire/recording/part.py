@@ -38,7 +38,7 @@ class Part:
             damages: where damage is noted.
 
         Raises:
-            RecordingError: it is no MCAP file, not one of ours, or of a later format.
+            RecordingError: it is not an MCAP file, not one of ours, or of a later format.
             OSError: it can't be read.
         """
         self.path = path
@@ -82,7 +82,7 @@ class Part:
             return is_held(file)
 
     def index(self) -> Index:
-        """Where what is; read once."""
+        """Where the chunks lie and which channels there are; read once."""
         if self._index is None:
             index = Index(self._note)
             with self.path.open("rb") as file:

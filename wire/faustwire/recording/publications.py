@@ -62,7 +62,8 @@ class Publications:
 
         Returns:
             The Snapshot or OwnProgram, as it came, that this event says was published; None: the
-            item is no such event. A Snapshot is published again when its worker is chosen again.
+            item is not such an event. A Snapshot may be published again later, when its worker is
+            chosen.
         """
         try:
             match item.topic:

@@ -101,7 +101,7 @@ class RecordingWriter:
             self._part.close_chunk(at_ns)
             if self._part.is_full(at_ns, channel, self._rotation):
                 self._part.close()
-                self._part = None  # Should there be no other.
+                self._part = None  # In case the next one can't be opened.
                 self._part = self._next_part(at_ns)
             self._part.write(at_ns, channel, data)
         except OSError as problem:

@@ -46,7 +46,7 @@ export function acceptDrops(sound, deck, transport) {
       if (count < buffer.length) say("file", `Of ${file.name} the first ${(count / sound.fs).toFixed(1)} s are used.`, { seconds: 8 });
       deck.refer(channels, sound.fs);
     } catch {
-      say("file", `${file.name} is no sound that this browser can read.`, { seconds: 8 });
+      say("file", `${file.name} can't be read as sound by this browser.`, { seconds: 8 });
     }
   }
 }

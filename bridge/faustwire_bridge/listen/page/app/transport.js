@@ -109,7 +109,7 @@ export class Transport {
       this.sound.useFile(await this.sound.decode(file));
       say("file", "");
     } catch {
-      return say("file", `${file.name} is no sound that this browser can read.`, { seconds: 8 });
+      return say("file", `${file.name} can't be read as sound by this browser.`, { seconds: 8 });
     }
     this.hasFile = true;
     await this.choose("click");
