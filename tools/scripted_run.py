@@ -1,6 +1,6 @@
 """A run at a real bridge with every verdict reason, every kind of event and malformed messages.
 
-``python tools/scripted_run.py FILE.mcap`` records it anew, as the frozen ones were made.
+``python tools/scripted_run.py FILE.mcap`` records it again, as the frozen ones were made.
 """
 
 from __future__ import annotations

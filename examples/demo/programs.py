@@ -23,7 +23,7 @@ class ProgramError(RuntimeError):
 
 
 class Program:
-    """A Python program of ours, whose JSON lines arrive in a queue. Call ``end`` in any case.
+    """A Python program of the demo, whose JSON lines arrive in a queue. Call ``end`` in any case.
 
     Args:
         name: what its lines are marked with.

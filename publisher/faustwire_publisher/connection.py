@@ -106,7 +106,7 @@ class Connection:
         if self._next_dial is None or now < self._next_dial:
             return
         try:
-            # Every time anew: a missing key may have been enrolled or trusted meanwhile.
+            # Each time again: a missing key may have been enrolled or trusted meanwhile.
             prepare_endpoint(self._endpoint)
             self._link.dial(self._secure())
         except (FaustwireError, OSError) as problem:
@@ -144,7 +144,7 @@ class Connection:
         with suppress(zmq.ZMQError):
             self.dealer.disconnect(self._endpoint)
         self.lose()
-        # Workers that were cut off together shall not come back together.
+        # Workers that were cut off together must not come back together.
         self._next_dial = now + _random.uniform(0.5, 1.0) * self._pause_ms / 1000
         self._pause_ms = min(2 * self._pause_ms, self._pauses.longest_ms)
 

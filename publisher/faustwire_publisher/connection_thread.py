@@ -43,9 +43,9 @@ _RESEND_SECONDS = 2.0
 _LOST_SECONDS = 15.0
 # The monitor reports a connection slightly before the socket can send through it.
 _AGAIN_SECONDS = 0.005
-# Waking the thread may hand it the interpreter; the training loop shall have it back at once.
+# Waking the thread may hand it the interpreter; the training loop must have it back at once.
 _STEP_ASIDE_SECONDS = 0.0002
-# A network that does not let go of a socket in this time has a name server that is away.
+# A socket that is not closed in this time waits for a name server that does not answer.
 _JOIN_SECONDS = 1.0
 # A bridge that records has done so in milliseconds, unless it is judging or stopped.
 _FAREWELL_SECONDS = 2.0

@@ -35,7 +35,7 @@ _SWITCHES = {
 def with_reloads(
     gates: Mapping[str, Any] | None, min_change_db: float | None, let_ring: float | None
 ) -> Mapping[str, Any] | None:
-    """Add to the gates what decides whether a reload is worth while, where it is not the default.
+    """Add to the gates what decides whether a reload is worthwhile, where it is not the default.
 
     Args:
         gates: what was passed as ``gates``.

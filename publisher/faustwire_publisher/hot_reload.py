@@ -248,7 +248,7 @@ class HotReload:
             model: a FLAMO module.
             optimizer: the optimiser that trains it; None: every optimiser that steps in this
                 process while it has a parameter of the model, also one that is made later.
-            metrics: as in ``update``, read anew for each call.
+            metrics: as in ``update``, read again for each call.
 
         Yields:
             This HotReload.

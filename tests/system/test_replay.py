@@ -118,9 +118,9 @@ def test_a_recording_that_was_killed_is_played_and_what_is_missing_told(
     [
         (["nothing.mcap"], 64, "No such file"),
         ([__file__], 64, "is no MCAP file"),
-        (["RUN", "--from", "soon"], 64, "no place in a recording"),
+        (["RUN", "--from", "soon"], 64, "not a place in a recording"),
         (["RUN", "--step", "99"], 64, "call 99 of any worker is not recorded"),
-        (["RUN", "--speed", "0"], 2, "no number above 0"),
+        (["RUN", "--speed", "0"], 2, "not a number above 0"),
         (["RUN", "--endpoint", "tcp://127.0.0.1:9", "--timeout", "0.5"], 69, "no bridge answers"),
         (["RUN", "--speed", "2", "--published", "2"], 2, "not allowed with argument --speed"),
     ],

@@ -138,7 +138,7 @@ def test_a_way_that_swallows_everything_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(None, "says nothing"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no faustwire bridge")],
+    [(None, "says nothing"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not a faustwire bridge")],
 )
 def test_something_else_there_is_told(machine: Machine, answer: bytes | None, words: str) -> None:
     with listening(answer) as endpoint, connected(machine, endpoint) as (link, monitor):

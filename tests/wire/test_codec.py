@@ -198,7 +198,7 @@ def test_another_version_is_refused_with_what_to_do() -> None:
         ("graph", None, "a node is a map"),
         ("graph", {"type": "wire"}, "unknown type of node 'wire'"),
         ("graph", {"type": "gain"}, "gain needs matrix"),
-        ("graph", {"type": "gain", "matrix": "loud"}, "no array of numbers"),
+        ("graph", {"type": "gain", "matrix": "loud"}, "not an array of numbers"),
         ("graph", {"type": "gain", "matrix": [[1], [2, 3]]}, "ragged"),
         ("graph", {"type": "gain", "matrix": {"shape": [1, 1]}}, "under f4 or f8"),
         ("graph", {"type": "gain", "matrix": {"shape": [-1], "f8": b""}}, "list of sizes"),

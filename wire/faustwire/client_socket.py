@@ -171,7 +171,7 @@ class Link:
         return not self.up and self._why not in passing
 
     def dial(self, public: bytes | None) -> None:
-        """Note that another try begins, with this public key of ours, or without keys."""
+        """Note that another try begins, with this public key, or without keys."""
         self.secured = public is not None
         if public is not None:
             # An enrolment replaces the one before, so it has to include the right to publish.

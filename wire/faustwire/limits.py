@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # A 256-channel dense matrix of double precision is half a MiB; 16 MiB is 32 of them.
 MAX_BYTES = 16 * 2**20
-# A Faust program of ours is some 50 KiB for 32 lines; text by hand is rarely longer.
+# A generated Faust program has some 50 KiB for 32 lines; text by hand is rarely longer.
 MAX_PROGRAM = 4 * 2**20
 # Names and details are read by people.
 MAX_TEXT = 4096

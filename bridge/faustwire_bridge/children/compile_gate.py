@@ -86,7 +86,7 @@ class Checker:
         return None if self._compiler is None else self._compiler.fileno()
 
     def deadline(self) -> float | None:
-        """When ``outcome`` wants to be asked at the latest."""
+        """When ``outcome`` must be called at the latest."""
         return None if self._compiler is None else self._compiler.deadline()
 
     def _warn(self, why: str) -> None:

@@ -21,7 +21,7 @@ TIMEOUT_SECONDS = 4.0
 # Of address space: libfaust reserves more than 256 MiB for a stack. A dense loop of 32 lines takes
 # 65 MiB; delay lines and tables are what can take more.
 MEMORY_BYTES = 2**30
-# What a process says when it ends for want of memory. The last is the C library's: even to report
+# What a process says when it ends for lack of memory. The last is the C library's: even to report
 # that memory is short, C++ needs some for each of its threads.
 _OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "cannot allocate memory")
 INSTALL = "pip install 'faustwire[faust]', or put the faust program on PATH"

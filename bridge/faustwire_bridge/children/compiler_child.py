@@ -1,8 +1,8 @@
 """The process in which libfaust compiles: it may abort, hang or eat memory there.
 
-Started by ``compiler`` as a file, not as a module, so that it is ready at once: of ours it imports
-only ``cyfaust_wheel`` and what plays, and not numpy. It ends when the bridge's end of its socket
-closes.
+Started by ``compiler`` as a file, not as a module, so that it is ready at once: of faustwire it
+imports only ``cyfaust_wheel`` and what plays, and not numpy. It ends when the bridge's end of its
+socket closes.
 
     python compiler_child.py CONTROL_FD TEXT_FD EXPANDED_FD MEMORY_BYTES LIBRARIES(0|1) MAX_LOAD
 
@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# The directory of this file holds modules of ours whose names must not hide others.
+# The modules beside this file must not hide others of the same name.
 del sys.path[0]
 from faustwire_bridge.children import cyfaust_wheel, player  # noqa: E402
 from faustwire_bridge.children.child_process import write_whole  # noqa: E402

@@ -37,7 +37,7 @@ class _Child(Protocol):
         """What to wait for."""
 
     def deadline(self) -> float | None:
-        """When ``outcome`` wants to be asked at the latest."""
+        """When ``outcome`` must be called at the latest."""
 
     def close(self) -> None:
         """End it for good."""
@@ -224,7 +224,7 @@ class Gates:
         return [descriptor for descriptor in found if descriptor is not None]
 
     def deadline(self) -> float | None:
-        """When ``outcomes`` wants to be asked at the latest, in monotonic seconds."""
+        """When ``outcomes`` must be called at the latest, in monotonic seconds."""
         found = [child.deadline() for pair in self._pairs() for child in pair.children()]
         found += [pair.spare_at() for pair in self._pairs()]
         return min((at for at in found if at is not None), default=None)

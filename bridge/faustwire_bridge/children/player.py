@@ -2,8 +2,8 @@
 
 Text of a worker's own can't be analysed, so it is played: at three sampling rates, with its knobs
 at rest and each at both ends. What matters most comes first, because there is a limit to the time
-that playing may take; what was not played for want of it is told. What a program does only later,
-or only with two knobs turned, playing doesn't find.
+that playing may take; what was not played for lack of it is reported. Playing does not find what a
+program does only later, or only with two knobs turned.
 
 It imports nothing but the standard library, so that the compiling process is ready at once.
 """

@@ -30,10 +30,10 @@ def open_recording(paths: Iterable[str | Path]) -> Recording:
         paths: files of the recording, or folders of them.
 
     Raises:
-        RecordingError: none of them is a recording of ours.
+        RecordingError: none of them is a faustwire recording.
         OSError: one can't be read.
     """
-    # Reading recordings takes a tenth of a second to import; no other command shall wait for it.
+    # Reading recordings takes a tenth of a second to import; other commands need not wait for it.
     from faustwire.recording import Recording  # noqa: PLC0415
 
     found = Recording(paths)
@@ -58,7 +58,7 @@ def call(text: str) -> int | str:
     Raises:
         argparse.ArgumentTypeError: the text names no call; argparse shows the message.
     """
-    # Reading recordings takes a tenth of a second to import; no other command shall wait for it.
+    # Reading recordings takes a tenth of a second to import; other commands need not wait for it.
     from faustwire.recording.calls import parse_call  # noqa: PLC0415
 
     try:

@@ -59,7 +59,7 @@ def add(commands: Commands) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    # What reads recordings takes a tenth of a second to import; no other command shall wait for it.
+    # Reading recordings takes a tenth of a second to import; other commands need not wait for it.
     from faustwire_bridge.recordings.export import (  # noqa: PLC0415
         Excitation,
         export,

@@ -165,7 +165,7 @@ def _push(options: argparse.Namespace) -> NoReturn:
 
 
 def _decide_again(options: argparse.Namespace) -> int:
-    # What reads recordings takes a tenth of a second to import; no other command shall wait for it.
+    # Reading recordings takes a tenth of a second to import; other commands need not wait for it.
     from faustwire_bridge.recordings.offline import decide_again  # noqa: PLC0415
 
     check_ours(options.offline, "folder", "--offline")

@@ -96,7 +96,7 @@ class Write:
 
 @dataclass(frozen=True)
 class LogInternalError:
-    """Log a bug of ours with its traceback; the publication it concerns has its verdict."""
+    """Log an internal error with its traceback; the publication it concerns has its verdict."""
 
     error: Exception
 

@@ -246,7 +246,7 @@ class Scheduler:
     def abandon(
         self, concerned: Publication | None, error: Exception, now: float
     ) -> list[Instruction]:
-        """End a publication that a bug of ours keeps from being decided.
+        """End a publication that an internal error keeps from being decided.
 
         Args:
             concerned: the publication; None: the event had none.

@@ -12,8 +12,8 @@ from faustwire.worker_name import full_name
 from faustwire_bridge.core.events import User
 
 # Workers ping every second, so five lost pings are not an accident, unless the worker is sending a
-# message that takes longer. It costs nobody anything to be thought gone: whoever says something over
-# the same connection is taken back.
+# message that takes longer. It costs nobody anything to be thought gone: whoever says something
+# over the same connection is taken back.
 SILENCE_SECONDS = 5.0
 # Best values that are kept for each worker; as many as a snapshot may have metrics.
 MAX_METRICS = 64

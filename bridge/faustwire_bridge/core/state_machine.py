@@ -268,7 +268,7 @@ class Core:
         if silent is None or self._membership.is_full():
             problem = "the bridge has not met this worker: Hello comes first"
             return [Send(event.peer, Rejection(problem))]
-        # It was only silent; a message that takes so long to send must not be in vain.
+        # It was only silent; a message that takes that long to send must not be lost.
         joined = self._membership.rejoin(event.peer, silent, now)
         return [joined, *self._said(silent, event, now)]
 

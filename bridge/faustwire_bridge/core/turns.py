@@ -229,7 +229,7 @@ class Turns:
         """Find when what is being published has to make room for another sender.
 
         That is after one slice of time, for it goes on in the background. If something else is
-        there already it can't, and is begun anew when its turn has come: so it has later to make
+        there already it can't, and is begun again when its turn has come: so it has later to make
         room for who has used more, when it has used twice as much. What waits and can't be
         published anyway is told so then.
 

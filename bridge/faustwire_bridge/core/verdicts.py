@@ -15,7 +15,7 @@ from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.session import Session
 from faustwire_bridge.core.throttle import due
 
-# The last verdict is kept for each worker; no program of ours has more than a few warnings.
+# The last verdict is kept for each worker; a model's program has no more than a few warnings.
 _MAX_WARNINGS = 32
 # Characters of all of them: a name of somebody's own may be long, and stand in each.
 _MAX_WARNED = 2**13

@@ -43,7 +43,7 @@ class Watchers:
         self._newest = self._shared = 0
 
     def ask(self, peer: bytes, user: str | None, number: int) -> str | None:
-        """Note that somebody asks for the next State; whoever waits already asks anew.
+        """Note that somebody asks for the next State; whoever waits already asks again.
 
         Args:
             peer: its connection.

@@ -39,7 +39,7 @@ def local(subject: Subject) -> Iterator[Finding]:
     except UnreachableError as problem:
         if pid is None or not _runs(pid):
             yield Finding(
-                OK, "no bridge runs for this .dsp; one was killed, and the next tidies up"
+                OK, "no bridge runs for this .dsp; one was killed, and the next cleans up"
             )
             return
         yield Finding(

@@ -53,7 +53,7 @@ def libfaust(subject: Subject) -> Iterator[Finding]:
     answer = compile_once(_PROGRAM)
     match answer:
         case Failed(problem) | Missing(problem):
-            yield Finding(PROBLEM, problem, f"install it anew: {INSTALL}")
+            yield Finding(PROBLEM, problem, f"reinstall it: {INSTALL}")
         case _ if answer.problem:
             yield Finding(PROBLEM, f"it refuses `{_PROGRAM.strip()}`: {answer.problem}", INSTALL)
         case _:

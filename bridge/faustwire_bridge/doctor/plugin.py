@@ -16,7 +16,7 @@ from faustwire_bridge.doctor.finding import OK, PROBLEM, WARNING, Finding, Subje
 from faustwire_bridge.doctor.machine import compile_once
 from faustwire_bridge.monitor.watchers import watchers
 
-# Of disk: a program of ours is 50 KiB, and the old one is there while the new one is written.
+# Of disk: a program has some 50 KiB, and the old one is there while the new one is written.
 _ROOM_BYTES = 2**20
 
 
@@ -98,20 +98,22 @@ def _named(path: Path, first: str, wanted: Path) -> Finding:
     # DIR/./live.dsp is how the bridge names a file whose directory was made anew.
     if first.startswith("/") and os.path.normpath(first) == str(wanted):
         return Finding(OK, f"{path} names {wanted}, so that is what the plugin plays")
-    mend = "the next publish sets it right"
+    remedy = "the next publish sets it right"
     if not first:
-        return Finding(WARNING, f"the first line of {path} is empty: the plugin has nothing", mend)
+        return Finding(
+            WARNING, f"the first line of {path} is empty: the plugin has nothing", remedy
+        )
     if os.path.realpath(first) == str(wanted):
         return Finding(
             WARNING,
             f"{path} names {first}, which leads to {wanted}: the plugin does not notice when the "
             "target of a link is replaced",
-            mend,
+            remedy,
         )
     return Finding(
         WARNING,
         f"{path} names {first}: that is what the plugin plays, not {wanted}",
-        f"{mend}; or say --dsp-path {first}",
+        f"{remedy}; or say --dsp-path {first}",
     )
 
 

@@ -31,11 +31,11 @@ _MOST_CHARACTERS = 512
 
 
 class AskedTooMuchError(FaustwireError):
-    """A page that asks for more than any page of ours does."""
+    """A page that asks for more than the page from here ever does."""
 
 
 class NonsenseError(FaustwireError, ValueError):
-    """A message that no page of ours sends."""
+    """A message that the page from here never sends."""
 
 
 class PageSession:
@@ -85,7 +85,7 @@ class PageSession:
         Raises:
             ConnectionClosed: it has gone.
             AskedTooMuchError: it asks for too much.
-            NonsenseError: it is not a page of ours.
+            NonsenseError: it is not the page from here.
         """
         view = self._source.view
         for waker in (self._fresh_facts, self._fresh_sounds):

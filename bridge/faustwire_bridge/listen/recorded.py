@@ -56,7 +56,7 @@ class RecordedSource:
             paths: its files, or folders of them.
 
         Raises:
-            RecordingError: none of them is a recording of ours.
+            RecordingError: none of them is a faustwire recording.
             OSError: one can't be read.
         """
         self._paths = paths

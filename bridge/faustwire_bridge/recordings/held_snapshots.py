@@ -37,7 +37,7 @@ class HeldSnapshots:
         self._bytes = 0
 
     def put(self, incarnation: str, held: Held) -> None:
-        """Hold one; too many, and the oldest are let go.
+        """Hold one; where there are too many, the oldest are released.
 
         Args:
             incarnation: whose it is.

@@ -172,7 +172,7 @@ class Authenticator:
             if outcome == zmq.Event.HANDSHAKE_SUCCEEDED:
                 raise AuthenticatorError(
                     "the self-test got in without a key that is enrolled, so the bridge does not "
-                    "serve: install pyzmq anew, and please report this"
+                    "serve: reinstall pyzmq, and please report this"
                 )
             if with_key and outcome != zmq.Event.HANDSHAKE_FAILED_AUTH:
                 raise AuthenticatorError(

@@ -19,7 +19,7 @@ class LockedError(FaustwireError, RuntimeError):
 
 @contextmanager
 def locked(place: Rendezvous) -> Iterator[int]:
-    """Hold the ``.dsp`` for as long as the block runs; the system lets go when the process dies.
+    """Hold the ``.dsp`` while the block runs; the system releases it when the process dies.
 
     Yields:
         The lock file's descriptor, for ``sign``.

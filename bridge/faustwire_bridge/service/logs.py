@@ -131,7 +131,7 @@ class _Lines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         record.message = _safe(record.message)
-        # Two spaces stand before a value of ours, and nowhere else.
+        # Two spaces precede each value from `extra`, and occur nowhere else.
         extras = "".join(f"  {key}={_safe(value)}" for key, value in _extras(record).items())
         return super().formatMessage(record) + extras
 

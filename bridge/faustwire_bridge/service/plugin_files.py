@@ -82,7 +82,7 @@ class PluginFiles:
         return self._dsp.intact()
 
     def _made_anew(self) -> bool:
-        """Whether the directory is another one than at the last write: the plugin is deaf to it."""
+        """Whether the directory was replaced since the last write: the plugin does not watch it."""
         assert self._directory is not None, "there was a write"  # noqa: S101
         return not os.path.samestat(os.fstat(self._directory), os.stat(self.dsp_path.parent))
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 # each time it frees one, to 32 MiB, and keeps what a flood has left.
 _LARGE_BLOCK_BYTES = 2**18
 _M_MMAP_THRESHOLD = -3
-# Connections are file descriptors; a thousand idle ones shall not keep us from writing a .dsp.
+# Connections are file descriptors; a thousand idle ones must not keep us from writing a .dsp.
 _DESCRIPTORS = 4096
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 

@@ -1,4 +1,4 @@
-"""The numbers by which libzmq tells connections apart: nobody shall guess the next one."""
+"""The numbers by which libzmq tells connections apart, so that nobody can guess the next one."""
 
 from __future__ import annotations
 

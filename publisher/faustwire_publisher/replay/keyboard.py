@@ -20,7 +20,7 @@ _LOOK_SECONDS = 0.1
 
 
 def keys_in(text: str) -> Iterator[str]:
-    """The keys of ours in what a terminal sent; all others are ignored."""
+    """The keys that a replay knows among what a terminal sent; all others are ignored."""
     at = 0
     while at < len(text):
         sequence = text[at : at + 3]

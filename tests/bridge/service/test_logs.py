@@ -61,7 +61,7 @@ def test_the_log_of_a_page_that_is_served_already_gets_no_gap(
     log = place.log_path.read_bytes()
     assert log.startswith(b"first\n"), "nothing is cut off"
     assert log.endswith(b"last\n")
-    assert b"no endpoint" in log
+    assert b"not an endpoint" in log
 
 
 def test_the_log_of_a_page_is_kept_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,8 @@ def test_a_path_that_cannot_be_written_is_told_before_it_is_ready(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"), [(["--bind"], "no endpoint"), (["--follow", "worker"], "no name")]
+    ("options", "told"),
+    [(["--bind"], "not an endpoint"), (["--follow", "worker"], "can't be the name")],
 )
 def test_what_is_no_utf8_is_told_before_it_is_ready(
     plugin: Plugin, options: list[str], told: str

@@ -46,7 +46,7 @@ def test_a_place_is_a_time_or_a_call() -> None:
     assert position("12.5s") == position(12.5) == Position(seconds=12.5)
     assert position("call:300") == position("step:300") == Position(call=300)
     for nonsense in ("-1", "call:x", "12m", ""):
-        with pytest.raises(ArgumentError, match="no place in a recording"):
+        with pytest.raises(ArgumentError, match="not a place in a recording"):
             position(nonsense)
 
 

@@ -60,7 +60,7 @@ class Index:
     _channel_bytes: int = 0
 
     def add_chunk(self, chunk: Chunk) -> None:
-        """Add a chunk, unless there are more than any file of ours has."""
+        """Add a chunk, unless there are more than any file of faustwire's has."""
         if len(self.chunks) < MAX_CHUNKS:
             self.chunks.append(chunk)
         else:
@@ -69,7 +69,7 @@ class Index:
             )
 
     def add_channel(self, number: int, encoding: str, channel: Channel, offset: int) -> None:
-        """Add a channel, if it is one of ours.
+        """Add a channel, if it is one of faustwire's.
 
         Args:
             number: that messages refer to.

@@ -116,7 +116,7 @@ class Fields:
 
 
 def with_crc(data: Mapping[str, str]) -> dict[str, str]:
-    """Metadata with a CRC of ours among them, because MCAP has none for metadata."""
+    """Metadata with a CRC added to them, because MCAP has none for metadata."""
     return {**data, CRC_FIELD: _crc(data)}
 
 

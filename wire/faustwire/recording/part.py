@@ -38,7 +38,7 @@ class Part:
             damages: where damage is noted.
 
         Raises:
-            RecordingError: it is not an MCAP file, not one of ours, or of a later format.
+            RecordingError: it is not an MCAP file, not one of faustwire's, or of a later format.
             OSError: it can't be read.
         """
         self.path = path

@@ -56,7 +56,7 @@ class Recording:
             paths: of the files or folders.
 
         Raises:
-            RecordingError: none of them is a recording of ours; or it is of a later format.
+            RecordingError: none of them is a faustwire recording; or it is of a later format.
             OSError: one can't be read.
         """
         self._damages = Damages()
@@ -164,7 +164,7 @@ class Recording:
                 yield Item(at_ns, topic, metadata, data)
 
     def _index(self, part: Part) -> Index:
-        """The index of a part; those of parts that were looked at long ago are let go."""
+        """The index of a part; those of parts that were read long ago are released."""
         self._recent[part.path] = part
         self._recent.move_to_end(part.path)
         while len(self._recent) > _INDEXES:
