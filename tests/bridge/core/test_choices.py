@@ -28,7 +28,7 @@ def test_words_that_stand_for_a_choice(words: str, meant: Choice) -> None:
     ("words", "told"),
     [
         ([], "one of: latest"),
-        (["anna"], "'anna' is nobody"),
+        (["anna"], "'anna' names nobody"),
         (["worker"], "which worker?"),
         (["worker", ""], "one of: latest"),
         (["worker", "anna", "banana"], "needs quotes"),
