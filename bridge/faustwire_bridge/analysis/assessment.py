@@ -14,11 +14,10 @@ from faustwire.messages import Reason
 from faustwire_bridge.analysis import stability
 from faustwire_bridge.analysis.bounded import certified
 from faustwire_bridge.analysis.circle_bounds import gain_bound
+from faustwire_bridge.analysis.knob_growth import grows_turned
 from faustwire_bridge.analysis.knob_positions import (
     at_first,
     attenuated,
-    attenuates_evenly,
-    rest_seconds,
     rt60_positions,
 )
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
@@ -32,8 +31,6 @@ from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain, t
 # At worst (32 lines of a second together) three seconds of computing, in which the bridge answers
 # nobody else; what takes more is told from a second of noise.
 _MAX_POINTS = 2**18
-# At each of a handful of positions of a knob.
-_MAX_KNOB_POINTS = 2**15
 # What beats may add up to without growing for ever.
 _MAX_GROWTH_DB = 20.0
 # A position of the rt60 knob above which no peak is looked for.
@@ -177,50 +174,19 @@ def _single_precision(
 
 
 def _turned(graph: Node, fs: float, limits: Limits, knob: Slider | None) -> Refusal | str | None:
-    """What is wrong with a model while its rt60 knob is turned, as ``_grows_turned`` tells it."""
-    grows = _grows_turned(graph, fs, knob)
+    """What is wrong with a model while its rt60 knob is turned, as ``grows_turned`` tells it."""
+    grows = grows_turned(graph, fs, knob)
     if isinstance(grows, Refusal):
         return grows
     return _turned_too_loud(graph, fs, limits, knob) or grows
-
-
-def _grows_turned(graph: Node, fs: float, knob: Slider | None) -> Refusal | str | None:
-    """Whether a model that decays as it is grows at some position of its rt60 knob.
-
-    Returns:
-        Why it is refused; a warning where that could not be told; None: it does not.
-    """
-    if knob is None or attenuates_evenly(graph):
-        return None
-    undecided = []
-    for position in rt60_positions(knob):
-        turned = attenuated(graph, fs=fs, rt60_seconds=position)
-        if stability.contracts(turned):
-            break  # at shorter times each delay only has less gain
-        found = stability.classify(turned, fs=fs, max_points=_MAX_KNOB_POINTS)
-        if found.verdict is stability.StabilityClass.UNSTABLE:
-            advice = (
-                f"with the rt60 knob at {position:.3g} s {found.detail}: paths of different length "
-                "no longer cancel there; lower the loop's gain, leave the knob out, or say "
-                "--allow-unstable"
-            )
-            return Refusal(Reason.UNSTABLE, advice)
-        if found.verdict is stability.StabilityClass.UNDECIDED:
-            undecided.append(position)
-    if not undecided:
-        return None
-    ends = " to ".join(f"{position:.3g}" for position in sorted({undecided[-1], undecided[0]}))
-    return f"whether it grows with its rt60 knob at {ends} s could not be told in time"
 
 
 def _turned_too_loud(graph: Node, fs: float, limits: Limits, knob: Slider | None) -> Refusal | None:
     """Whether the rt60 knob makes it too loud: paths may cancel until one of them is attenuated."""
     if knob is None:
         return None
-    middle = math.sqrt(knob.min * knob.max)
-    positions = {knob.min, middle, knob.max, rest_seconds(knob) or knob.max}
     # What rings for longer peaks higher, and is not louder for it.
-    for position in sorted((at for at in positions if at <= _LONGEST_SECONDS), reverse=True):
+    for position in (at for at in rt60_positions(knob) if at <= _LONGEST_SECONDS):
         turned = through_plugin(attenuated(graph, fs=fs, rt60_seconds=position))
         if to_db(gain_bound(turned)) <= limits.max_gain_db:
             break  # at shorter times each delay only has less gain

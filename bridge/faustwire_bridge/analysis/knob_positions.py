@@ -13,9 +13,9 @@ from faustwire.graph import FIR, SOS, Delay, Node, Parallel, Recursion, Series, 
 from faustwire_bridge.analysis import stability
 from faustwire_bridge.analysis.bounded import certainly_decays
 
-# Over the whole range of the knob, evenly on a logarithmic scale: a third apart where the range is
-# the usual one. Where paths of a loop cancel, it may grow between two positions at which it decays.
-_STEPS = 16
+# Over the whole range of the knob, evenly on a logarithmic scale, at most a third apart: where
+# paths of a loop cancel, it may grow between two positions at which it decays.
+_APART = 1.334
 # Whether a model decays is decided for most by a bound; where its modes must be counted, so far.
 _MAX_POINTS = 2**15
 # They ring for ever or worse: there the knob stands where the reference puts it.
@@ -69,7 +69,8 @@ def rt60_positions(knob: Slider) -> list[float]:
         Where it stands at first, unless it does nothing there, both ends, and some between, in
         seconds, from the longest to the shortest.
     """
-    scale = np.geomspace(knob.min, knob.max, _STEPS + 1).tolist()
+    steps = math.ceil(math.log(knob.max / knob.min) / math.log(_APART))
+    scale = np.geomspace(knob.min, knob.max, steps + 1).tolist()
     rest = rest_seconds(knob)
     own = set() if rest is None else {rest}
     return sorted({knob.min, knob.max, *scale[1:-1]} | own, reverse=True)

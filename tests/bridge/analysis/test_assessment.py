@@ -11,7 +11,7 @@ from faustwire.controls import Slider, placed, sliders
 from faustwire.graph import FIR, SOS, Delay, Gain, Node, Parallel, Recursion, Series
 from faustwire.messages import Reason
 from faustwire_bridge.analysis.assessment import assess
-from faustwire_bridge.analysis.knob_positions import attenuated, attenuates_evenly
+from faustwire_bridge.analysis.knob_positions import attenuated, attenuates_evenly, rt60_positions
 from faustwire_bridge.analysis.stability import StabilityClass, classify, contracts
 from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import generate
@@ -150,6 +150,27 @@ def test_a_knob_that_makes_a_silent_model_loud_is_refused() -> None:
     assert assessed(kept_silent_by_a_loop(10.0), knob).refusal is None
 
 
+def loud_only_between(value: float) -> Node:
+    """Silent as it is, and y⁸·(1 − y)⁸ of its gain where the knob leaves y of 1445 samples."""
+    line = Delay("line", np.array([1445.0]))
+    left = Recursion("loop", line, gain(0.0))
+    taken = Parallel("paths", (left, Series("minus", (line, gain(-1.0)))))
+    return Series("all", (gain(2.0**16 * value), *[taken] * 8, *[left] * 8))
+
+
+def test_a_knob_that_makes_a_model_loud_only_between_its_ends_is_refused() -> None:
+    knob = placed(KNOB, decays=True)
+    program = compile_program(generate(loud_only_between(2000.0), fs=FS, controls=knob).text)
+    for seconds, loud in ((0.1, False), (0.3, True), (1.0, False), (10.0, False)):
+        heard = program.impulse_response(FS, FS, sliders={"rt60": seconds})
+        assert bool(abs(heard).max() > 1e3) is loud
+    refusal = assessed(loud_only_between(2000.0), knob).refusal
+    assert refusal is not None
+    assert refusal.reason is Reason.TOO_LOUD
+    assert "with the rt60 knob at 0.422 s" in refusal.detail
+    assert assessed(loud_only_between(500.0), knob).refusal is None
+
+
 def test_what_counts_as_a_jump_is_how_a_knob_stands_at_first() -> None:
     turned = sliders({"rt60": {"init": 0.1}})
     refusal = assessed(kept_silent_by_a_loop(400.0), turned).refusal
@@ -177,7 +198,7 @@ def test_a_knob_leaves_a_loop_without_cancellation_alone(seconds: float) -> None
     assert assessed(graph, knob).refusal is None
 
 
-def growing_between(second: float) -> Node:
+def growing_between(second: float, scale: float = 1.0) -> Node:
     """A slow loop of three paths that grows where two have almost gone and the third has not yet.
 
     Found by search: at DC its gain is 0.14 + 2.98·a − 5.26·b, with a and b what the knob leaves of
@@ -187,8 +208,8 @@ def growing_between(second: float) -> Node:
         "paths",
         (
             gain(0.14),
-            Delay("adds", np.array([922.0]), np.array([second])),
-            Delay("takes away", np.array([3129.0]), np.array([-5.26])),
+            Delay("adds", np.array([round(922.0 * scale)]), np.array([second])),
+            Delay("takes away", np.array([round(3129.0 * scale)]), np.array([-5.26])),
         ),
     )
     slow = SOS("slow", np.array([[3e-5, 0.0, 0.0, 1.0, -0.99997, 0.0]]).T[None])
@@ -204,6 +225,25 @@ def test_a_loop_that_grows_only_between_a_few_positions_of_its_knob_is_refused()
         assert classify(turned, fs=FS).verdict is StabilityClass.STABLE
     assert "with the rt60 knob at 0.237 s" in refused(graph, KNOB)
     assert assessed(growing_between(2.0), KNOB).refusal is None
+
+
+def test_a_loop_that_grows_only_between_all_those_positions_is_refused() -> None:
+    """Positions a third apart miss it; the decay that gets slower between two of them tells."""
+    graph = growing_between(2.7, 1.22)
+    for seconds in rt60_positions(placed(KNOB, decays=True)["rt60"]):
+        turned = attenuated(graph, fs=FS, rt60_seconds=seconds)
+        assert classify(turned, fs=FS).verdict is StabilityClass.STABLE, seconds
+    assert "with the rt60 knob at 0.2" in refused(graph, KNOB)
+    assert assessed(growing_between(2.65, 1.22), KNOB).refusal is None
+
+
+def test_positions_of_a_wide_knob_are_as_close_as_those_of_the_usual_one() -> None:
+    for low, high in ((0.1, 10.0), (1e-3, 1e4), (2.0, 2.001)):
+        positions = rt60_positions(Slider("rt60", "s", high, low, high, 0.01, neutral_end=True))
+        assert positions[0] == high
+        assert positions[-1] == low
+        steps = np.array(positions[:-1]) / np.array(positions[1:])
+        assert steps.max() < 1.34
 
 
 def test_what_a_bound_proves_at_one_position_holds_below_it() -> None:
