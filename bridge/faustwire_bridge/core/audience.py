@@ -97,14 +97,24 @@ class Audience:
         if hearing is not None:
             self._keep(session, newest, hearing)
 
-    def pop_answers(self) -> list[tuple[bytes, Heard]]:
-        """Who gets what now; they no longer wait."""
-        answered = [
-            (peer, known)
-            for peer, asked in self._requests.items()
-            if (known := self._known.get(asked.incarnation)) is not None
-            and known.call > asked.after
-        ]
+    def pop_answers(self, most_bytes: int) -> list[tuple[bytes, Heard]]:
+        """Who gets what now; they no longer wait.
+
+        Args:
+            most_bytes: of the snapshots together; the first answer may have more.
+
+        Returns:
+            The connections that asked first, each with its answer; later ones may be left.
+        """
+        answered: list[tuple[bytes, Heard]] = []
+        for peer, asked in self._requests.items():
+            known = self._known.get(asked.incarnation)
+            if known is None or known.call <= asked.after:
+                continue
+            most_bytes -= len(known.snapshot)
+            if answered and most_bytes < 0:
+                break
+            answered.append((peer, known))
         for peer, known in answered:
             del self._requests[peer]
             self._known.move_to_end(known.incarnation)

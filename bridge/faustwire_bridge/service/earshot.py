@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from faustwire import codec
-from faustwire.messages import Listen, Rejection, Verdict
+from faustwire.messages import Heard, Listen, Rejection, Verdict
 from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.core import rights
 from faustwire_bridge.core.audience import Audience
@@ -20,6 +20,9 @@ from faustwire_bridge.service.listeners import Listeners
 
 if TYPE_CHECKING:
     from faustwire_bridge.recordings.recorder import Recorder
+
+# Of snapshots that are sent in one go: 64 connections may each ask for one of 16 MiB.
+_AT_ONCE_BYTES = 2**20
 
 _log = logging.getLogger("faustwire.bridge")
 
@@ -39,7 +42,7 @@ class Earshot:
         self._audience = Audience(sessions)
         self._judge = judge
         self.fileno = judge.fileno
-        self.deadline = judge.deadline
+        self._answered = False
 
     def hear(self, received: Received, message: Listen, recorder: Recorder | None) -> None:
         """Take a message of somebody who listens.
@@ -76,6 +79,11 @@ class Earshot:
         """A user has lost its key or a right of it."""
         self._audience.forget(user)
 
+    def deadline(self) -> float | None:
+        """When ``tell`` wants to be called at the latest, in monotonic seconds; None: any time."""
+        # There may be more answers than those that were sent.
+        return 0.0 if self._answered else self._judge.deadline()
+
     def tell(self, recorder: Recorder | None) -> None:
         """Send what is there to those who wait for it, and have the next snapshot judged.
 
@@ -83,8 +91,13 @@ class Earshot:
             recorder: where it is recorded that it was sent; None: nowhere.
         """
         self._take_outcome()
-        for peer, heard in self._audience.pop_answers():
-            self._listeners.offer(peer, codec.encode(heard))
+        answers = self._audience.pop_answers(_AT_ONCE_BYTES)
+        self._answered = bool(answers)
+        encoded: tuple[Heard | None, bytes] = (None, b"")
+        for peer, heard in answers:
+            if encoded[0] is not heard:
+                encoded = heard, codec.encode(heard)
+            self._listeners.offer(peer, encoded[1])
             if recorder is not None:
                 recorder.heard(time.monotonic_ns(), peer, heard)
         snapshot = self._audience.begin_judging(time.monotonic())

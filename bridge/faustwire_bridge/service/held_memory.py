@@ -45,6 +45,10 @@ class HeldMemory:
         """Whether peers make it hold more than they may."""
         return self.of_peers() > self._most
 
+    def is_tight(self) -> bool:
+        """Whether peers make it hold half of what they may: nothing large is queued for them."""
+        return self.of_peers() > self._most // 2
+
     def give_back(self, now: float) -> None:
         """Return to the system what queues have left behind, if it is much.
 

@@ -31,6 +31,8 @@ _REOPEN_MAX_SECONDS = 1.0
 _SPARE_DESCRIPTORS = 64
 # A gigabit network brings 30 MiB in that time, and loopback half a gigabyte.
 _LOOK_SECONDS = 0.25
+# A peer that does not read may have 64 messages queued, see Listener. Small ones don't matter.
+_SMALL_BYTES = 2**16
 # While messages come in; a look at the memory takes 20 µs.
 _LOOK_BUSY_SECONDS = 0.01
 
@@ -227,10 +229,15 @@ class Listeners:
     def offer(self, peer: bytes, data: bytes) -> None:
         """Send a message to a peer that asks again if it misses it, being gone or not reading.
 
+        Where peers hold much memory already, a large one is dropped: what somebody asks for and
+        does not read must not end in all connections being cut.
+
         Args:
             peer: routing id as in ``Received``.
             data: the message.
         """
+        if len(data) > _SMALL_BYTES and self.memory.is_tight():
+            return
         with suppress(GoneError):
             self.send(peer, data)
 

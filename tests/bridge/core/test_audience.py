@@ -15,6 +15,7 @@ from graphs import gain
 
 ANNA, BERTA, EAR = b"anna", b"berta", b"ear"
 FINE = Judged("process = _;", assessment=Assessment(margin_db=1.0))
+MUCH = 2**30
 NOW = 100.0
 
 
@@ -39,7 +40,7 @@ def send(bridge: Bridge, audience: Audience, name: bytes, call: int) -> Verdict:
 
 
 def heard_calls(audience: Audience) -> list[tuple[bytes, int, bool]]:
-    return [(peer, each.call, bool(each.snapshot)) for peer, each in audience.pop_answers()]
+    return [(peer, each.call, bool(each.snapshot)) for peer, each in audience.pop_answers(MUCH)]
 
 
 def test_what_was_published_is_heard_without_another_judgement(bridge: Bridge) -> None:
@@ -54,6 +55,19 @@ def test_what_was_published_is_heard_without_another_judgement(bridge: Bridge) -
     assert heard_calls(audience) == []
     send(bridge, audience, ANNA, 2)
     assert heard_calls(audience) == [(EAR, 2, True)]
+
+
+def test_those_who_asked_first_are_answered_first_and_not_all_in_one_go(bridge: Bridge) -> None:
+    """64 answers of 16 MiB took a bridge seconds, and everybody else waited."""
+    audience = Audience(bridge.core.sessions)
+    send(bridge, audience, ANNA, 1)
+    for ear in (b"one", b"two", b"three"):
+        assert audience.ask(ear, None, Listen("anna"), NOW) is None
+    assert [peer for peer, _ in audience.pop_answers(0)] == [b"one"]
+    assert audience.ask(b"one", None, Listen("anna"), NOW) is None
+    [(_, heard)] = audience.pop_answers(0)
+    assert [peer for peer, _ in audience.pop_answers(2 * len(heard.snapshot))] == [b"three", b"one"]
+    assert audience.pop_answers(MUCH) == []
 
 
 def test_what_is_not_followed_is_judged_once_for_all_who_wait_for_it(bridge: Bridge) -> None:
@@ -76,7 +90,7 @@ def test_what_is_not_followed_is_judged_once_for_all_who_wait_for_it(bridge: Bri
     assert newest.call == 2
     refused = Judged(refusal=Refusal(Reason.REFUSED, "no loop without delay"))
     audience.end_judging(refused)
-    ((_, heard),) = audience.pop_answers()
+    ((_, heard),) = audience.pop_answers(MUCH)
     assert (heard.call, heard.reason, heard.snapshot) == (2, Reason.REFUSED, b"")
 
 

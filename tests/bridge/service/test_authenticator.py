@@ -24,6 +24,7 @@ from faustwire_bridge.service.held_memory import HeldMemory
 from faustwire_bridge.service.listener import BindError, GoneError, Received
 from faustwire_bridge.service.listeners import Listeners
 from faustwire_bridge.service.resource_limits import resident_bytes
+from raw_peer import greeted
 
 DEADLINE = 5.0
 LOOPBACK = "tcp://127.0.0.1:0"
@@ -379,16 +380,6 @@ def test_nothing_is_left_where_workers_meet(place: Rendezvous, studio: KeyRing) 
 _MIB = 2**20
 # Other systems don't tell a process what it holds.
 _needs_proc = pytest.mark.skipif(not resident_bytes(), reason="there is no /proc/self/statm")
-
-
-def greeted(endpoint: str) -> socket.socket:
-    """A connection without encryption that has shaken hands as a DEALER would, by hand."""
-    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
-    raw = socket.create_connection((host, int(port)))
-    raw.sendall(b"\xff" + bytes(8) + b"\x7f\3\0" + b"NULL".ljust(20, b"\0") + bytes(32))
-    ready = b"\5READY\x0bSocket-Type\0\0\0\6DEALER"
-    raw.sendall(bytes([4, len(ready)]) + ready)
-    return raw
 
 
 def endless(listeners: Listeners, raw: socket.socket, mib: int) -> bool:
