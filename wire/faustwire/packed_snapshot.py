@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from faustwire import codec
 from faustwire.errors import MessageError
 from faustwire.field_checks import checked_fields, seq_of
 from faustwire.field_spans import field_spans, plain_map, plain_value
 from faustwire.limits import MAX_BYTES, MAX_NAME
-from faustwire.messages import Bye, Follow, Hello, Listen, Message, OwnProgram, Ping, Watch
+from faustwire.messages import Message, Snapshot, ToBridge
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,11 @@ class PackedSnapshot:
 
 Incoming: TypeAlias = Message | PackedSnapshot
 
-# What peers send, by the name of its type, and the names of the fields that are read of each.
-_KINDS: dict[str, type[Any]] = {
-    "snapshot": PackedSnapshot,
-    "hello": Hello,
-    "source": OwnProgram,
-    "ping": Ping,
-    "bye": Bye,
-    "follow": Follow,
-    "watch": Watch,
-    "listen": Listen,
-}
+# What peers send, and the names of the fields that are read of each.
+_TO_BRIDGE = frozenset(get_args(ToBridge))
 _FIELDS = {
     kind: [each.metadata.get("wire", each.name) for each in fields(kind) if each.name != "data"]
-    for kind in _KINDS.values()
+    for kind in (PackedSnapshot, *_TO_BRIDGE - {Snapshot})
 }
 _ENVELOPE = ("faustwire", "type")
 _WANTED = frozenset(_ENVELOPE).union(*_FIELDS.values())
@@ -75,9 +66,10 @@ def read(data: bytes) -> Incoming:
     envelope = {name: plain_value(spans[name]) for name in _ENVELOPE if name in spans}
     codec.check_version(envelope)
     name = envelope.get("type")
-    kind = _KINDS.get(name) if isinstance(name, str) else None
-    if kind is None:
-        raise MessageError(f"a {codec.message_type(name).__name__} is sent by the bridge only")
+    sent = codec.message_type(name)
+    if sent not in _TO_BRIDGE:
+        raise MessageError(f"a {sent.__name__} is sent by the bridge only")
+    kind: type[Any] = PackedSnapshot if sent is Snapshot else sent
     known = checked_fields(kind, _values(kind, str(name), spans), str(name))
     if kind is not PackedSnapshot:
         message: Message = kind(**known)
