@@ -38,7 +38,7 @@ class Client:
             hello: how the worker introduces itself.
             revive: is called, on the thread, while there is no connection: starts a bridge if
                 there is none and returns what is wrong, if anything.
-            steps_aside: let whoever hands a message over continue first; nobody waits for it.
+            steps_aside: let the call that hands a message over end first; it does not wait.
             keyring: keys to use if the bridge's key is among them.
             encrypted: never connect without keys.
         """

@@ -43,7 +43,7 @@ _RESEND_SECONDS = 2.0
 _LOST_SECONDS = 15.0
 # The monitor reports a connection slightly before the socket can send through it.
 _AGAIN_SECONDS = 0.005
-# Waking the thread may hand it the interpreter; the training loop must have it back at once.
+# Waking the thread may hand it the interpreter; the call that did so must end first.
 _STEP_ASIDE_SECONDS = 0.0002
 # A socket that is not closed in this time waits for a name server that does not answer.
 _JOIN_SECONDS = 1.0
@@ -82,7 +82,7 @@ class ConnectionThread:
             mailbox: where messages come from and verdicts go.
             revive: is called while there is no connection; starts a bridge if there is none, and
                 returns what is wrong, if anything.
-            steps_aside: let whoever hands a message over continue first; nobody waits for it.
+            steps_aside: let the call that hands a message over end first; it does not wait.
             keyring: keys to use if the bridge's key is among them.
             encrypted: never connect without keys.
         """
@@ -171,7 +171,7 @@ class ConnectionThread:
             if self._wakeup.fileno() in ready:
                 self._wakeup.recv(4096)
                 if self._steps_aside:
-                    time.sleep(_STEP_ASIDE_SECONDS)
+                    self._mailbox.await_call(_STEP_ASIDE_SECONDS)
             if connection.monitor in ready:
                 connection.watch()
             if connection.dealer in ready:

@@ -20,7 +20,7 @@ from faustwire_publisher.bridge_link import BridgeLink
 from faustwire_publisher.errors import ArgumentError, ModelError
 from faustwire_publisher.gate_options import with_reloads
 from faustwire_publisher.impulse_response import impulse_response
-from faustwire_publisher.lowering import defer, lower, lower_with_remarks
+from faustwire_publisher.lowering import Lowerings
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.page import Page
 from faustwire_publisher.program_settings import ProgramSettings
@@ -136,6 +136,7 @@ class HotReload:
         )
         timeout = number("timeout", timeout, above=0)
         self._session = WorkerSession(link, hello, wait=wait, timeout=timeout)
+        self._lowerings = Lowerings(self.fs)
         self._calls = 0
         self._heard: Callable[[], Node] | None = None
         self._page = Page(link.page_options(), self.endpoint)
@@ -149,7 +150,8 @@ class HotReload:
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy, or what comes out of a pickle, keeps the arguments and is a worker of its own.
-        return {**self.__dict__, "_calls": 0, "_heard": None, "_session": copy(self._session)}
+        anew = {"_calls": 0, "_heard": None, "_lowerings": Lowerings(self.fs)}
+        return {**self.__dict__, **anew, "_session": copy(self._session)}
 
     # -- the three calls -----------------------------------------------------------------------
 
@@ -319,6 +321,7 @@ class HotReload:
         Raises:
             ForkError: called in a forked process.
         """
+        self._lowerings.forget()
         self._session.close()
 
     def __enter__(self) -> Self:
@@ -339,10 +342,11 @@ class HotReload:
 
         Until a first snapshot has been published what is wrong must be raised here.
         """
-        deferred = defer(model) if self._session.proven and not self._wait else None
-        if deferred is not None:
-            return lambda: lower(model, deferred)
-        lowered = lower_with_remarks(model, self.fs)
+        if self._session.proven and not self._wait:
+            deferred = self._lowerings.defer(model)
+            if deferred is not None:
+                return deferred
+        lowered = self._lowerings.lower(model)
         self._session.note_remarks(lowered.remarks)
         self._session.warn_once.over(Reason.NON_FINITE)
         return lambda: lowered.graph

@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from faustwire import codec
@@ -109,6 +109,29 @@ class Mailbox:
         self._newest: Ticket | None = None
         self._waiting: Ticket | None = None
         self._in_flight: Ticket | None = None
+        # Held during a call.
+        self._call = threading.Lock()
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """A call that may put something; what it does last is to let others take it."""
+        self._call.acquire(blocking=False)
+        try:
+            yield
+        finally:
+            # One that has interrupted it, in a signal handler, has ended it already.
+            with suppress(RuntimeError):
+                self._call.release()
+
+    def await_call(self, seconds: float) -> None:
+        """Wait until the call in progress has ended, if there is one.
+
+        Args:
+            seconds: how long at most.
+        """
+        if self._call.acquire(timeout=seconds):
+            with suppress(RuntimeError):
+                self._call.release()
 
     def put(self, ticket: Ticket) -> None:
         """Hand a message over; it takes the place of an older one that still waits."""

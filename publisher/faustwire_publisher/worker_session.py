@@ -89,8 +89,8 @@ class WorkerSession:
         """
         # Before the lock: in a fork, whoever held it may not exist any more.
         self._check_process()
-        with self._lock:
-            self._digest(self._connected())
+        with self._lock, (client := self._connected()).mailbox.call():
+            self._digest(client)
             yield
 
     def next_seq(self) -> int:

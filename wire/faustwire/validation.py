@@ -6,6 +6,7 @@ path of the node.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -92,6 +93,22 @@ def check_name(name: object, path: str) -> str:
     return name
 
 
+def check_values(root: Node, moved: Iterable[Leaf]) -> None:
+    """Check a graph that was checked before some of its leaves got other values of the same shape.
+
+    Args:
+        root: its outermost node.
+        moved: those leaves.
+
+    Raises:
+        NonFiniteError: a value is NaN or infinite.
+        GraphError: a value or a loop that can't be played.
+    """
+    for leaf in moved:
+        _check_values(leaf, label(leaf))
+    check_loops(root, label(root))
+
+
 class _Budget:
     """What is left of the limits for the whole graph."""
 
@@ -136,15 +153,21 @@ def _check_leaf(leaf: Leaf, path: str, budget: _Budget) -> Sizes:
     sizes = channels(leaf)
     if max(sizes) > MAX_CHANNELS:
         raise GraphError(path, f"{max(sizes)} channels; at most {MAX_CHANNELS}")
-    _check_finite(values, field, path)
-    match leaf:
-        case Delay():
-            _check_delay(leaf, path)
-        case FIR() if values.shape[0] > MAX_TAPS:
-            raise GraphError(path, f"{values.shape[0]} taps; at most {MAX_TAPS}")
-        case SOS():
-            _check_sections(leaf, path)
+    if isinstance(leaf, FIR) and len(values) > MAX_TAPS:
+        raise GraphError(path, f"{len(values)} taps; at most {MAX_TAPS}")
+    if isinstance(leaf, SOS):
+        _check_sections(leaf, path)
+    _check_values(leaf, path)
     return sizes
+
+
+def _check_values(leaf: Leaf, path: str) -> None:
+    field, _ = _RANKS[type(leaf)]
+    _check_finite(getattr(leaf, field), field, path)
+    if isinstance(leaf, Delay):
+        _check_delay(leaf, path)
+    elif isinstance(leaf, SOS) and (leaf.sections[:, 3] != 1.0).any():
+        raise GraphError(path, "a0 is not 1: divide each section by its a0")
 
 
 def _check_finite(values: Array, field: str, path: str) -> None:
@@ -173,8 +196,6 @@ def _check_sections(leaf: SOS, path: str) -> None:
         raise GraphError(path, f"{sections.shape[0]} sections; at most {MAX_SECTIONS}")
     if sections.shape[1] != 6:
         raise GraphError(path, f"{sections.shape[1]} coefficients a section, not b0 b1 b2 a0 a1 a2")
-    if (sections[:, 3] != 1.0).any():
-        raise GraphError(path, "a0 is not 1: divide each section by its a0")
 
 
 def _check_joints(node: Series | Parallel | Recursion, path: str, sizes: list[Sizes]) -> Sizes:

@@ -75,11 +75,19 @@ def kronecker(matrix: Array) -> Kronecker | None:
     if matrix.shape != (size, size) or size < 4:
         return None
     for parts in (4, 2):
-        if size % parts == 0 and size > parts:
+        if size % parts == 0 and size > parts and _may_be_product(matrix, size // parts):
             split = _kronecker(matrix.tobytes(), size, parts)
             if split is not None:
                 return split
     return None
+
+
+def _may_be_product(matrix: Array, block: int) -> bool:
+    """Whether two entries of two blocks are in one proportion: tells most matrices apart."""
+    (a, b), (c, d) = matrix[::block, :2][:2].tolist()
+    largest = float(abs(matrix).max())
+    # Four entries, each off by _EXACT times the largest one; what is no number is looked at.
+    return not abs(a * d - b * c) > 8 * _EXACT * largest * largest
 
 
 # The parts of a product ask the same, and a fixed matrix asks again with each program.

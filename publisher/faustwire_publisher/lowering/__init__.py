@@ -34,10 +34,12 @@ from faustwire_publisher.lowering import (
 )
 from faustwire_publisher.lowering.deferred import defer
 from faustwire_publisher.lowering.entry import flamo_to_json, lower, lower_with_remarks
+from faustwire_publisher.lowering.plan import Lowerings
 from faustwire_publisher.lowering.registry import lower_child, lowers, rule_of
 from faustwire_publisher.lowering.tensors import values
 
 __all__ = [
+    "Lowerings",
     "ModelError",
     "RefusalError",
     "defer",

@@ -8,10 +8,11 @@ from typing import Any, TypeAlias, TypeVar
 from torch import nn
 
 from faustwire.errors import GraphError
-from faustwire.graph import CONTAINERS, Node, Series, channels
+from faustwire.graph import Node, Parallel, Recursion, Series, channels
 from faustwire_publisher.errors import ModelError, RefusalError
 from faustwire_publisher.lowering import remarks
 from faustwire_publisher.lowering.finite import check_values
+from faustwire_publisher.lowering.lowered_leaves import LoweredLeaf, note
 from faustwire_publisher.lowering.overrides import check_overrides, evaluated_parameters
 
 Rule: TypeAlias = Callable[[Any, str], Node | None]
@@ -87,6 +88,11 @@ def looks_through(rule: AnyRule) -> AnyRule:
     return rule
 
 
+def is_current(leaf: LoweredLeaf) -> bool:
+    """Whether a leaf's module would be lowered by the same rule again, one of this package's."""
+    return _RULES.get(type(leaf.module)) is leaf.rule and _is_ours(leaf.rule)
+
+
 def lower_child(module: Any, name: str) -> Node | None:
     """Lower one module by the rule of its type.
 
@@ -145,9 +151,10 @@ def _lowered(module: Any, name: str, rule: Rule) -> Node | None:
         else:
             with evaluated_parameters(module):
                 node = rule(module, name)
-    if node is not None and not isinstance(node, CONTAINERS):
+    if node is not None and not isinstance(node, (Series, Parallel, Recursion)):
         _check_channels(module, node)
         check_values(module, node)
+        note(module, rule, node)
     return node
 
 
