@@ -20,7 +20,8 @@ from bridges import Plugin
 from faustwire import HotReload
 from faustwire.messages import Reason
 from faustwire_publisher import ArgumentError
-from models import Knob
+from flamo_trainer import flamo_trainer
+from models import Knob, fdn
 
 pytestmark = [
     pytest.mark.skipif(find_spec("lightning") is None, reason="needs: pip install lightning"),
@@ -219,23 +220,10 @@ def test_an_example_run_as_its_docstring_says(
 
 
 def test_flamos_losses_go_along(plugin: Plugin) -> None:
-    from flamo.optimize.dataset import Dataset, load_dataset
-    from flamo.optimize.trainer import Trainer
-
     from faustwire_publisher.integrations.flamo import trainer_losses
-    from models import fdn
 
     model = fdn(2, nfft=512)
-    data = Dataset(
-        input=torch.eye(1, 512).reshape(1, 512, 1),
-        target=torch.zeros(1, 512, 1),
-        expand=4,
-        device="cpu",
-    )
-    train, valid = load_dataset(data, batch_size=2, split=0.5)
-    trainer = Trainer(model, max_epochs=2, lr=1e-2, log=False, device="cpu")
-    trainer.register_criterion(torch.nn.MSELoss(), 1)
-    trainer.register_criterion(torch.nn.L1Loss(), 0.5)
+    trainer, train, valid = flamo_trainer(model, {torch.nn.MSELoss(): 1, torch.nn.L1Loss(): 0.5})
     losses = trainer_losses(trainer)
     assert losses() == {}
     with HotReload(48000, **plugin.paths, min_interval=0) as live:

@@ -20,6 +20,7 @@ import torch
 from bridges import DEADLINE, Plugin, alive, eventually, served
 from faustwire.messages import Reason
 from faustwire_publisher import ForkError, HotReload, ModelError
+from flamo_trainer import flamo_trainer
 from models import Knob, fdn
 from notices import recorded_warnings
 
@@ -297,19 +298,8 @@ def test_a_hot_reload_that_nobody_holds_leaves_its_bridge(plugin: Plugin) -> Non
 
 
 def test_follow_serves_flamos_own_trainer(plugin: Plugin) -> None:
-    from flamo.optimize.dataset import Dataset, load_dataset
-    from flamo.optimize.trainer import Trainer
-
     model = fdn(2, nfft=512)
-    data = Dataset(
-        input=torch.eye(1, 512).reshape(1, 512, 1),
-        target=torch.zeros(1, 512, 1),
-        expand=4,
-        device="cpu",
-    )
-    train, valid = load_dataset(data, batch_size=2, split=0.5)
-    trainer = Trainer(model, max_epochs=2, lr=1e-2, log=False, device="cpu")
-    trainer.register_criterion(torch.nn.MSELoss(), 1)
+    trainer, train, valid = flamo_trainer(model, {torch.nn.MSELoss(): 1})
     with (
         HotReload(48000, **plugin.paths, min_interval=0) as live,
         live.follow(model, trainer.optimizer),

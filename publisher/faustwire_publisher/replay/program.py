@@ -91,7 +91,8 @@ def _tell(replay: Replay, tally: Tally, *, as_json: bool) -> None:
     if as_json:
         summary = {"sent": replay.sent, "reasons": tally.reasons, "damage": damage}
         print(json.dumps(summary))
-    print(f"{replay.sent} states sent: {tally}", file=sys.stderr)
+    states = "state" if replay.sent == 1 else "states"
+    print(f"{replay.sent} {states} sent: {tally}", file=sys.stderr)
     for line in damage[:_MOST_DAMAGES]:
         print(f"damaged: {printable(line)}", file=sys.stderr)
     if len(damage) > _MOST_DAMAGES:
