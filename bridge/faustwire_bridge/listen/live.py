@@ -16,15 +16,15 @@ from faustwire.errors import FaustwireError
 from faustwire.messages import Follow, Heard, Rejection, State, Steered
 from faustwire.terminal import printable
 from faustwire_bridge.core.choices import choice
-from faustwire_bridge.listen.ear import Ear
 from faustwire_bridge.listen.history import History
-from faustwire_bridge.listen.own_recording import (
+from faustwire_bridge.listen.local_recording import (
     WRITTEN_SECONDS,
-    OwnRecording,
+    LocalRecording,
     RecordingPlace,
     place_of,
     recorded_curves,
 )
+from faustwire_bridge.listen.run_listener import RunListener
 from faustwire_bridge.listen.shown_state import shown
 from faustwire_bridge.listen.sound import PageSound, Refused, hearing_of, read_sound
 from faustwire_bridge.listen.steps_so_far import StepsSoFar
@@ -58,14 +58,14 @@ class LiveSource:
         self.view = View("bridge", bridge.endpoint)
         self._seen = ViewModel()
         self._watched: frozenset[str] = frozenset()
-        self._ears: dict[str, Ear] = {}
+        self._listeners: dict[str, RunListener] = {}
         self._steps: dict[str, StepsSoFar] = {}
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         # Where the bridge records; once its curves are read, any step can be heard.
         self._place: RecordingPlace | None = None
         self._recorded = False
-        self._recording = OwnRecording()
+        self._recording = LocalRecording()
         # Recordings are read by one thread each.
         self._reader = ThreadPoolExecutor(1, "recording")
 
@@ -78,8 +78,8 @@ class LiveSource:
             await asyncio.Event().wait()
         finally:
             self._stop.set()
-            for ear in self._ears.values():
-                ear.stop()
+            for listener in self._listeners.values():
+                listener.stop()
             self._reader.submit(self._recording.close)
             self._reader.shutdown(wait=False)
 
@@ -113,7 +113,7 @@ class LiveSource:
             runs: those that some page wants to hear.
         """
         self._watched = runs
-        self._choose_ears()
+        self._choose_listeners()
 
     async def steer(self, words: list[str]) -> str:
         """Have the plugin follow another worker.
@@ -150,7 +150,7 @@ class LiveSource:
             if event.kind in PUBLISHED and event.call and event.incarnation in histories:
                 histories[event.incarnation].mark_published(event.call)
         self.view.state = shown(state)
-        self._choose_ears()
+        self._choose_listeners()
         self.view.changed()
 
     def _find_recording(self, state: State) -> None:
@@ -187,16 +187,16 @@ class LiveSource:
         for entry in entries:
             self.view.add_event(asdict(entry))
 
-    def _choose_ears(self) -> None:
+    def _choose_listeners(self) -> None:
         state = self._seen.state
         playing = {state.playing_incarnation} - {""} if state is not None else set()
         # What the plugin plays is judged already; so there is a past when a page comes.
         wanted = [*sorted(self._watched), *sorted(playing - self._watched)][:_MOST_EARS]
-        for run in set(self._ears) - set(wanted):
-            self._ears.pop(run).stop()
+        for run in set(self._listeners) - set(wanted):
+            self._listeners.pop(run).stop()
         for run in wanted:
-            if run not in self._ears:
-                self._ears[run] = Ear(
+            if run not in self._listeners:
+                self._listeners[run] = RunListener(
                     self._bridge,
                     run,
                     after=self._steps[run].last_call if run in self._steps else 0,

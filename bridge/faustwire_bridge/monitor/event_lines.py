@@ -10,7 +10,7 @@ from rich.text import Text
 
 from faustwire.bridge_state import PUBLISHED
 from faustwire.terminal import printable
-from faustwire_bridge.monitor import words
+from faustwire_bridge.monitor import formatting
 from faustwire_bridge.monitor.view_model import Entry
 
 # Of reloads in a row.
@@ -34,7 +34,7 @@ def condensed(entries: Iterable[Entry]) -> list[Text]:
         told = [line(entry) for entry in run]
         if reloads and len(told) > _MOST_RELOADS:
             hidden = len(told) - (_MOST_RELOADS - 1)
-            told[:hidden] = [words.line((f"{'':<10}… {hidden} reloads", "dim"))]
+            told[:hidden] = [formatting.line((f"{'':<10}… {hidden} reloads", "dim"))]
         lines += told
     return lines
 
@@ -42,8 +42,8 @@ def condensed(entries: Iterable[Entry]) -> list[Text]:
 def line(entry: Entry) -> Text:
     """One thing that happened, as one line."""
     clock = time.strftime("%H:%M:%S", time.localtime(entry.at))
-    who = words.shortened(entry.worker)
+    who = formatting.shortened(entry.worker)
     who += f" #{entry.call}" if entry.call is not None else ""
     kind = printable(entry.kind)
-    text = words.line((clock, "dim"), (f"  {kind:<11} ", _KINDS.get(entry.kind, "")))
+    text = formatting.line((clock, "dim"), (f"  {kind:<11} ", _KINDS.get(entry.kind, "")))
     return text.append("  ".join(part for part in (who, printable(entry.detail)) if part))

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from faustwire.messages import HOLDS_BACK, Choice, State, WorkerState
 from faustwire.terminal import printable
-from faustwire_bridge.monitor import words
+from faustwire_bridge.monitor import formatting
 from faustwire_bridge.monitor.event_lines import condensed
 from faustwire_bridge.monitor.table import legend, workers
 from faustwire_bridge.monitor.view_model import ViewModel
@@ -30,7 +30,7 @@ def screen(view: ViewModel, now: float, *, width: int, height: int | None = None
     """
     state = view.state
     if state is None:
-        return words.line(("waiting  ", "yellow"), printable(view.trouble or "for the bridge"))
+        return formatting.line(("waiting  ", "yellow"), printable(view.trouble or "for the bridge"))
     head = [*_head(view, state, state.now + view.age(now)), *_trouble(view, now), Text()]
     troubles = _held_back(state.workers, width, _MOST_TROUBLES if height is None else height // 4)
     # The table's head, the legend, and a line before the entries.
@@ -61,12 +61,14 @@ def _budget(room: int | None, workers: int, entries: int) -> tuple[int, int]:
 
 def _head(view: ViewModel, state: State, at: float) -> list[Text]:
     where = f"{printable(state.host)}:{printable(state.dsp_path)}"
-    title = words.line(("faustwire  ", "bold"), (where, "bold"), (f"   pid {state.pid}", "dim"))
+    title = formatting.line(
+        ("faustwire  ", "bold"), (where, "bold"), (f"   pid {state.pid}", "dim")
+    )
     if state.recording:
         title.append("   ● ", "red").append(f"records to {printable(state.recording)}")
     verb = "plays      " if view.watched is not False else "written    "
-    plays = words.line((verb, "dim"), *_playing(state, at, heard=view.watched is not False))
-    return [title, plays, words.line(("follows    ", "dim"), _choice(state.follow))]
+    plays = formatting.line((verb, "dim"), *_playing(state, at, heard=view.watched is not False))
+    return [title, plays, formatting.line(("follows    ", "dim"), _choice(state.follow))]
 
 
 def _playing(state: State, at: float, *, heard: bool) -> list[str | tuple[str, str]]:
@@ -78,7 +80,7 @@ def _playing(state: State, at: float, *, heard: bool) -> list[str | tuple[str, s
         who += "" if state.playing_call is None else f", call {state.playing_call}"
     if not heard:
         times = "once" if state.reloads == 1 else f"{state.reloads} times"
-        since = f"   {words.ago(at - state.reloaded_at)}, {times}; no plugin watches this file"
+        since = f"   {formatting.ago(at - state.reloaded_at)}, {times}; no plugin watches this file"
         return [(who, "bold yellow"), since]
     cost = ""
     if state.compile_seconds is not None:
@@ -86,7 +88,7 @@ def _playing(state: State, at: float, *, heard: bool) -> list[str | tuple[str, s
     if state.load is not None:
         cost += f", {100 * state.load:.0f} % of a core"
     reloads = "1 reload" if state.reloads == 1 else f"{state.reloads} reloads"
-    since = f"   loaded {words.ago(at - state.reloaded_at)}, {reloads}{cost}"
+    since = f"   loaded {formatting.ago(at - state.reloaded_at)}, {reloads}{cost}"
     return [(who, "bold green"), since]
 
 
@@ -104,14 +106,14 @@ def _choice(choice: Choice) -> tuple[str, str]:
 def _trouble(view: ViewModel, now: float) -> list[Text]:
     if view.trouble is None:
         return []
-    seen = f"as it was {words.ago(view.age(now))}; "
+    seen = f"as it was {formatting.ago(view.age(now))}; "
     return [Text.assemble(("no bridge  ", "bold red"), seen, (printable(view.trouble), "red"))]
 
 
 def _held_back(workers: Sequence[WorkerState], width: int, most: int) -> list[Text]:
     """What a person should act on, told in full, on at most this many lines."""
     told = [
-        Text(f"{words.shortened(each.worker)}: {each.reason}: {printable(each.detail)}", "red")
+        Text(f"{formatting.shortened(each.worker)}: {each.reason}: {printable(each.detail)}", "red")
         for each in workers
         if each.connected and each.detail and each.reason in HOLDS_BACK
     ]

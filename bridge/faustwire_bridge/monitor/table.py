@@ -10,7 +10,7 @@ from rich.text import Text
 from faustwire.messages import HOLDS_BACK, Reason, State, WorkerState
 from faustwire.terminal import printable
 from faustwire.worker_name import with_incarnation
-from faustwire_bridge.monitor import words
+from faustwire_bridge.monitor import formatting
 
 # What a worker that is there has sent last is a second old at most: it pings.
 _QUIET_SECONDS = 3.0
@@ -35,10 +35,10 @@ def workers(state: State, at: float, width: int, rows: int) -> Table:
     counted = width >= 130
     table = Table(box=None, expand=True, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("", width=1)
-    table.add_column("worker", no_wrap=True, max_width=words.MAX_NAME)
-    table.add_column("host", no_wrap=True, max_width=words.MAX_NAME // 2)
+    table.add_column("worker", no_wrap=True, max_width=formatting.MAX_NAME)
+    table.add_column("host", no_wrap=True, max_width=formatting.MAX_NAME // 2)
     for name in ("step", *map(printable, metrics), "rate", "published"):
-        table.add_column(words.plain(name), justify="right", no_wrap=True, max_width=12)
+        table.add_column(formatting.plain(name), justify="right", no_wrap=True, max_width=12)
     if counted:
         table.add_column("held back", no_wrap=True)
     table.add_column("last verdict", no_wrap=True, ratio=1)
@@ -47,13 +47,13 @@ def workers(state: State, at: float, width: int, rows: int) -> Table:
         mark, style = _MARKS[_standing(worker, state)]
         table.add_row(
             Text(mark, style),
-            words.plain(_label(worker, namesakes)),
-            words.plain(printable(worker.host)),
-            words.plain("–" if worker.newest_call is None else str(worker.newest_call)),
-            *(words.plain(words.figure(worker.metrics.get(name))) for name in metrics),
+            formatting.plain(_label(worker, namesakes)),
+            formatting.plain(printable(worker.host)),
+            formatting.plain("–" if worker.newest_call is None else str(worker.newest_call)),
+            *(formatting.plain(formatting.figure(worker.metrics.get(name))) for name in metrics),
             _pace(worker, at),
-            words.plain(_share(worker)),
-            *([words.plain(_counts(worker))] if counted else []),
+            formatting.plain(_share(worker)),
+            *([formatting.plain(_counts(worker))] if counted else []),
             _verdict(worker, state),
             style="" if worker.connected else "dim",
         )
@@ -96,7 +96,7 @@ def _label(worker: WorkerState, namesakes: Counter[str]) -> str:
 def _pace(worker: WorkerState, at: float) -> Text:
     silent = at - worker.last_seen
     if not worker.connected:
-        return Text(words.ago(silent), "red")
+        return Text(formatting.ago(silent), "red")
     if silent > _QUIET_SECONDS:
         return Text(f"silent {silent:.0f} s", "yellow")
     return Text(f"{worker.rate:.3g}/s" if worker.rate else "–")
@@ -137,10 +137,10 @@ def legend(state: State, hidden: int, *, heard: bool = True) -> Text:
         One line; if there are no workers, it says so.
     """
     if not state.workers:
-        return words.line(("no worker has come yet", "dim"))
+        return formatting.line(("no worker has come yet", "dim"))
     seen = {_standing(worker, state) for worker in state.workers}
     names = {} if heard else {"plays": "written"}
     told = [f"{mark} {names.get(name, name)}" for name, (mark, _) in _MARKS.items() if name in seen]
     if hidden > 0:
         told.append(f"and {hidden} more")
-    return words.line(("   ".join(told), "dim"))
+    return formatting.line(("   ".join(told), "dim"))

@@ -25,9 +25,9 @@ from faustwire_bridge.core.events import Judged, JudgeFailed, Unchecked, User, W
 from faustwire_bridge.core.instructions import Judge, Write
 from faustwire_bridge.core.state_machine import Core
 from faustwire_bridge.recordings import journal, metadata
-from faustwire_bridge.recordings.asked import COMPILED, OUTCOMES, Asked, answers
 from faustwire_bridge.recordings.comparison import Comparison
 from faustwire_bridge.recordings.outcome import Outcome, Output
+from faustwire_bridge.recordings.outstanding import COMPILED, OUTCOMES, Outstanding, answers
 from faustwire_bridge.recordings.recorded_bridge import recorded_bridge
 
 # Calls whose verdict is to come; a worker has one at a time, and one that waits.
@@ -84,7 +84,7 @@ class _Again:
         self._comparison = Comparison(
             outcome, from_the_start=bridge.from_the_start, only_programs=bridge.only_published
         )
-        self._asked = Asked()
+        self._outstanding = Outstanding()
         self._compiled: events.CoreEvent = Unchecked("the recording does not say")
         self._publications, self._numbers = Publications(), 0
         # Connections on which somebody has said Hello; a file has a bounded number of channels.
@@ -128,7 +128,7 @@ class _Again:
             elif isinstance(message, OwnProgram):
                 message = replace(message, seq=self._numbers)
             self._handle(events.Arrived(peer, message, None, len(published.data)), now)
-            while self._asked.front is not None:
+            while self._outstanding.front is not None:
                 self._help_out(now)
         if item.topic == recording.EVENT:
             self._happened_then(item)
@@ -180,28 +180,28 @@ class _Again:
             self._handle(event, now)
             return
         # What the recorded bridge had no need to ask for, or knew already.
-        while self._asked.front is not None and not answers(event, self._asked.front):
+        while self._outstanding.front is not None and not answers(event, self._outstanding.front):
             self._help_out(now)
-        if self._asked.front is None:
+        if self._outstanding.front is None:
             self._note(f"{type(event).__name__} at {self._at(now)} s answers nothing now")
             return
         if isinstance(event, Judged):
-            event = self._judged(self._asked.front, now)
+            event = self._judged(self._outstanding.front, now)
         self._answer(event, now)
 
     def _finish_aside(self, outcome: events.Outcome, now: float) -> None:
-        asked = self._asked.aside
+        asked = self._outstanding.aside
         if asked is None or not answers(outcome, asked):
             self._note(f"{type(outcome).__name__} at {self._at(now)} s: nothing is set aside now")
             return
-        self._asked.aside = None
+        self._outstanding.aside = None
         if isinstance(outcome, Judged):
             outcome = self._judged(asked, now)
         self._handle(events.FinishedAside(outcome), now)
 
     def _help_out(self, now: float) -> None:
         """Answer what the core asks where the recording's answer is missing or comes later."""
-        asked = self._asked.front
+        asked = self._outstanding.front
         if not self._bridge.only_published:
             self._note(f"{type(asked).__name__} at {self._at(now)} s was not asked for then")
         match asked:
@@ -220,7 +220,7 @@ class _Again:
         return judged
 
     def _answer(self, event: events.CoreEvent, now: float) -> None:
-        asked, self._asked.front = self._asked.front, None
+        asked, self._outstanding.front = self._outstanding.front, None
         written = asked.program if isinstance(asked, Write) else None
         self._handle(event, now, written if isinstance(event, Written) else None)
 
@@ -233,7 +233,7 @@ class _Again:
         message, peer = codec.decode(item.data), metadata.peer(item)
         if isinstance(message, Verdict):
             # A decision that takes longer now, and has nothing to come out by.
-            while self._asked.front is not None and not self._comparison.is_decided(
+            while self._outstanding.front is not None and not self._comparison.is_decided(
                 peer, message.seq
             ):
                 self._help_out(self._bridge.seconds(item.at_ns))
@@ -243,10 +243,10 @@ class _Again:
 
     def _handle(self, event: events.CoreEvent, now: float, written: str | None = None) -> None:
         """Have the core take an event; ``written``: the program that is the plugin's by it."""
-        if isinstance(self._asked.front, Write):
+        if isinstance(self._outstanding.front, Write):
             self._help_out(now)
         for instruction in self._decided(event, now):
-            self._asked.follow(instruction)
+            self._outstanding.follow(instruction)
             match instruction:
                 case instructions.Send(peer, Verdict() as verdict, again):
                     self._comparison.decided(peer, verdict)

@@ -15,7 +15,7 @@ from faustwire.messages import Event, Heard, Hello, Message, Reason, Verdict
 from faustwire_bridge.core import events
 from faustwire_bridge.core.events import User
 from faustwire_bridge.recordings import journal, metadata
-from faustwire_bridge.recordings.heard import without_snapshot
+from faustwire_bridge.recordings.heard_messages import without_snapshot
 from faustwire_bridge.recordings.held_snapshots import Held, HeldSnapshots
 
 if TYPE_CHECKING:

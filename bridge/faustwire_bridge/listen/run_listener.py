@@ -1,4 +1,4 @@
-"""One run of a bridge, heard: one request after the other, each for what is newer."""
+"""Listening to one run of a bridge: one request after the other, each for what is newer."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _AGAIN_SECONDS = 3.0
 _DECLINED_SECONDS = 2.0
 
 
-class Ear:
-    """Hears one run in a thread of its own until ``stop``."""
+class RunListener:
+    """Listens to one run, in a thread of its own, until ``stop``."""
 
     def __init__(
         self,

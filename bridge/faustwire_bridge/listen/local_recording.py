@@ -54,7 +54,7 @@ def place_of(state: State) -> RecordingPlace | None:
     return RecordingPlace(state.recording, state.pid) if here and state.recording else None
 
 
-class OwnRecording:
+class LocalRecording:
     """Finds snapshots in what a bridge has recorded so far; used by one thread."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from bridges import DEADLINE
 from faustwire import recording
-from faustwire_bridge.listen.own_recording import RecordingPlace, recorded_curves
+from faustwire_bridge.listen.local_recording import RecordingPlace, recorded_curves
 from recordings import START_NS, snapshot
 from strangers import give_away
 

@@ -1,4 +1,4 @@
-"""What a listener was sent, as a recording keeps it: without the snapshot that it holds already."""
+"""What a listener was sent, as a recording keeps it: without the snapshot that it already has."""
 
 from __future__ import annotations
 

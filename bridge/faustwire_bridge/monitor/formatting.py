@@ -1,4 +1,4 @@
-"""Small words for a terminal: lines, times, names, numbers."""
+"""Parts of text for a terminal: lines, times, names, numbers."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def answers(event: events.CoreEvent, asked: instructions.Instruction | None) -> 
     return asked is not None and isinstance(event, _ANSWERS[type(asked)])
 
 
-class Asked:
+class Outstanding:
     """One instruction at a time, and one that is set aside.
 
     Attributes:
