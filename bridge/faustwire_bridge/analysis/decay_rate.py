@@ -12,7 +12,8 @@ import numpy as np
 
 from faustwire.graph import Array, Recursion, channels
 from faustwire_bridge.analysis.loop_bounds import Band, LoopGain
-from faustwire_bridge.analysis.mode_count import UndecidedError, slowest_found, walk
+from faustwire_bridge.analysis.mode_count import UndecidedError, walk
+from faustwire_bridge.analysis.mode_search import slowest_found
 from faustwire_bridge.analysis.workload import memory_samples
 
 LN_60_DB = math.log(1000.0)

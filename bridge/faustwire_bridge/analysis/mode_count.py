@@ -1,4 +1,4 @@
-"""The modes of a recursion outside a circle, counted; the slowest of them, found.
+"""The modes of a recursion outside a circle, counted.
 
 The modes are the zeros of G(z) = Π a(z) · Π det(I − F·B): the denominators of all filters in the
 recursion and the loops of all recursions in it, itself included. In w = 1/z that is a polynomial
@@ -37,9 +37,6 @@ MAX_POINTS = 2**19
 # What costs as much as 16 lines do.
 _USUAL_WIDTH = 16**2
 _USUAL_TAPS = 2000
-_CANDIDATES = 192
-_NEWTON_STEPS = 40
-_CONVERGED = 1e-11
 
 
 class UndecidedError(Exception):
@@ -77,7 +74,7 @@ class Walk:
     @cached_property
     def steps(self) -> Spectrum:
         """[points − 1] steps of log G, the phase by the shorter way."""
-        return _steps(self.log_g)
+        return steps_of(self.log_g)
 
     @cached_property
     def modes_outside(self) -> int:
@@ -142,6 +139,11 @@ def _settled_phase(loop: Recursion, s: Spectrum) -> Array:
     return phase
 
 
+def effort(loop: Recursion) -> float:
+    """What a point costs, compared with one of 16 lines; at least 1."""
+    return max(width(loop) / _USUAL_WIDTH, taps(loop) / _USUAL_TAPS, 1.0)
+
+
 def walk(loop: Recursion, log_radius: float, *, max_points: int = MAX_POINTS) -> Walk:
     """Walk a circle.
 
@@ -156,8 +158,7 @@ def walk(loop: Recursion, log_radius: float, *, max_points: int = MAX_POINTS) ->
     Raises:
         UndecidedError: more points than allowed, or a mode right on the circle.
     """
-    effort = max(width(loop) / _USUAL_WIDTH, taps(loop) / _USUAL_TAPS, 1.0)
-    max_points = int(max_points / effort)
+    max_points = int(max_points / effort(loop))
     angles, settled = _first_points(loop, log_radius, max_points)
     log_g = log_characteristic(loop, circle(log_radius, angles))
     turns = _turns_where_settled(loop, log_radius, angles, settled)
@@ -178,7 +179,8 @@ def walk(loop: Recursion, log_radius: float, *, max_points: int = MAX_POINTS) ->
         turns = np.insert(turns, where + 1, 0.0)
 
 
-def _steps(log_g: Spectrum) -> Spectrum:
+def steps_of(log_g: Spectrum) -> Spectrum:
+    """The steps between values of log G, the phase by the shorter way: [points − 1]."""
     step = np.diff(log_g)
     phase = np.remainder(step.imag + np.pi, 2 * np.pi) - np.pi
     steps: Spectrum = step.real + 1j * phase
@@ -189,7 +191,7 @@ def _too_long(angles: Array, log_g: Spectrum, settled: NDArray[np.bool_]) -> NDA
     if not np.isfinite(log_g).all():
         raise UndecidedError("a mode lies on the circle", on_circle=True)
     widths = np.where(settled, np.inf, np.diff(angles))
-    split: NDArray[np.bool_] = abs(_steps(log_g)) > _LONGEST_STEP
+    split: NDArray[np.bool_] = abs(steps_of(log_g)) > _LONGEST_STEP
     split[1:] |= widths[1:] > 2.1 * widths[:-1]
     split[:-1] |= widths[:-1] > 2.1 * widths[1:]
     return split & ~settled
@@ -234,50 +236,3 @@ def _turns_where_settled(
         phase = _settled_phase(loop, circle(log_radius, ends))
         turns[where] = phase[len(where) :] - phase[: len(where)]
     return turns
-
-
-def slowest_found(of: Walk) -> float:
-    """The outermost mode near a walked circle, by Newton's method: log |z|; −inf: none found.
-
-    A mode d away from the circle makes log G change by 1/d there: the fastest changes are where
-    the search starts.
-    """
-    inverse = np.where(of.settled, 0.0, abs(of.steps) / np.diff(of.angles))
-    peaks = np.flatnonzero(_is_local_maximum(inverse))
-    peaks = peaks[np.argsort(-inverse[peaks])[:_CANDIDATES]]
-    if not len(peaks):
-        return -np.inf
-    middle = (of.angles[peaks] + of.angles[peaks + 1]) / 2
-    modes = _newton(of.loop, circle(of.log_radius, middle), 0.1 / np.maximum(inverse[peaks], 1e-9))
-    return float(modes.real.max()) if len(modes) else -np.inf
-
-
-def _is_local_maximum(values: Array) -> NDArray[np.bool_]:
-    padded = np.concatenate([[-np.inf], values, [-np.inf]])
-    return (values > 0) & (values >= padded[:-2]) & (values > padded[2:])
-
-
-def _newton(loop: Recursion, s: Spectrum, reach: Array) -> Spectrum:
-    """Zeros of G by Newton's method on log G, from each start; those that converged."""
-    scale, zeros = reach, np.zeros(0, dtype=np.complex128)
-    for _ in range(_NEWTON_STEPS):
-        step = _newton_step(loop, s, scale)
-        s, size = s + step, abs(step)
-        # A zero is no further away than this times the order of G.
-        done = size < _CONVERGED
-        zeros = np.concatenate([zeros, s[done]])
-        going = np.isfinite(step) & ~done
-        s, scale = s[going], np.maximum(size[going], 1e-9)
-        if not len(s):
-            break
-    return zeros
-
-
-def _newton_step(loop: Recursion, s: Spectrum, scale: Array) -> Spectrum:
-    """−1/(log G)', at most ten times the scale, a thousandth of which the difference spans."""
-    with np.errstate(all="ignore"):
-        log_g = log_characteristic(loop, np.concatenate([s - 1e-3 * scale, s + 1e-3 * scale]))
-        change = _steps(log_g.reshape(2, -1).T.ravel())[::2]
-        step: Spectrum = -2e-3 * scale / change
-        step *= np.minimum(1.0, 10 * scale / np.maximum(abs(step), 1e-300))
-    return step

@@ -28,6 +28,7 @@ from faustwire_bridge.analysis.decay_rate import (
     slowest_rate,
 )
 from faustwire_bridge.analysis.mode_count import MAX_POINTS, UndecidedError
+from faustwire_bridge.analysis.mode_search import outermost_of_some
 from faustwire_bridge.analysis.ringing import filter_rate, ringing
 from faustwire_bridge.analysis.workload import edges_of_band
 
@@ -171,10 +172,18 @@ def _classify_loop(
         rate, exact = slowest_rate(loop, bounded.slowest_rate, math.inf, margin, max_points)
         return replace(bounded, slowest_rate=rate, exact=exact)
     except UndecidedError as error:
-        undecided = _Part(
-            path, StabilityClass.UNDECIDED, margin_db, None, exact=False, note=str(error)
-        )
-        return bounded or undecided
+        return bounded or _searched(loop, path, margin, margin_db, str(error))
+
+
+def _searched(
+    loop: Recursion, path: str, margin: float, margin_db: float | None, problem: str
+) -> _Part:
+    """What some of the modes tell where they can't be counted: it grows, or nothing."""
+    rate = -outermost_of_some(loop)
+    if rate < -margin:
+        note = "a mode outside the unit circle was found"
+        return _Part(path, StabilityClass.UNSTABLE, margin_db, rate, exact=False, note=note)
+    return _Part(path, StabilityClass.UNDECIDED, margin_db, None, exact=False, note=problem)
 
 
 def _coarsest_edges(loop: Recursion, margin: float) -> tuple[Array, bool]:

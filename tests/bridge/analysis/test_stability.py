@@ -327,12 +327,40 @@ def test_no_finite_gain_is_too_odd_to_judge(value: float) -> None:
     assert classify(nested, fs=FS).verdict in allowed
 
 
+def lines_of_ten_seconds(radius: float) -> Recursion:
+    """Eight equal lines, whose modes lie at the roots of a matrix's eigenvalues."""
+    matrix = np.random.default_rng(3).normal(size=(8, 8))
+    matrix *= radius / abs(np.linalg.eigvals(matrix)).max()
+    return Recursion("loop", Delay("d", np.full(8, 480_000.0)), Gain("g", matrix))
+
+
 def test_too_large_to_count_is_undecided_not_guessed() -> None:
-    graph = network(8, 1.2 * orthogonal(8), np.tile([0.5, 1.2], 4))
-    assert classify(graph, fs=FS).verdict is StabilityClass.UNSTABLE
-    judged = classify(graph, fs=FS, max_points=1000)
+    judged = classify(lines_of_ten_seconds(0.97), fs=FS)
     assert judged.verdict is StabilityClass.UNDECIDED
-    assert "more than 1000 points" in judged.detail
+    assert "points" in judged.detail
+
+
+@pytest.mark.parametrize("radius", [1.05, 1.5])
+def test_what_grows_is_found_though_its_modes_are_too_many_to_count(radius: float) -> None:
+    judged = classify(lines_of_ten_seconds(radius), fs=FS)
+    assert judged.verdict is StabilityClass.UNSTABLE
+    # As fast as the matrix grows, every ten seconds.
+    assert judged.growth_db_per_second == pytest.approx(2 * np.log10(radius), rel=1e-3)
+
+
+@pytest.mark.parametrize(("kind", "lowest"), [("matrix", 1000), ("filters", 30_000)])
+def test_growth_of_unequal_lines_is_found_without_counting(kind: str, lowest: int) -> None:
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        matrix = rng.normal(size=(6, 6))
+        back: Node = Gain("g", 1.05 * matrix / abs(np.linalg.eigvals(matrix)).max())
+        if kind == "filters":  # only what is low grows
+            lowpass = np.tile([[0.1], [0.0], [0.0], [1.0], [-0.9], [0.0]], (1, 1, 6))
+            back = Series("back", (back, SOS("lowpass", lowpass)))
+        lines = Delay("d", rng.integers(lowest, 3 * lowest, 6).astype(float))
+        judged = classify(Recursion("loop", lines, back), fs=FS, max_points=1000)
+        assert judged.verdict is StabilityClass.UNSTABLE
+        assert judged.proof == "a mode outside the unit circle was found"
 
 
 def test_scaled_modes_move_as_the_helper_says() -> None:
