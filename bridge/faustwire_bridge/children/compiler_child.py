@@ -139,7 +139,7 @@ class _Library:
         if not wanted["play"] or load > self._max_load:  # too heavy to run is too heavy to play
             return answer
         if wanted["thorough"]:
-            return answer | player.play(program, channels, answer["controls"], deadline)
+            return answer | player.play(program, channels, answer["controls"], deadline, load)
         return answer | player.play_briefly(program, channels)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 FS = 48_000
 _OTHER_RATES = (44_100, 96_000)
+# What is no number there, or far too loud, is so at once.
+_RARE_RATES = (88_200, 176_400, 192_000)
 # At rest: long enough for what begins after two seconds to show, and, with time left, for slow
 # oscillators to come round.
 _FIRST_SECONDS, _LONG_SECONDS = 4.0, 10.0
@@ -122,6 +124,7 @@ def plan(knobs: Sequence[Knob]) -> list[Run]:
         ),
         *(Run(between, FS, _TURNED_SECONDS / 2, knob=stop) for stop in _stops_between(knobs)),
         *(Run(all_turned, FS, _TURNED_SECONDS, together=stops) for stops in _all_at_ends(knobs)),
+        *(other(fs, _TURNED_SECONDS) for fs in _RARE_RATES),
         *(later(fs, _FIRST_SECONDS) for fs in _OTHER_RATES),
         *each(FS, _SOON_SECONDS, ", later seconds"),
         later(FS, _LONG_SECONDS),

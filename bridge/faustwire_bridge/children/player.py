@@ -16,8 +16,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
+from faustwire_bridge.children.play_cost import PlayCost
 from faustwire_bridge.children.play_plan import FS, SHORT_SECONDS, Knob, Run, plan, unplayed
 from faustwire_bridge.children.play_signal import buffers, exceeds, signal
 
@@ -47,7 +49,11 @@ class _NotFiniteError(Exception):
 
 
 def play(
-    program: Any, channels: tuple[int, int], controls: Iterable[Knob], deadline: float
+    program: Any,
+    channels: tuple[int, int],
+    controls: Iterable[Knob],
+    deadline: float,
+    load: float = 0.0,
 ) -> dict[str, Any]:
     """Play a text with all that there is time for.
 
@@ -56,13 +62,15 @@ def play(
         channels: of its inputs and outputs.
         controls: its user interface, as ``compiler_child`` describes it.
         deadline: when it must be done, in monotonic seconds.
+        load: what it takes at first, as a part of one core.
 
     Returns:
-        The fields ``peak``, ``peak_in``, ``level`` and ``unplayed`` of a ``Report``.
+        The fields ``peak``, ``peak_in``, ``level``, ``unplayed`` and ``load`` of a ``Report``.
     """
-    runs = plan([one for one in controls if "shows" not in one])
+    knobs = [one for one in controls if "shows" not in one]
     on_clock = (1 - _RESERVE) * (deadline - time.monotonic())
-    return _Player(program, *channels, _Time(PLAY_SECONDS, on_clock)).play(runs)
+    player = _Player(program, *channels, _Time(PLAY_SECONDS, on_clock), knobs)
+    return player.play(plan(knobs)) | {"load": player.cost.load(load)}
 
 
 def play_briefly(program: Any, channels: tuple[int, int]) -> dict[str, Any]:
@@ -92,9 +100,17 @@ class _Time:
 
 
 class _Player:
-    """One program, its buffers, and what was found so far."""
+    """One program, its buffers, and what was found so far.
 
-    def __init__(self, program: Any, n_in: int, n_out: int, clock: _Time) -> None:
+    Attributes:
+        cost: what it takes to run it.
+    """
+
+    def __init__(
+        self, program: Any, n_in: int, n_out: int, clock: _Time, knobs: Sequence[Knob] = ()
+    ) -> None:
+        self.cost = PlayCost()
+        self._rest = {knob["address"]: knob.get("init", 0.0) for knob in knobs}
         self._program, self._time = program, clock
         self._n_in, self._n_out = n_in, n_out
         self._level = self._peak = 0.0
@@ -126,28 +142,38 @@ class _Player:
         if not must and self._time.left() < 2 * self._init_seconds:
             raise _OutOfTimeError
         self._begin(run)
-        block = run.block
-        source, result = buffers(self._n_in, block), buffers(self._n_out, block)
-        heard = result.cast("B")[: 4 * self._n_out * block]
+        source, result = buffers(self._n_in, run.block), buffers(self._n_out, run.block)
         for number, (data, constant) in enumerate(signal(run, self._n_in)):
-            if number * block / run.fs > must and self._time.left() < 0:
+            if number * run.block / run.fs > must and self._time.left() < 0:
                 raise _OutOfTimeError
             if self._n_in:
                 source.cast("B")[:] = data
-            self._program.compute(block, source, result)
-            self._hear(heard, run, at_rest=not run.turned and not constant)
+            self._block(run, source, result, at_rest=not run.turned and not constant)
         if run.follows_tail:
             source.cast("B")[:] = bytes(source.nbytes)
             self._follow_tail(run, lambda: self._silence(run, source, result))
+        if run.turned:
+            # What was turned is turned back: a filter may be loud then, but stays a number.
+            self._turn((address, self._rest[address]) for address, _ in run.turned)
+            back = replace(run, knob=None, together=run.turned)
+            self._block(back, source, result, at_rest=False)
+
+    def _block(
+        self, run: Run, source: memoryview[Any], result: memoryview[Any], *, at_rest: bool
+    ) -> memoryview[Any]:
+        """Play a block and listen to it."""
+        begun = time.process_time()
+        self._program.compute(run.block, source, result)
+        self.cost.add(time.process_time() - begun, run.block)
+        heard = result.cast("B")[: 4 * self._n_out * run.block]
+        self._hear(heard, run, at_rest=at_rest)
+        return heard
 
     def _silence(self, run: Run, source: memoryview[Any], result: memoryview[Any]) -> float:
         """Play a block of silence; tells its peak."""
         if self._time.left() < 0:
             raise _OutOfTimeError
-        self._program.compute(run.block, source, result)
-        heard = result.cast("B")[: 4 * self._n_out * run.block]
-        self._hear(heard, run, at_rest=False)
-        return _peak(heard.cast("f"))
+        return _peak(self._block(run, source, result, at_rest=False).cast("f"))
 
     def _follow_tail(self, run: Run, next_peak: Callable[[], float]) -> None:
         """Play silence until what rings in it no longer grows."""
@@ -168,7 +194,11 @@ class _Player:
         begun = time.process_time()
         self._program.init(run.fs)
         self._init_seconds = max(self._init_seconds, time.process_time() - begun)
-        for knob in run.turned:
+        self.cost.begin()
+        self._turn(run.turned)
+
+    def _turn(self, knobs: Iterable[tuple[str, float]]) -> None:
+        for knob in knobs:
             self._program.set_param(*knob)
 
     def _hear(self, data: memoryview[Any], run: Run, *, at_rest: bool) -> None:

@@ -21,7 +21,7 @@ from faustwire_bridge.children.play_signal import exceeds
 from faustwire_bridge.core import events
 from faustwire_bridge.core.compile_report import Report
 from faustwire_bridge.core.refusal import Refusal
-from faustwire_bridge.core.sound_limits import Limits, check_played
+from faustwire_bridge.core.sound_limits import Limits, check_load, check_played
 
 # Samples since the start, and the sampling rate, without a library.
 LIBRARY = "t = (+(1) ~ _); fs = fconstant(int fSamplingFreq, <math.h>);"
@@ -168,6 +168,24 @@ HARMFUL = {
         Reason.UNSTABLE,
         "with /live/a at 0.6, /live/b at 0.6",
     ),
+    "no number once a button is released": (
+        '_ / (1 - (button("b")\' - button("b"))), _',
+        '_ / (2 - (button("b")\' - button("b"))), _',
+        Reason.UNSTABLE,
+        "with /live/b at 1",
+    ),
+    "no number only at 192 kHz": (
+        "_ / (fs - 192000), _",
+        "_ / (fs - 192001), _",
+        Reason.UNSTABLE,
+        "at 192 kHz",
+    ),
+    "loud only at 88.2 kHz": (
+        "*(select2(fs == 88200, 1.0, 1e6)), _",
+        "*(select2(fs == 88200, 1.0, 2.0)), _",
+        Reason.TOO_LOUD,
+        "at 88.2 kHz",
+    ),
     "a division by a slider that can be 0, only at 96 kHz": (
         '_ / max(hslider("a", 1, 0, 2, 0.01), fs != 96000), _',
         '_ / max(hslider("a", 1, 0, 2, 0.01), fs != 12345), _',
@@ -207,6 +225,31 @@ def test_a_knob_may_be_loud_at_its_end_but_not_at_rest(libfaust: Compiler) -> No
     assert refusal(played(libfaust, both)) is None, "two together are loud as people turn them"
 
 
+def test_a_filter_may_be_loud_while_a_knob_is_turned_back(libfaust: Compiler) -> None:
+    """Its state is large where the knob stands at its lower end."""
+    filters = 'par(channel, 2, fi.lowpass(2, hslider("f", 10000, 20, 20000, 1)))'
+    text = f'import("stdfaust.lib"); process = {filters};'
+    report = compiled(libfaust, text, play=True, thorough=True)
+    assert refusal(report) is None
+
+
+HEAVY = "par(channel, 2, enable(seq(i, 1200, sin), {}))"
+
+
+@pytest.mark.parametrize(
+    ("heavy", "light"),
+    [("t > 96000", "t < 0"), pytest.param('checkbox("on")', "0 * t", marks=pytest.mark.slow)],
+    ids=["late", "knob"],
+)
+def test_what_gets_too_heavy_only_later_is_found(
+    libfaust: Compiler, heavy: str, light: str
+) -> None:
+    for when, limit in ((heavy, True), (light, False)):
+        report = played(libfaust, HEAVY.format(when))
+        refused = check_load(report.load or 0.0, Limits())
+        assert (refused is not None) is limit, report.load
+
+
 KNOBS = [
     {"address": f"/live/{number:02d}", "init": 0.0, "min": 0.0, "max": 1.0} for number in range(20)
 ]
@@ -217,6 +260,7 @@ def test_what_matters_most_is_played_first() -> None:
     runs = plan(KNOBS[:2])
     first = runs.index(next(run for run in runs if run.knob))
     assert {run.fs for run in runs[:first]} == {44_100, 48_000, 96_000}
+    assert {run.fs for run in runs[first:]} > {88_200, 176_400, 192_000}
     assert {(run.fs, run.knob) for run in runs if run.knob} == {
         *((fs, (f"/live/0{n}", 1.0)) for fs in (44_100, 48_000, 96_000) for n in (0, 1)),
         *((48_000, (f"/live/0{n}", 0.5)) for n in (0, 1)),
