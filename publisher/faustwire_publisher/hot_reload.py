@@ -188,11 +188,7 @@ class HotReload:
             self._calls = call = self._calls + 1
             if not force and session.skip(call):
                 return False
-            numbers, wrong = read_metrics(metrics)
-            if wrong is not None:
-                if not session.proven:
-                    raise ArgumentError(wrong)
-                session.warn_once.of_metrics(wrong)
+            numbers = self._numbers(metrics)
             try:
                 graph = self._lowered(model)
             except NonFiniteError as problem:
@@ -336,6 +332,15 @@ class HotReload:
         self.close()
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _numbers(self, metrics: Metrics | None) -> dict[str, float]:
+        """The metrics that can be sent; what is wrong with others is raised until a publish."""
+        numbers, wrong = read_metrics(metrics)
+        if wrong is not None:
+            if not self._session.proven:
+                raise ArgumentError(wrong)
+            self._session.warn_once.of_metrics(wrong)
+        return numbers
 
     def _lowered(self, model: torch.nn.Module) -> Callable[[], Node]:
         """The model's graph; lowered at once, or on the connection's thread if nobody waits for it.

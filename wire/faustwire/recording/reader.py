@@ -138,13 +138,15 @@ class Recording:
             end_ns: stop at what is later.
             topics: leave out others.
         """
+        earliest = -math.inf if start_ns is None else start_ns
+        latest = math.inf if end_ns is None else end_ns
         for part, following in zip(self._parts, [*self._parts[1:], None], strict=True):
-            if start_ns is not None and following is not None and _ends(part, following) < start_ns:
+            if following is not None and _ends(part, following) < earliest:
                 continue
             for item in self._items(part, start_ns):
-                if end_ns is not None and item.at_ns > end_ns:
+                if item.at_ns > latest:
                     break
-                if item.topic in topics and (start_ns is None or item.at_ns >= start_ns):
+                if item.topic in topics and item.at_ns >= earliest:
                     yield item
 
     def _items(self, part: Part, start_ns: int | None) -> Iterator[Item]:
