@@ -70,7 +70,7 @@ bench: $(READY) ## times of update and of compiling beside adac's, how exact the
 	PYTHONPATH=tools $(BIN)/python benchmarks/bridge_throughput.py
 	PYTHONPATH=tools $(BIN)/python benchmarks/bridge_fairness.py
 	PYTHONPATH=tools $(BIN)/python benchmarks/bridge_neighbour.py
-	PYTHONPATH=tools $(BIN)/python benchmarks/door_floods.py
+	PYTHONPATH=tools $(BIN)/python benchmarks/listener_floods.py
 	PYTHONPATH=tools $(BIN)/python benchmarks/recording.py --steps 50 --bridge --rounds 3
 	$(BIN)/python benchmarks/record_replay.py --steps 300 --skip-real-time
 

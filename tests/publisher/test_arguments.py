@@ -13,7 +13,7 @@ from faustwire import HotReload
 from faustwire_publisher import ArgumentError
 from faustwire_publisher.arguments import read_metrics
 from models import Knob
-from notices import recorded_warnings
+from recorded_warnings import recorded_warnings
 
 
 @pytest.mark.parametrize(

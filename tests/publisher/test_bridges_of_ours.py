@@ -16,7 +16,7 @@ from faustwire.messages import Reason
 from faustwire_publisher import ArgumentError
 from faustwire_publisher.gate_options import to_options
 from models import Knob
-from notices import recorded_warnings
+from recorded_warnings import recorded_warnings
 
 
 def test_another_config_path_than_the_running_bridges_is_told_once(plugin: Plugin) -> None:

@@ -11,7 +11,7 @@ from bridges import Plugin
 from faustwire import HotReload
 from faustwire.messages import Reason
 from models import Knob
-from notices import recorded_warnings
+from recorded_warnings import recorded_warnings
 
 
 def step(knob: Knob, optimizer: torch.optim.Optimizer) -> None:

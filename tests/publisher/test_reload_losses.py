@@ -14,7 +14,7 @@ from faustwire_publisher import reload_losses
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.reload_losses import ReloadLosses
 from models import Knob
-from notices import recorded_warnings
+from recorded_warnings import recorded_warnings
 
 
 def reload(at: float, compile_seconds: float | None, *, published: bool = True) -> Ticket:

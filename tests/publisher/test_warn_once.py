@@ -8,7 +8,7 @@ from faustwire.messages import MAY_CRASH, Reason, Verdict, Welcome
 from faustwire_publisher import warn_once
 from faustwire_publisher.errors import FaustwireWarning
 from faustwire_publisher.warn_once import WarnOnce
-from notices import recorded_warnings
+from recorded_warnings import recorded_warnings
 
 
 def test_a_warning_for_code_that_runs_without_a_module_is_a_warning() -> None:

@@ -19,7 +19,7 @@ from bridges import Plugin, eventually, served
 from faustwire.messages import Reason
 from faustwire_publisher import HotReload
 from models import fdn
-from notices import recorded_warnings
+from recorded_warnings import recorded_warnings
 from stand_in_audio import SAMPLE_RATE, Load, listen
 from stand_in_plugin import Reload, StandInPlugin
 

@@ -21,8 +21,8 @@ from bridges import Plugin, alive, eventually, free_port, served
 from faustwire.messages import Reason
 from faustwire_publisher import FaustwireWarning, HotReload
 from models import Knob, fdn
-from notices import recorded_warnings
 from processes import send_signal
+from recorded_warnings import recorded_warnings
 from small_disk import small_disk
 from trainings import Training
 

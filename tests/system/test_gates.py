@@ -17,8 +17,8 @@ from faustwire_bridge.children.libfaust import compile_program
 from faustwire_publisher import HotReload
 from hostile_programs import EATS, GOOD, HANGS
 from models import Knob
-from notices import recorded_warnings
 from processes import cpu_seconds
+from recorded_warnings import recorded_warnings
 
 HARMFUL = [
     ("process = nothing;", Reason.DOES_NOT_COMPILE, "undefined symbol"),

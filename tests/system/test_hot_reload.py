@@ -22,7 +22,7 @@ from faustwire.messages import Reason
 from faustwire_publisher import ForkError, HotReload, ModelError
 from flamo_trainer import flamo_trainer
 from models import Knob, fdn
-from notices import recorded_warnings
+from recorded_warnings import recorded_warnings
 
 
 def test_one_line_is_enough(plugin: Plugin) -> None:

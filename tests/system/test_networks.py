@@ -24,8 +24,8 @@ from faustwire.messages import Hello, Ping, Reason
 from faustwire_publisher import HotReload, connection
 from faustwire_publisher.connection import Connection
 from hosts import Host, Network, NoNetworkError, two_hosts
-from notices import recorded_warnings
 from proxy import Proxy
+from recorded_warnings import recorded_warnings
 from trainee import Trainee, trained
 from trainings import Training
 

@@ -38,9 +38,9 @@ from faustwire_bridge.recordings.offline import decide_again
 from faustwire_publisher import HotReload
 from models import Knob
 from mutations import Mutations
-from notices import recorded_warnings
 from peers import peer
 from program import faustwire
+from recorded_warnings import recorded_warnings
 from small_disk import small_disk
 
 SECOND = 10**9

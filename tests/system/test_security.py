@@ -44,7 +44,7 @@ from faustwire_publisher import HotReload
 from faustwire_publisher.errors import ArgumentError
 from graphs import gain
 from models import Knob
-from notices import recorded_warnings
+from recorded_warnings import recorded_warnings
 
 DOCS = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
 TIMEOUT = 1.0

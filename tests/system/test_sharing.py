@@ -15,7 +15,7 @@ from faustwire.messages import Event, Reason
 from faustwire.recording import Recording
 from faustwire_publisher import ArgumentError, HotReload
 from models import Knob
-from notices import recorded_warnings
+from recorded_warnings import recorded_warnings
 
 
 def plays(plugin: Plugin, value: float) -> bool:

@@ -11,7 +11,7 @@ from faustwire.messages import Reason, Verdict
 from faustwire_bridge.service import verdict_log
 from faustwire_bridge.service.verdict_log import VerdictLog
 from faustwire_publisher import HotReload
-from notices import recorded_warnings
+from recorded_warnings import recorded_warnings
 
 
 def test_refused_workers_that_alternate_are_told_once_each(plugin: Plugin) -> None:

@@ -1,6 +1,6 @@
 """What a bridge with keys holds while it is flooded, over loopback: a table.
 
-    PYTHONPATH=tools python benchmarks/door_floods.py [--seconds 5]
+    PYTHONPATH=tools python benchmarks/listener_floods.py [--seconds 5]
 
 Strangers have no key: they open connections, greet, and send what claims to be 16 MiB of a
 handshake (or nothing at all). The enrolled ones have, and send frames of 16 MB that make no sense
