@@ -39,14 +39,11 @@ export function acceptDrops(sound, deck, transport) {
 
   /** @param {File} file */
   async function refer(file) {
-    try {
-      const buffer = await sound.decode(file);
-      const count = Math.min(buffer.length, MOST_TAPS);
-      const channels = Array.from({ length: Math.min(2, buffer.numberOfChannels) }, (_, c) => buffer.getChannelData(c).slice(0, count));
-      if (count < buffer.length) say("file", `Of ${file.name} the first ${(count / sound.fs).toFixed(1)} s are used.`, { seconds: 8 });
-      deck.refer(channels, sound.fs);
-    } catch {
-      say("file", `${file.name} can't be read as sound by this browser.`, { seconds: 8 });
-    }
+    const buffer = await sound.decode(file);
+    if (!buffer) return;
+    const count = Math.min(buffer.length, MOST_TAPS);
+    const channels = Array.from({ length: Math.min(2, buffer.numberOfChannels) }, (_, c) => buffer.getChannelData(c).slice(0, count));
+    if (count < buffer.length) say("file", `Of ${file.name} the first ${(count / sound.fs).toFixed(1)} s are used.`, { seconds: 8 });
+    deck.refer(channels, sound.fs);
   }
 }

@@ -182,11 +182,16 @@ export class Sound extends EventTarget {
 
   /**
    * @param {File} file
-   * @returns {Promise<AudioBuffer>} at the model's rate
+   * @returns {Promise<AudioBuffer | null>} at the model's rate; null, and said, if it is not a sound
    */
   async decode(file) {
     const offline = new OfflineAudioContext(2, 1, this.fs);
-    return offline.decodeAudioData(await file.arrayBuffer());
+    try {
+      return await offline.decodeAudioData(await file.arrayBuffer());
+    } catch {
+      say("file", `${file.name} can't be read as sound by this browser.`, { seconds: 8 });
+      return null;
+    }
   }
 
   /** @param {AudioBuffer} buffer */

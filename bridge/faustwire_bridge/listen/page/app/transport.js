@@ -105,12 +105,10 @@ export class Transport {
 
   /** @param {File} file */
   async useFile(file) {
-    try {
-      this.sound.useFile(await this.sound.decode(file));
-      say("file", "");
-    } catch {
-      return say("file", `${file.name} can't be read as sound by this browser.`, { seconds: 8 });
-    }
+    const buffer = await this.sound.decode(file);
+    if (!buffer) return;
+    this.sound.useFile(buffer);
+    say("file", "");
     this.hasFile = true;
     await this.choose("click");
     await this.choose("file");
