@@ -97,7 +97,7 @@ def remote_endpoint(value: Any) -> str:
     """Check a ZeroMQ endpoint to connect to.
 
     Raises:
-        ArgumentError: it is none.
+        ArgumentError: it is not an endpoint.
     """
     try:
         return to_connect(str(value))

@@ -1,4 +1,4 @@
-"""One worker at its bridge: messages handed over, what became of them, and who is told of it."""
+"""One worker at its bridge: messages handed over, and what became of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a bridge tells those who watch it: whom it follows, who is there, what has happened."""
+"""What a bridge shows to those who watch it: whom it follows, who is there, what has happened."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def parse(endpoint: str) -> Endpoint:
         endpoint: one to listen at or to connect to.
 
     Raises:
-        EndpointError: it is none, or its port is out of range.
+        EndpointError: it is not an endpoint, or its port is out of range.
     """
     if not is_utf8(endpoint):
         raise EndpointError(f"{endpoint!r} is not an endpoint: libzmq takes only names in UTF-8")
@@ -87,7 +87,7 @@ def to_connect(endpoint: str) -> str:
         The endpoint itself.
 
     Raises:
-        EndpointError: it is none, or one that can only be listened at.
+        EndpointError: it is not an endpoint, or one that can only be listened at.
     """
     found = parse(endpoint)
     if found.transport == "tcp" and (found.port == 0 or found.host == "*"):

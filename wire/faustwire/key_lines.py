@@ -65,7 +65,7 @@ def public_key(text: str) -> bytes:
 
 
 def key_from_hex(text: str) -> bytes | None:
-    """A key of 32 bytes from its 64 hex digits; None: the text is none."""
+    """A key of 32 bytes from its 64 hex digits; None: it is something else."""
     if not re.fullmatch(f"[0-9A-Fa-f]{{{2 * KEY_BYTES}}}", text):
         return None
     return bytes.fromhex(text)

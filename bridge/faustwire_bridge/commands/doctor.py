@@ -89,7 +89,7 @@ def _findings(checks: dict[str, Check], subject: Subject) -> Iterator[tuple[str,
     told = set()
     for name, check in checks.items():
         for finding in _found(check, subject):
-            # A path that is none is the same to each check that needs it.
+            # A path that can't be used fails each check that needs it in the same way.
             if finding.level == PROBLEM and finding in told:
                 continue
             told.add(finding)

@@ -26,7 +26,7 @@ def choice(words: Sequence[str]) -> Choice:
         The choice.
 
     Raises:
-        ChoiceError: the words are none; the error lists the choices.
+        ChoiceError: the words are not a choice; the error lists the choices.
     """
     _check_names(words)
     match list(words):

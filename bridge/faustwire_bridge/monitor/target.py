@@ -176,7 +176,7 @@ def target(options: argparse.Namespace) -> Target:
     """The bridge that the options name.
 
     Raises:
-        EndpointError: the endpoint is none.
+        EndpointError: what ``--endpoint`` names is not an endpoint.
         PathError: the path names no file, or where it leads belongs to somebody else.
     """
     endpoint = options.endpoint or (

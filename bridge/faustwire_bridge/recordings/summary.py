@@ -88,7 +88,7 @@ class Summary:
         messages: how many, by topic.
         events: how many, by kind.
         accounts: of each incarnation, in the order in which they came.
-        unreadable: messages that are none.
+        unreadable: how many messages can't be read.
         damage: what could not be read, a line each.
         unfinished: files that a bridge is still writing, a line each.
     """

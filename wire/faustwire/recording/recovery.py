@@ -16,7 +16,7 @@ from faustwire.recording.layout import Broken
 # The name of the Metadata records that say what a channel is, outside of the chunks as well: one
 # bad chunk must not take the names of all that comes after it with it.
 CHANNEL = "faustwire.channel"
-# Places that look like the head of a chunk and are none; each costs up to a chunk's unpacking.
+# Places that look like the head of a chunk and are not one; each costs up to a chunk's unpacking.
 _MAX_CANDIDATES = 1000
 _BLOCK = 2**20
 _MARK = re.compile("[0-9a-f]{32}")
