@@ -21,6 +21,7 @@ from faustwire_bridge.analysis.knob_positions import (
     rt60_positions,
 )
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
+from faustwire_bridge.analysis.lone_modes import lone_angles
 from faustwire_bridge.analysis.peak_gain import level_db, measure
 from faustwire_bridge.analysis.played_graph import through_plugin
 from faustwire_bridge.analysis.silent_growth import growth_db, offset_db
@@ -100,7 +101,7 @@ def _assess(
         return Assessment(Refusal(Reason.UNSTABLE, unstable), margin_db=margin_db)
     decays = verdict is stability.StabilityClass.STABLE
     # Without decay a peak is as high as one waits; there is no figure for it.
-    peak_db = measure(through_plugin(graph), fs=fs).peak_db if decays else -math.inf
+    peak_db = _peak_db(through_plugin(graph), fs, limits) if decays else -math.inf
     offset = _offset(graph, limits, verdict)
     level = max(level_db(through_plugin(each), fs=fs) for each in heard)
     known = level if math.isfinite(level) else None
@@ -114,6 +115,12 @@ def _assess(
         level_db=known,
         loudest_db=known,
     )
+
+
+def _peak_db(graph: Node, fs: float, limits: Limits) -> float:
+    """The peak of a graph; where bounds leave one above the limit open, of lone modes as well."""
+    below = to_db(gain_bound(graph)) <= limits.max_gain_db
+    return measure(graph, fs=fs, also=None if below else lone_angles(graph)).peak_db
 
 
 def _with(assessment: Assessment, said: Refusal | str | None) -> Assessment:
@@ -191,7 +198,7 @@ def _turned_too_loud(graph: Node, fs: float, limits: Limits, knob: Slider | None
         if to_db(gain_bound(turned)) <= limits.max_gain_db:
             break  # at shorter times each delay only has less gain
         where = f" with the rt60 knob at {position:.3g} s"
-        refusal = check_gain(measure(turned, fs=fs).peak_db, -math.inf, limits, None, where)
+        refusal = check_gain(_peak_db(turned, fs, limits), -math.inf, limits, None, where)
         if refusal is not None:
             return refusal
     return None

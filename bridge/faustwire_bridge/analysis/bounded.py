@@ -83,12 +83,11 @@ def certified(
         return None
     if level is None:
         return None
-    low_db, high_db = level
     assessment = Assessment(
         margin_db=None if gain is None else -to_db(gain),
         rt60_seconds=LN_60_DB / (rate * fs) if math.isfinite(rate) else None,
-        level_db=low_db if math.isfinite(low_db) else None,
-        loudest_db=high_db if math.isfinite(high_db) else None,
+        level_db=_finite(level.low_db),
+        loudest_db=_finite(level.high_db),
     )
     return Passed(assessment, peak)
 
@@ -160,7 +159,7 @@ def _level(
     limits: Limits,
     playing_db: float | None,
     levels: LevelEstimator,
-) -> tuple[float, float] | None:
+) -> LevelBounds | None:
     """Bounds on the highest level in dB; None: one may be too high.
 
     Args:
@@ -171,7 +170,7 @@ def _level(
         levels: knows the levels of the last graphs.
     """
     enough_db = min(limits.max_jump_db + max(playing_db or 0.0, 0.0), limits.max_gain_db)
-    low_db = high_db = -math.inf
+    highest = LevelBounds(-math.inf, -math.inf)
     for graph, turned in heard:
         if graph is None:
             continue
@@ -182,5 +181,11 @@ def _level(
             if check_gain(-math.inf, level, limits, playing_db) is not None:
                 return None
             found = LevelBounds(level, level)
-        low_db, high_db = max(low_db, found.low_db), max(high_db, found.high_db)
-    return low_db, high_db
+        highest = LevelBounds(
+            max(highest.low_db, found.low_db), max(highest.high_db, found.high_db)
+        )
+    return highest
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

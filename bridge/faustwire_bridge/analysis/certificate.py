@@ -18,6 +18,7 @@ from faustwire_bridge.analysis.knob_positions import (
     knobs_of_model,
     rt60_positions,
 )
+from faustwire_bridge.analysis.lone_modes import lone_angles
 from faustwire_bridge.analysis.peak_gain import measure
 from faustwire_bridge.analysis.poles import outermost_pole
 from faustwire_bridge.analysis.ringing import ringing
@@ -178,7 +179,7 @@ def _figures(worst: _Case, fs: float) -> dict[str, Any]:
 
 def _peak(graph: Node, fs: float, *, decays: bool) -> dict[str, float | None]:
     """The peak of what decays; nothing else has one, and silence none in dB."""
-    peak = measure(graph, fs=fs) if decays else None
+    peak = measure(graph, fs=fs, also=lone_angles(graph)) if decays else None
     if peak is None or not math.isfinite(peak.peak_db):
         return {"peak_db": None, "peak_hz": None}
     return {"peak_db": peak.peak_db, "peak_hz": peak.frequency_hz}

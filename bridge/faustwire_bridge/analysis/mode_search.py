@@ -56,18 +56,30 @@ def outermost_of_some(loop: Recursion) -> float:
     Returns:
         A lower bound on log |z| of the outermost mode; −inf: none was found.
     """
+    return float(some_modes(loop).real.max(initial=-np.inf))
+
+
+def some_modes(loop: Recursion) -> Spectrum:
+    """Some modes of a loop, near the unit circle and all around: all of them where they are few.
+
+    Args:
+        loop: the recursion.
+
+    Returns:
+        [modes], log z, some of them more than once.
+    """
     count = max(_FEWEST_STARTS, round(_STARTS / math.sqrt(effort(loop))))
     # As many by octaves as evenly, and each at another distance than its neighbours.
     angles = np.concatenate(
         [np.geomspace(_LOWEST, np.pi, count // 2), np.linspace(0.0, np.pi, count - count // 2)]
     )
-    modes = memory_samples(loop)
+    # A loop without delays has no modes.
+    modes = max(memory_samples(loop), 1.0)
     passes = np.resize(_PASSES, count) * channels(loop)[0] / modes
     try:
-        found = _newton(loop, passes + 1j * angles, np.full(count, 2.0 / modes))
+        return _newton(loop, passes + 1j * angles, np.full(count, 2.0 / modes))
     except UndecidedError:
-        return -np.inf
-    return float(found.real.max(initial=-np.inf))
+        return np.zeros(0, dtype=np.complex128)
 
 
 def _is_local_maximum(values: Array) -> NDArray[np.bool_]:

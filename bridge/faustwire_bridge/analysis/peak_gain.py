@@ -52,22 +52,27 @@ class Loudness:
 
 
 @np.errstate(all="ignore")  # what overflows counts as infinitely loud
-def measure(graph: Node, *, fs: float, points: int = _POINTS) -> Loudness:
+def measure(
+    graph: Node, *, fs: float, points: int = _POINTS, also: Array | None = None
+) -> Loudness:
     """Find the peak of |H|.
 
     A long reverb has thousands of narrow peaks, of which the grid meets some; the highest of those
     are climbed. The rest are of the same kind, so the highest of all is a few dB above at most,
-    unless a mode stands alone.
+    unless a mode stands alone, as ``lone_modes`` tells.
 
     Args:
         graph: a valid, stable one.
         fs: sampling rate in Hz.
         points: of the grid.
+        also: angles to be looked at besides, in radians a sample.
 
     Returns:
         The peak.
     """
     angles = np.concatenate([_grid(points), _resonances(graph)])
+    if also is not None:
+        angles = np.concatenate([angles, also])
     # An integrator in a loop is infinite at 0 Hz, the closed loop is not.
     angles = np.unique(np.maximum(angles, _LOWEST))
     gains = gains_on_circle(graph, angles)

@@ -14,6 +14,7 @@ import numpy as np
 
 from faustwire.graph import Array, Gain, Householder, Node, Recursion, nodes_in
 from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
+from faustwire_bridge.analysis.lone_modes import followed, highest_peaks
 from faustwire_bridge.analysis.peak_gain import gains_on_circle
 from faustwire_bridge.analysis.played_graph import from_first_sound
 from faustwire_bridge.analysis.ringing import ringing
@@ -32,11 +33,6 @@ _STANDS_OUT = 10 ** (30 / 20)
 # Fine enough to meet every mode on the first circle; for wide loops, fewer.
 _POINTS = 2**13
 _NUMBERS = 2**24
-# The highest peaks, and how they are followed inwards: a quarter of the way a step, with so many
-# looks over two widths to each side.
-_PEAKS = 48
-_STEP = 4.0
-_LOOKS = np.linspace(-2.0, 2.0, 9)
 
 
 @np.errstate(all="ignore")  # what is not finite is found to be no growth, or an endless one
@@ -85,10 +81,9 @@ def _grid(graph: Node, lowest: float) -> Array:
 def _highest(graph: Node, angles: Array, samples: float) -> float:
     """The highest gain on the circle of that many samples, of the peaks seen on the first one."""
     gains = gains_on_circle(graph, angles, 1 / _SOON)
-    padded = np.concatenate([[-np.inf], gains, [-np.inf]])
-    tops = np.flatnonzero((gains >= padded[:-2]) & (gains >= padded[2:]))
-    tops = tops[np.argsort(-gains[tops])[:_PEAKS]]
-    return float(_followed(graph, angles[tops], np.pi / len(angles), samples).max())
+    tops = highest_peaks(gains)
+    _, heights = followed(graph, angles[tops], np.pi / len(angles), _SOON, samples)
+    return float(heights.max())
 
 
 def _is_bounded(graph: Node) -> bool:
@@ -111,18 +106,3 @@ def _mixes_all(inside: list[Node]) -> bool:
     """Whether no channel is out of another's reach: one scale for each bounds the energy of all."""
     mixes = [node for node in inside if isinstance(node, (Gain, Householder))]
     return len(mixes) == 1 and bool(constant(mixes[0]).all())
-
-
-def _followed(graph: Node, angles: Array, spacing: float, samples: float) -> Array:
-    """The heights that some peaks reach on the last circle: [peaks]."""
-    rate, reach = 1 / _SOON, spacing
-    best = np.zeros(len(angles))
-    while rate > 1 / samples:
-        rate = max(rate / _STEP, 1 / samples)
-        tries = angles[:, None] + reach * _LOOKS / 2
-        values = gains_on_circle(graph, tries.ravel(), rate).reshape(tries.shape)
-        highest = values.argmax(axis=1)
-        rows = np.arange(len(angles))
-        angles, best = tries[rows, highest], values[rows, highest]
-        reach = min(reach, 4 * rate)
-    return best

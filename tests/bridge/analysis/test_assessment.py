@@ -171,6 +171,35 @@ def test_a_knob_that_makes_a_model_loud_only_between_its_ends_is_refused() -> No
     assert assessed(loud_only_between(500.0), knob).refusal is None
 
 
+def resonating(lines: int, *, apart: bool, gain_: float = 0.01) -> Node:
+    """A reverberator with a quiet mode that rings for two minutes: 74 dB in a few hertz/1000."""
+    rng = np.random.default_rng(5)
+    cosine, sine = (1 - 1e-6) * np.cos(1.3), (1 - 1e-6) * np.sin(1.3)
+    matrix = np.zeros((lines + 2, lines + 2))
+    matrix[:lines, :lines] = 0.99 * np.linalg.qr(rng.normal(size=(lines, lines)))[0]
+    matrix[lines:, lines:] = [[cosine, sine], [-sine, cosine]]
+    samples = np.concatenate([rng.integers(500, 2000, lines), [1, 1]]).astype(float)
+    ends = np.array([1 / np.sqrt(lines)] * lines + [1.0, 0.0])
+    into = ends * ([1.0] * lines + [gain_] * 2)
+
+    def part(name: str, of: slice) -> Node:
+        loop = Recursion(name, Delay("d", samples[of]), Gain("mix", matrix[of, of]))
+        return Series(name, (Gain("in", into[of, None]), loop, Gain("out", ends[None, of])))
+
+    if not apart:
+        return part("all", slice(None))
+    return Parallel("both", (part("fdn", slice(lines)), part("mode", slice(lines, None))))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_lone_mode_among_thousands_is_as_loud_as_it_is(apart: bool) -> None:
+    refusal = assessed(resonating(8, apart=apart)).refusal
+    assert refusal is not None
+    assert refusal.reason is Reason.TOO_LOUD
+    assert float(refusal.detail.split()[3]) == pytest.approx(74, abs=1.5)
+    assert assessed(resonating(8, apart=apart, gain_=0.001)).refusal is None
+
+
 def test_what_counts_as_a_jump_is_how_a_knob_stands_at_first() -> None:
     turned = sliders({"rt60": {"init": 0.1}})
     refusal = assessed(kept_silent_by_a_loop(400.0), turned).refusal
