@@ -33,6 +33,15 @@ def refusal(message: Incoming, user: User | None) -> Rejection | None:
     )
 
 
+def may_publish(user: User | None) -> bool:
+    """Whether somebody may be a worker.
+
+    Args:
+        user: whose key it is; None: none is needed.
+    """
+    return user is None or "publish" in user.rights
+
+
 def text_problem(user: User | None) -> str | None:
     """Check whether somebody who may publish may publish Faust text of its own.
 

@@ -17,6 +17,7 @@ from faustwire_bridge.core.events import User
 from faustwire_bridge.recordings import journal, metadata
 from faustwire_bridge.recordings.heard_messages import without_snapshot
 from faustwire_bridge.recordings.held_snapshots import Held, HeldSnapshots
+from faustwire_bridge.recordings.requests import Requests
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -62,8 +63,7 @@ class Recorder:
         self._strangers = 0
         self._channels: dict[tuple[str, bytes], Channel] = {}
         self._hello: tuple[int, bytes, bytes, User | None] | None = None
-        # Of those who listen: the hash of a connection's last request, which may be long.
-        self._requests: dict[bytes, int] = {}
+        self._requests = Requests()
 
     @property
     def problem(self) -> str | None:
@@ -159,7 +159,7 @@ class Recorder:
         self._write(now_ns, recording.of_bridge(recording.EVENT), data)
 
     def asked(self, now_ns: int, peer: bytes, data: bytes, user: User | None = None) -> bool:
-        """A listener asked; what only repeats its last request is left out.
+        """A listener asked; what ``Requests`` does not keep is left out.
 
         Args:
             now_ns: when the bridge took it up, in ns of ``time.monotonic_ns``.
@@ -170,11 +170,10 @@ class Recorder:
         Returns:
             Whether it was taken down.
         """
-        request = hash(data)
-        if self._requests.get(peer) == request:
+        if not self._requests.is_new(now_ns, peer, data, user):
             return False
         self.arrived(now_ns, peer, data, user)
-        self._requests[peer] = request
+        self._requests.note(peer, data)
         return True
 
     def heard(self, now_ns: int, peer: bytes, message: Heard) -> None:
@@ -186,7 +185,8 @@ class Recorder:
             message: what was sent.
         """
         self._place_hello()
-        self._write(now_ns, self._channel(recording.OUT, peer), without_snapshot(message))
+        if self._requests.is_new_answer(peer, message):
+            self._write(now_ns, self._channel(recording.OUT, peer), without_snapshot(message))
 
     def tick(self, now_ns: int) -> None:
         """Time has passed; to be called at least every half second."""
@@ -230,7 +230,7 @@ class Recorder:
 
     def _forget(self, peer: bytes) -> None:
         self._peers.pop(peer, None)
-        self._requests.pop(peer, None)
+        self._requests.forget(peer)
         for topic in (recording.IN, recording.OUT):
             self._channels.pop((topic, peer), None)
 

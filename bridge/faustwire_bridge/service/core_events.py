@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from faustwire import packed_snapshot
 from faustwire.errors import MessageError
-from faustwire_bridge.core import events, instructions
+from faustwire.messages import Rejection
+from faustwire_bridge.core import events, instructions, rights
 from faustwire_bridge.service.listener import Received
 
 
@@ -25,6 +26,24 @@ def to_event(received: Received) -> events.CoreEvent:
     except MessageError as problem:
         return events.Unreadable(peer, str(problem), problem.seq)
     return events.Arrived(peer, message, received.user, len(frames[0]))
+
+
+def refused(event: events.CoreEvent, user: events.User | None) -> Rejection | None:
+    """Tell whether a message is of no consequence, since its sender has no right to send it.
+
+    Args:
+        event: what came.
+        user: whose key it came with; None: it needed none.
+
+    Returns:
+        The answer; None: it has to be decided on.
+    """
+    match event:
+        case events.Arrived(message=message):
+            return rights.refusal(message, user)
+        case events.Unreadable(problem=problem) if not rights.may_publish(user):
+            return Rejection(problem)
+    return None
 
 
 def failure(instruction: instructions.Instruction, problem: Exception) -> events.CoreEvent | None:

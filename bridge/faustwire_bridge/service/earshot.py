@@ -53,7 +53,9 @@ class Earshot:
             recorder: where it is recorded; None: nowhere.
         """
         peer, user, now_ns = received.peer, received.user, time.monotonic_ns()
-        recorded = recorder is not None and recorder.asked(now_ns, peer, received.frames[0], user)
+        # What somebody who decides nothing has put beside its fields is nobody's business.
+        asked = received.frames[0] if rights.may_publish(user) else codec.encode(message)
+        recorded = recorder is not None and recorder.asked(now_ns, peer, asked, user)
         answer = rights.refusal(message, user)
         if answer is None:
             name = None if user is None else user.name

@@ -21,7 +21,7 @@ from faustwire_bridge.core import events, instructions
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.state_machine import Core
-from faustwire_bridge.service.core_events import failure, to_event
+from faustwire_bridge.service.core_events import failure, refused, to_event
 from faustwire_bridge.service.earshot import Earshot
 from faustwire_bridge.service.listener import GoneError, Received
 from faustwire_bridge.service.listeners import Listeners
@@ -142,6 +142,11 @@ class Loop:
         """Hand a message to whom it is for; those who watch or listen are not the core's."""
         try:
             event = to_event(received)
+            turned_away = refused(event, received.user)
+            if turned_away is not None:
+                # It decides nothing, so neither the core nor a recording has to know.
+                self._listeners.offer(received.peer, codec.encode(turned_away))
+                return
             match event:
                 case events.Arrived(peer, Watch() as message, user):
                     self._observers.hear(peer, message, user)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -30,6 +31,7 @@ from faustwire_bridge.core import events
 from faustwire_bridge.core.compile_report import Control, Report
 from faustwire_bridge.core.events import User
 from faustwire_bridge.recordings import held_snapshots, journal, recorder
+from faustwire_bridge.recordings.requests import MOST_REQUESTS
 from graphs import fdn
 
 OFFSET_NS = 1_795_000_000 * 10**9
@@ -271,3 +273,24 @@ def test_a_request_to_hear_that_is_repeated_is_recorded_once(tmp_path: Path) -> 
     (told,) = (item.data for item in items if item.topic == "out")
     assert codec.decode(told) == replace(heard, snapshot=b"")
     assert msgpack.unpackb(told)["left_out"] == len(snapshot_bytes)
+
+
+def test_who_only_listens_cannot_fill_the_disk(tmp_path: Path) -> None:
+    """The control: who may publish can, in other ways."""
+    session = Session(tmp_path / "run")
+    for user, peer in ((User("eve", frozenset({"watch"})), b"\0\7"), (ANN, b"\0\x08")):
+        for after in range(300):
+            data = codec.encode(Listen("abc", after))
+            session.recorder.asked(0, peer, data, user)
+            session.recorder.heard(0, peer, Heard("abc", after + 1, Reason.PUBLISHED))
+            session.recorder.heard(0, peer, Heard("abc", after + 1, Reason.PUBLISHED))
+    eve = User("eve", frozenset({"watch"}))
+    assert session.recorder.asked(2 * 10**9, b"\0\7", codec.encode(Listen("abc")), eve)
+    items = session.items()
+    kept = Counter((item.metadata["user"], item.topic) for item in items)
+    assert kept == {
+        ("eve", "in"): MOST_REQUESTS + 1,
+        ("eve", "out"): MOST_REQUESTS,
+        ("ann", "in"): 300,
+        ("ann", "out"): 300,
+    }
