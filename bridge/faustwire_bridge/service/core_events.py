@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from faustwire import packed_snapshot
-from faustwire.errors import MessageError
-from faustwire.messages import Rejection
+from faustwire.errors import MessageError, explained
+from faustwire.messages import Bye, Rejection
 from faustwire_bridge.core import events, instructions, rights
 from faustwire_bridge.service.listener import Received
+from faustwire_bridge.service.plugin_files import PluginFiles
 
 
 def to_event(received: Received) -> events.CoreEvent:
@@ -44,6 +45,28 @@ def refused(event: events.CoreEvent, user: events.User | None) -> Rejection | No
         case events.Unreadable(problem=problem) if not rights.may_publish(user):
             return Rejection(problem)
     return None
+
+
+def write(files: PluginFiles, instruction: instructions.Write) -> events.CoreEvent:
+    """Write a program for the plugin.
+
+    Args:
+        files: what the plugin reads.
+        instruction: the program.
+
+    Returns:
+        What came of it.
+    """
+    try:
+        files.write(instruction.program, rewrite_config=instruction.rewrite_config)
+    except OSError as problem:
+        return events.WriteFailed(explained(problem))
+    return events.Written()
+
+
+def is_bye(event: events.CoreEvent) -> bool:
+    """Whether a worker says that it leaves."""
+    return isinstance(event, events.Arrived) and isinstance(event.message, Bye)
 
 
 def failure(instruction: instructions.Instruction, problem: Exception) -> events.CoreEvent | None:

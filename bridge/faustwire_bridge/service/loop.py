@@ -7,38 +7,37 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
 from faustwire import codec
-from faustwire.errors import explained
-from faustwire.messages import Bye, Event, Listen, ToPeer, Verdict, Watch, Welcome
+from faustwire.messages import Event, Listen, ToPeer, Verdict, Watch, Welcome
 from faustwire_bridge.children.gates import Gates
 from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.core import events, instructions
 from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.state_machine import Core
-from faustwire_bridge.service.core_events import failure, refused, to_event
+from faustwire_bridge.service.core_events import failure, is_bye, refused, to_event, write
 from faustwire_bridge.service.earshot import Earshot
+from faustwire_bridge.service.guarded_recorder import GuardedRecorder
 from faustwire_bridge.service.listener import GoneError, Received
 from faustwire_bridge.service.listeners import Listeners
 from faustwire_bridge.service.observers import Observers
 from faustwire_bridge.service.plugin_files import PluginFiles
-from faustwire_bridge.service.verdict_log import VerdictLog
+from faustwire_bridge.service.verdict_log import VerdictLog, log_event
 
 if TYPE_CHECKING:
     from faustwire_bridge.recordings.recorder import Recorder
 
 _log = logging.getLogger("faustwire.bridge")
-_P = ParamSpec("_P")
 
 # Messages handled in one go before time is looked at again.
 _BATCH = 64
-# Events that a verdict says as well, with more figures.
-_TOLD_BY_VERDICT = ("published", "held-back")
+# What waits is written in a row for as long; then others are heard. Most write one file at a time.
+_WRITING_SECONDS = 0.02
 # A recording closes what a kill would lose at least as often.
 _RECORDER_SECONDS = 0.5
 
@@ -74,7 +73,7 @@ class Loop:
         self._signals = signals
         self._files = files
         self._gates = gates
-        self._recorder = recorder
+        self._recording = GuardedRecorder(recorder)
         now = time.monotonic()
         welcome = Welcome(
             os.getpid(), socket.gethostname(), sendable(str(files.dsp_path)), sendable(recording)
@@ -84,8 +83,8 @@ class Loop:
         self._earshot = Earshot(listeners, self._core.sessions, listeners_judge)
         self._verdict_log = VerdictLog()
         self._stopping: str | None = None
-        # What a recording that misses something is of no use for.
-        self._unrecorded: str | None = None
+        # What has come of a Write, if that is told to the core when others have been heard.
+        self._written: events.CoreEvent | None = None
 
     def run(self) -> None:
         """Go on until a signal comes, or the core says that it is time to stop."""
@@ -96,13 +95,11 @@ class Loop:
                 self._stopping = f"{names[0]}"
             self._receive()
             self._take_outcomes()
-            deadline = self._core.deadline()
-            if deadline is not None and time.monotonic() >= deadline:
-                # What has waited for its time may be what is in the file, or was.
-                self._look_at_dsp()
-                self._handle_safely(events.Tick())
+            if self._written is None:
+                self._tick()
             self._tell_audience()
             self._keep_recording()
+        self._tell_what_was_written()
         _log.info("stopped", extra={"why": self._stopping})
 
     # -- what comes in -----------------------------------------------------------------------
@@ -118,9 +115,11 @@ class Loop:
         return dict(poller.poll(self._patience_ms()))
 
     def _patience_ms(self) -> int:
+        if self._written is not None:
+            return 0
         deadlines = [each.deadline() for each in (self._core, self._gates, self._earshot)]
         known = [deadline for deadline in deadlines if deadline is not None]
-        if self._recorder is not None:
+        if self._recording.recorder is not None:
             known.append(time.monotonic() + _RECORDER_SECONDS)
         soonest = min([self._observers.deadline(), self._listeners.deadline(), *known])
         return max(0, int((soonest - time.monotonic()) * 1000) + 1)
@@ -151,7 +150,7 @@ class Loop:
                 case events.Arrived(peer, Watch() as message, user):
                     self._observers.hear(peer, message, user)
                 case events.Arrived(message=Listen() as message):
-                    self._earshot.hear(received, message, self._recorder)
+                    self._earshot.hear(received, message, self._recording.recorder)
                 case _:
                     self._handle_safely(event, received)
         except Exception:  # noqa: BLE001 - one message must not end the bridge for everybody else
@@ -161,14 +160,27 @@ class Loop:
         """Tell those who watch or listen; what goes wrong there is nothing to the workers."""
         try:
             self._observers.tell()
-            self._earshot.tell(self._recorder)
+            self._earshot.tell(self._recording.recorder)
         except Exception:  # noqa: BLE001 - as above
             _log.exception("internal error, somebody who watches or listens is not told")
 
     def _take_outcomes(self) -> None:
-        """Take what the child processes have answered."""
+        """Take what has come of Writes, and what the child processes have answered."""
+        self._tell_what_was_written()
         for outcome in self._gates.outcomes():
             self._handle_safely(outcome)
+
+    def _tick(self) -> None:
+        deadline = self._core.deadline()
+        if deadline is not None and time.monotonic() >= deadline:
+            # What has waited for its time may be what is in the file, or was.
+            self._look_at_dsp()
+            self._handle_safely(events.Tick())
+
+    def _tell_what_was_written(self) -> None:
+        written, self._written = self._written, None
+        if written is not None:
+            self._handle_safely(written)
 
     def _handle_safely(self, event: events.CoreEvent, received: Received | None = None) -> None:
         try:
@@ -177,22 +189,37 @@ class Loop:
             _log.exception("internal error, the message is dropped")
 
     def _handle(self, event: events.CoreEvent, received: Received | None = None) -> None:
+        # Each outcome of a Write may make the core write what waited. For a thousand that wait this
+        # must not be a thousand calls deep, and others must have their answers meanwhile.
+        until = time.monotonic() + _WRITING_SECONDS
+        to_do = [self._decided(event, received)]
+        while to_do:
+            instruction, now_ns = next(to_do[-1], (None, 0))
+            if instruction is None:
+                to_do.pop()
+                continue
+            outcome = self._follow(instruction, now_ns)
+            if isinstance(instruction, instructions.Write) and time.monotonic() > until:
+                self._written = outcome
+            elif outcome is not None:
+                to_do.append(self._decided(outcome))
+        if is_bye(event):
+            # Whoever has trained opens the recording now, and what comes may be long in coming.
+            self._recording.take(lambda recorder: recorder.flush())
+
+    def _decided(
+        self, event: events.CoreEvent, received: Received | None = None
+    ) -> Iterator[tuple[instructions.Instruction, int]]:
+        """What the core decides on an event, with the time at which it does, in ns."""
         # The recording has the same clock, to the digit: a replay decides the same.
         now_ns = time.monotonic_ns()
-        if self._recorder is not None:
-            if received is not None and len(received.frames) == 1:
-                peer, user = received.peer, received.user
-                self._record(self._recorder.arrived, now_ns, peer, received.frames[0], user)
-            else:
-                self._record(self._recorder.took, now_ns, event)
+        if received is not None and len(received.frames) == 1:
+            came = received.peer, received.frames[0], received.user
+            self._recording.take(lambda recorder: recorder.arrived(now_ns, *came))
+        else:
+            self._recording.take(lambda recorder: recorder.took(now_ns, event))
         self._observers.changed()
-        for instruction in self._core.handle(event, now_ns * 1e-9):
-            outcome = self._follow(instruction, now_ns)
-            if outcome is not None:
-                self._handle(outcome)
-        if self._recorder is not None and _is_bye(event):
-            # Whoever has trained opens the recording now, and what comes may be long in coming.
-            self._record(self._recorder.flush)
+        return iter([(each, now_ns) for each in self._core.handle(event, now_ns * 1e-9)])
 
     def _look_at_dsp(self) -> None:
         if self._core.pipeline.playing.program is not None and not self._files.intact():
@@ -225,9 +252,9 @@ class Loop:
             case instructions.SetAside():
                 return self._gates.set_aside()
             case instructions.Cancel(aside):
-                self._gates.cancel(aside=aside)
+                return self._cancel(aside=aside)
             case instructions.Write():
-                return self._write(instruction)
+                return write(self._files, instruction)
             case instructions.LogInternalError(error):
                 _log.error("internal error, the publication is refused", exc_info=error)
             case instructions.Stop(why):
@@ -240,52 +267,34 @@ class Loop:
         self._verdict_log.log(self._core.worker(peer), incarnation, verdict)
 
     def _tell(self, event: Event, now_ns: int) -> None:
-        if self._recorder is not None:
-            self._record(self._recorder.happened, now_ns, event)
-        if event.kind not in _TOLD_BY_VERDICT:
-            worker = {"worker": event.worker} if event.worker else {}
-            _log.info("%s", event.kind, extra={**worker, "what": event.detail})
+        self._recording.take(lambda recorder: recorder.happened(now_ns, event))
+        log_event(event)
 
-    def _write(self, write: instructions.Write) -> events.CoreEvent:
-        try:
-            self._files.write(write.program, rewrite_config=write.rewrite_config)
-        except OSError as problem:
-            return events.WriteFailed(explained(problem))
-        return events.Written()
+    def _cancel(self, *, aside: bool) -> events.DspChanged | None:
+        self._gates.cancel(aside=aside)
+        if aside or self._written is None:
+            return None
+        # It is in the file, and the core will not hear of it.
+        self._written = None
+        return events.DspChanged()
 
     def _send(self, peer: bytes, message: ToPeer, now_ns: int) -> events.Lost | None:
         data = codec.encode(message)
         session = self._core.sessions.at(peer)
-        if self._recorder is not None and session is not None and isinstance(message, Welcome):
-            self._record(self._recorder.identified, peer, session.hello, session.user)
+        if session is not None and isinstance(message, Welcome):
+            who = session.hello, session.user
+            self._recording.take(lambda recorder: recorder.identified(peer, *who))
         try:
             sent = self._listeners.send(peer, data)
         except GoneError:
             return events.Lost(peer)
         if not sent:
             _log.debug("a worker does not read its verdicts", extra={"peer": peer.hex()})
-        elif self._recorder is not None:
-            self._record(self._recorder.sent, now_ns, peer, data, message)
+        else:
+            self._recording.take(lambda recorder: recorder.sent(now_ns, peer, data, message))
         return None
 
-    def _record(self, take: Callable[_P, None], *what: _P.args, **more: _P.kwargs) -> None:
-        """Have something recorded; should that fail, it is decided all the same."""
-        try:
-            take(*what, **more)
-        except Exception as problem:  # noqa: BLE001 - an outcome that the core misses ends nothing
-            _log.exception("internal error, something could not be recorded")
-            self._unrecorded = f"internal error: {problem!r}"
-
     def _keep_recording(self) -> None:
-        if self._recorder is None:
-            return
-        self._record(self._recorder.tick, time.monotonic_ns())
-        problem = self._recorder.problem or self._unrecorded
+        problem = self._recording.keep()
         if problem is not None:
-            _log.error("the recording has stopped: %s", problem)
-            self._recorder = None
             self._handle_safely(events.Noticed("recording-stopped", problem))
-
-
-def _is_bye(event: events.CoreEvent) -> bool:
-    return isinstance(event, events.Arrived) and isinstance(event.message, Bye)

@@ -6,7 +6,7 @@ import logging
 import re
 from collections import OrderedDict
 
-from faustwire.messages import HOLDS_BACK, Reason, Verdict
+from faustwire.messages import HOLDS_BACK, Event, Reason, Verdict
 
 _log = logging.getLogger("faustwire.bridge")
 
@@ -14,6 +14,17 @@ _log = logging.getLogger("faustwire.bridge")
 _FIGURES = re.compile(r"[\d.]+")
 # More workers than a bridge serves at a time; of more, the one quiet longest is told again.
 _MAX_WORKERS = 1024
+
+
+# Events that a verdict says as well, with more figures.
+_TOLD_BY_VERDICT = ("published", "held-back")
+
+
+def log_event(event: Event) -> None:
+    """Log an event, unless a verdict says it."""
+    if event.kind not in _TOLD_BY_VERDICT:
+        worker = {"worker": event.worker} if event.worker else {}
+        _log.info("%s", event.kind, extra={**worker, "what": event.detail})
 
 
 class VerdictLog:
