@@ -135,7 +135,7 @@ class BridgeLink:
         return lines
 
     def _unused(self, keeper: Keeper) -> Iterator[str]:
-        """What was asked for and the keeper of the files does not do, a line for each."""
+        """What was asked for and the running bridge does not do, a line for each."""
         kept = keeper.config_path
         if self._config_path != CONFIG_PATH and kept not in (None, self._config_path):
             yield f"config_path={self._config_path} is not used: it keeps {kept}"

@@ -204,7 +204,7 @@ class Connection:
         return data
 
     def say_bye(self, patience_seconds: float) -> None:
-        """Leave the bridge, and wait until it has taken note; one that records has written all out.
+        """Leave the bridge, and wait until it has noticed; one that records has then written all.
 
         Args:
             patience_seconds: how long to wait; 0: not at all.

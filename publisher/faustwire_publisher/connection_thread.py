@@ -39,7 +39,7 @@ _log = logging.getLogger("faustwire.publisher")
 _PING_SECONDS = 1.0
 # A bridge that answers pings has a verdict by then, or it, or the message, was lost.
 _RESEND_SECONDS = 2.0
-# Longer than a compile takes that comes to its end.
+# Longer than any compile takes that ends by itself.
 _LOST_SECONDS = 15.0
 # The monitor reports a connection slightly before the socket can send through it.
 _AGAIN_SECONDS = 0.005
@@ -47,7 +47,7 @@ _AGAIN_SECONDS = 0.005
 _STEP_ASIDE_SECONDS = 0.0002
 # A socket that is not closed in this time waits for a name server that does not answer.
 _JOIN_SECONDS = 1.0
-# A bridge that records has done so in milliseconds, unless it is judging or stopped.
+# A bridge that records has written all in milliseconds, unless it is judging or stopped.
 _FAREWELL_SECONDS = 2.0
 # Problems of models, with a traceback each, that are logged.
 _MOST_LOGGED = 3
@@ -97,7 +97,7 @@ class ConnectionThread:
         self._steps_aside = steps_aside
         self._keyring = keyring
         self._encrypted = encrypted
-        # What is wrong besides the connection; what is wrong with that, the connection knows.
+        # What is wrong apart from the connection, which knows its own trouble.
         self._problem: str | None = None
         self._connection: Connection | None = None
         self._was_up = False

@@ -1,4 +1,4 @@
-"""When the optimisers of a training step, and how a compiled training calls what must not be."""
+"""Calls after each step of an optimiser, and calls that ``torch.compile`` must leave alone."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class WorkerSession:
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """A call of the training's: one thread at a time, connected, the last answers digested.
+        """Hold the session for a call: one thread at a time, connected, the last answers taken in.
 
         Raises:
             ForkError: in a forked process.

@@ -1,4 +1,4 @@
-"""Does every loop of a graph have a delay? Without one it can't be computed sample by sample."""
+"""Checks that every loop of a graph has a delay, without which it can't be computed."""
 
 from __future__ import annotations
 

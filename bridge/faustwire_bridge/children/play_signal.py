@@ -38,7 +38,7 @@ def _blocks(run: Run, seconds: float) -> int:
 
 
 def _noise(channels: int, block: int, number: int, full: float) -> bytes:
-    """A block of noise for each channel, from one supply: draws take their time."""
+    """A block of noise for each channel, from one stored supply, since drawing takes time."""
     supply = _supply(full)
     parts = []
     for channel in range(channels):

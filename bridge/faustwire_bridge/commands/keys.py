@@ -160,7 +160,7 @@ def _forget(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    """What is enrolled, first; a bad line elsewhere must not hide it."""
+    """Print who is enrolled first, so that a bad line elsewhere does not hide it."""
     keyring = KeyRing(options.keys)
     _print(f"{keyring.folder}\n\nMay connect to a bridge here:")
     people, problems = keyring.enrolment()

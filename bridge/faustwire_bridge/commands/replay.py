@@ -159,7 +159,7 @@ def _push(options: argparse.Namespace) -> NoReturn:
         "as_json": options.json,
     }
     sys.stdout.flush()
-    # In our place, not beside us: its keys, its Ctrl-C and its exit code are a person's.
+    # It replaces this process, so that key presses, Ctrl-C and the exit code are its own.
     command = [sys.executable, "-m", "faustwire_publisher.replay", json.dumps(told)]
     os.execv(sys.executable, command)  # noqa: S606 - our own program
 

@@ -65,7 +65,7 @@ def _print(state: State) -> None:
     view = ViewModel()
     view.watched = PluginWatch().is_watched(state, now)
     view.take(state, now, time.time())
-    # In a pipe nobody's terminal is too narrow.
+    # In a pipe no terminal limits the width.
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     console.print(screen(view, now, width=console.width))
 

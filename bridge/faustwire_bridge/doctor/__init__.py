@@ -1,1 +1,1 @@
-"""``faustwire doctor``: is all that a bridge and its workers need as it should be?"""
+"""``faustwire doctor``: checks all that a bridge and its workers need."""

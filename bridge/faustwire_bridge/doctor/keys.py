@@ -1,4 +1,4 @@
-"""The keys: this machine's own, the bridges it knows, and who may come in here."""
+"""The keys: this machine's own, the bridges it knows, and who may connect here."""
 
 from __future__ import annotations
 
@@ -54,6 +54,6 @@ def _enrolled(subject: Subject) -> Iterator[Finding]:
     people, problems = subject.keyring.enrolment()
     if people:
         told = "; ".join(f"{each.name} ({', '.join(sorted(each.rights))})" for each in people)
-        yield Finding(OK, f"may come in to a bridge here: {told}")
+        yield Finding(OK, f"may connect to a bridge here: {told}")
     for problem in problems:
         yield Finding(PROBLEM, problem)

@@ -165,7 +165,7 @@ class LiveSource:
             reading.start()
 
     def _fill(self, place: RecordingPlace, curves: dict[str, History]) -> None:
-        """The curves' beginnings, which were recorded before anybody watched."""
+        """Add the curves' beginnings, which were recorded before anybody watched."""
         if place != self._place:
             return
         self._recorded = True

@@ -169,7 +169,7 @@ class PageSession:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _tell_sounds(self) -> None:
-        """At once: what is heard waits for nothing that is drawn."""
+        """Send sounds at once; they do not wait for what is drawn."""
         self._fresh_sounds.set()
         while True:
             await self._fresh_sounds.wait()

@@ -179,7 +179,7 @@ def _refusal(connection: ServerConnection, status: http.HTTPStatus) -> Response:
 
 
 def _counted() -> tuple[type[ServerConnection], set[ServerConnection]]:
-    """A connection that ends at once when there are too many of them, and those that are open."""
+    """A class of connections of which one too many ends at once, and the set of those open."""
     open_ones: set[ServerConnection] = set()
 
     class Counted(ServerConnection):

@@ -87,12 +87,12 @@ class MonitorSocket:
 
     @property
     def hopeless(self) -> bool:
-        """Whether another try, a moment later, will hardly do better."""
+        """Whether another try a moment later is unlikely to succeed."""
         return self._link.hopeless
 
     @property
     def ended(self) -> bool:
-        """Whether it was turned away and only another try, a little later, may do better."""
+        """Whether it was turned away, so that only a new try a little later may succeed."""
         return self._link.ended
 
     @property

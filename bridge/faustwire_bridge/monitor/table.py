@@ -69,9 +69,9 @@ def _standing(worker: WorkerState, state: State) -> str:
 
 
 def _chosen(state: State, rows: int) -> list[WorkerState]:
-    """Those for whom there is room, in the order in which they came, who is gone last.
+    """The workers that fit, in the order in which they came; those that have left come last.
 
-    Rows that change places with each reload could not be read.
+    Rows that changed places with each reload could not be read.
     """
     marks = list(_MARKS)
     ranked = sorted(state.workers, key=lambda worker: marks.index(_standing(worker, state)))

@@ -1,4 +1,4 @@
-"""Which bridge a command is about, and the first word with it."""
+"""Which bridge a command is about, and how it is asked."""
 
 from __future__ import annotations
 

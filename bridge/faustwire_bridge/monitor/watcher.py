@@ -39,7 +39,7 @@ class Watcher(MonitorSocket):
 
     @property
     def ended(self) -> bool:
-        """Whether it was turned away and only another try, a little later, may do better."""
+        """Whether it was turned away, so that only a new try a little later may succeed."""
         return super().ended or self._declined is not None
 
     @property
@@ -62,7 +62,7 @@ class Watcher(MonitorSocket):
         return message
 
     def _has_asked(self) -> bool:
-        """Ask for the next state, unless that is done; whether it is."""
+        """Ask for the next state unless it has been asked for; returns whether it has."""
         now = time.monotonic()
         if self._asked_over != self.standing:
             self._number, self._ask_at = 0, now

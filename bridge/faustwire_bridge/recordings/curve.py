@@ -1,4 +1,4 @@
-"""Values by call, thinned out evenly so that a long training takes no more memory than a short."""
+"""Values by call, thinned out evenly, so that memory is bounded however long a training is."""
 
 from __future__ import annotations
 

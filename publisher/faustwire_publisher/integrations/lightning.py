@@ -126,6 +126,6 @@ class HotReloadCallback(Callback):
 
 
 def _scalars(trainer: Trainer) -> Mapping[str, Any]:
-    """What was logged, without what is not a single number."""
+    """The logged metrics that are single numbers."""
     logged = trainer.callback_metrics.items()
     return {name: value for name, value in logged if getattr(value, "numel", lambda: 1)() == 1}
