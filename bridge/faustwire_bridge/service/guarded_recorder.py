@@ -27,7 +27,7 @@ class GuardedRecorder:
             recorder: where to; None: nowhere.
         """
         self.recorder = recorder
-        # What a recording that misses something is of no use for.
+        # Why recording has to stop: a recording with a gap can't be decided again.
         self._missed: str | None = None
 
     def take(self, record: Callable[[Recorder], None]) -> None:
