@@ -21,8 +21,8 @@ from faustwire_bridge.core.rules import Rules
 from faustwire_bridge.core.sendable_text import sendable
 from faustwire_bridge.core.state_machine import Core
 from faustwire_bridge.service.core_events import failure, is_bye, refused, to_event, write
-from faustwire_bridge.service.earshot import Earshot
 from faustwire_bridge.service.guarded_recorder import GuardedRecorder
+from faustwire_bridge.service.hearers import Hearers
 from faustwire_bridge.service.listener import GoneError, Received
 from faustwire_bridge.service.listeners import Listeners
 from faustwire_bridge.service.observers import Observers
@@ -80,7 +80,7 @@ class Loop:
         )
         self._core = Core(welcome, now, rules)
         self._observers = Observers(listeners, self._core.state)
-        self._earshot = Earshot(listeners, self._core.sessions, listeners_judge)
+        self._hearers = Hearers(listeners, self._core.sessions, listeners_judge)
         self._verdict_log = VerdictLog()
         self._stopping: str | None = None
         # What has come of a Write, if that is told to the core when others have been heard.
@@ -109,7 +109,7 @@ class Loop:
         for listening in self._listeners.sockets:
             poller.register(listening, zmq.POLLIN)
         poller.register(self._signals, zmq.POLLIN)
-        for descriptor in (*self._gates.filenos(), self._earshot.fileno()):
+        for descriptor in (*self._gates.filenos(), self._hearers.fileno()):
             if descriptor is not None:
                 poller.register(descriptor, zmq.POLLIN)
         return dict(poller.poll(self._patience_ms()))
@@ -117,7 +117,7 @@ class Loop:
     def _patience_ms(self) -> int:
         if self._written is not None:
             return 0
-        deadlines = [each.deadline() for each in (self._core, self._gates, self._earshot)]
+        deadlines = [each.deadline() for each in (self._core, self._gates, self._hearers)]
         known = [deadline for deadline in deadlines if deadline is not None]
         if self._recording.recorder is not None:
             known.append(time.monotonic() + _RECORDER_SECONDS)
@@ -128,7 +128,7 @@ class Loop:
         for number in range(_BATCH):
             received = self._listeners.receive()
             for user in self._listeners.pop_revoked():
-                self._earshot.revoked(user)
+                self._hearers.revoked(user)
                 self._handle_safely(events.Revoked(user))
             if received is None:
                 return
@@ -150,7 +150,7 @@ class Loop:
                 case events.Arrived(peer, Watch() as message, user):
                     self._observers.hear(peer, message, user)
                 case events.Arrived(message=Listen() as message):
-                    self._earshot.hear(received, message, self._recording.recorder)
+                    self._hearers.hear(received, message, self._recording.recorder)
                 case _:
                     self._handle_safely(event, received)
         except Exception:  # noqa: BLE001 - one message must not end the bridge for everybody else
@@ -160,7 +160,7 @@ class Loop:
         """Tell those who watch or listen; what goes wrong there is nothing to the workers."""
         try:
             self._observers.tell()
-            self._earshot.tell(self._recording.recorder)
+            self._hearers.tell(self._recording.recorder)
         except Exception:  # noqa: BLE001 - as above
             _log.exception("internal error, somebody who watches or listens is not told")
 
@@ -243,7 +243,7 @@ class Loop:
             case instructions.Send(peer, message, again):
                 if isinstance(message, Verdict) and not again:
                     self._log_verdict(peer, message)
-                    self._earshot.decided(self._core.sessions.at(peer), message)
+                    self._hearers.decided(self._core.sessions.at(peer), message)
                 return self._send(peer, message, now_ns)
             case instructions.Happened(event):
                 self._tell(event, now_ns)

@@ -152,7 +152,7 @@ def test_a_flood_of_watches_lets_others_have_their_turn(plugin: Plugin) -> None:
     [
         ("service.observers", "Observers.hear"),
         ("core.watchers", "Watchers.pop_due"),
-        ("service.earshot", "Earshot.tell"),
+        ("service.hearers", "Hearers.tell"),
     ],
 )
 def test_a_bug_of_ours_does_not_end_the_bridge_for_everybody_else(

@@ -1,4 +1,4 @@
-"""Those who listen: like those who watch they take part in no decision about the plugin."""
+"""Those who listen: like those who watch, they take part in no decision about the plugin."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _AT_ONCE_BYTES = 2**20
 _log = logging.getLogger("faustwire.bridge")
 
 
-class Earshot:
+class Hearers:
     """Answers those who listen; a judge of its own works for them, behind everything else."""
 
     def __init__(self, listeners: Listeners, sessions: Sessions, judge: JudgeProcess) -> None:
