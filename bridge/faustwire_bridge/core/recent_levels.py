@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 
-from faustwire_bridge.core.sound_limits import JUMP_SECONDS
+from faustwire_bridge.core.sound_limits import GRADUAL_DB, JUMP_SECONDS
 
 
 class RecentLevels:
     """The levels of what plays and of what has played for the last ``JUMP_SECONDS``.
 
     What is not known counts as unity gain, and so does what is quieter: a model may come out of
-    silence.
+    silence. A rise of at most ``GRADUAL_DB`` is a gradual one, which nothing before it is held to:
+    ears hear it coming, and so a training gets louder.
     """
 
     def __init__(self) -> None:
@@ -30,7 +31,10 @@ class RecentLevels:
         while self._past and self._past[-1][1] >= self._playing_db:
             self._past.pop()
         self._past.append((now, self._playing_db))
-        self._playing_db = max(level_db or 0.0, 0.0)
+        before_db, self._playing_db = self._playing_db, max(level_db or 0.0, 0.0)
+        rise_db = self._playing_db - before_db
+        if 0 < rise_db <= GRADUAL_DB:
+            self._past = deque((until, past_db + rise_db) for until, past_db in self._past)
 
     def lowest_db(self, now: float) -> float:
         """The level that a rise is measured from.

@@ -19,8 +19,11 @@ MAX_GAIN_DB = 60.0
 # publish: some of 32 have 22 dB.
 MAX_JUMP_DB = 30.0
 # A jump is measured from the quietest that has played for so long. Who hears 100 dB SPL needs a
-# second or two to turn it down; and what a training learns may still rise by 6 dB a second.
+# second or two to turn it down.
 JUMP_SECONDS = 5.0
+# A step from one program to the next that is no part of a jump: at most twice as loud. So a model
+# may learn to be louder, at any pace.
+GRADUAL_DB = 6.1
 # Of one core. The plugin runs on the audio thread, beside the rest of the DAW, and what drops out
 # does so until the next program.
 MAX_LOAD = 0.7
@@ -191,7 +194,7 @@ def check_jump(level_db: float, limits: Limits, playing_db: float | None) -> Ref
         return Refusal(
             Reason.TOO_LOUD,
             f"it is {jump_db:.1f} dB louder than {than} and the limit is {limits.max_jump_db:g} "
-            f"dB: lower its gain or raise it in steps {JUMP_SECONDS:g} s apart, or raise "
+            f"dB: lower its gain, raise it in steps of 6 dB or {JUMP_SECONDS:g} s apart, or raise "
             "--max-jump-db",
         )
     return None
