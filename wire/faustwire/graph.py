@@ -11,8 +11,9 @@ from the root joined by dots, and every error quotes it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import is_
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -212,6 +213,32 @@ def leaves(node: Node) -> Iterator[Leaf]:
         Each of them.
     """
     return (each for each in nodes_in(node) if isinstance(each, LEAVES))
+
+
+def with_leaves(node: Node, leaves: Mapping[int, Leaf]) -> Node:
+    """A graph with other leaves in the places of some of its own.
+
+    Args:
+        node: as for ``nodes_in``.
+        leaves: by the ``id`` of the leaf whose place they take.
+
+    Returns:
+        The graph; what holds none of those leaves is the same object.
+    """
+    match node:
+        case Series() | Parallel():
+            parts = tuple(with_leaves(child, leaves) for child in node.nodes)
+            if all(map(is_, parts, node.nodes)):
+                return node
+            if isinstance(node, Series):
+                return Series(node.name, parts)
+            return Parallel(node.name, parts, node.join)
+        case Recursion():
+            forward, back = with_leaves(node.forward, leaves), with_leaves(node.feedback, leaves)
+            same = forward is node.forward and back is node.feedback
+            return node if same else Recursion(node.name, forward, back)
+        case _:
+            return leaves.get(id(node), node)
 
 
 def channels(node: Node) -> tuple[int, int]:

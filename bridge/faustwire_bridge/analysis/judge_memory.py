@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from faustwire.snapshot_reader import SnapshotReader
 from faustwire_bridge.analysis.change import WrittenModel
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
 from faustwire_bridge.codegen import WrittenLeaves
@@ -50,8 +51,10 @@ class Memory:
         levels: knows their levels.
         models: knows the models that were compared.
         written: knows what their leaves were written as.
+        reader: decodes them.
     """
 
     levels: LevelEstimator = field(default_factory=LevelEstimator)
     models: WrittenModels = field(default_factory=WrittenModels)
     written: WrittenLeaves = field(default_factory=WrittenLeaves)
+    reader: SnapshotReader = field(default_factory=SnapshotReader)

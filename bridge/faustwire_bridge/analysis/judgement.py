@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from faustwire import codec
 from faustwire.codec import MAX_PROGRAM
 from faustwire.controls import Slider
 from faustwire.errors import FaustwireError, MessageError
@@ -62,7 +61,7 @@ def judge(
     """
     memory = memory or Memory()
     try:
-        snapshot = _decoded(data)
+        snapshot = memory.reader.read(data)
         knobs = knobs_of_model(snapshot.graph, snapshot.controls, fs=snapshot.fs)
         model, program = _written(snapshot, knobs, memory)
     except FaustwireError as problem:
@@ -137,7 +136,11 @@ def judge_at_hand(
     if played is None:
         return _judged(program, passed.assessment, model, None)
     if before is None:
-        return _judged(program, passed.assessment, model, math.inf) if _is_large(played) else None
+        return (
+            _judged(program, passed.assessment, model, math.inf)
+            if _is_large(played, memory)
+            else None
+        )
     memory.models.get(played, lambda: before)
     after = memory.models.get(data, lambda: model)
     change = certain_change_db(before, after, limits.min_change_db)
@@ -147,7 +150,7 @@ def judge_at_hand(
 def _written_if_small(data: bytes, memory: Memory) -> tuple[WrittenModel, Program] | None:
     if len(data) > MAX_BYTES_AT_HAND:
         return None
-    snapshot = _decoded(data)
+    snapshot = memory.reader.read(data)
     if not is_small(snapshot.graph):
         return None
     knobs = knobs_by_bounds(snapshot.graph, snapshot.controls)
@@ -162,23 +165,16 @@ def _model_if_small(data: bytes, memory: Memory) -> WrittenModel | None:
     return None if small is None else small[0]
 
 
-def _is_large(data: bytes) -> bool:
+def _is_large(data: bytes, memory: Memory) -> bool:
     """Whether a snapshot that was published has another layout than any small one."""
-    return len(data) <= _MAX_BYTES_DECODED and not is_small(_decoded(data).graph)
+    return len(data) <= _MAX_BYTES_DECODED and not is_small(memory.reader.read(data).graph)
 
 
 def _played(data: bytes, memory: Memory) -> WrittenModel:
     """The model of a snapshot that was judged before."""
-    snapshot = _decoded(data)
+    snapshot = memory.reader.read(data)
     knobs = knobs_of_model(snapshot.graph, snapshot.controls, fs=snapshot.fs)
     return _written(snapshot, knobs, memory)[0]
-
-
-def _decoded(data: bytes) -> Snapshot:
-    snapshot = codec.decode(data)
-    if not isinstance(snapshot, Snapshot):
-        raise MessageError(f"a snapshot is wanted, not a {type(snapshot).__name__}")
-    return snapshot
 
 
 def _written(

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from faustwire.graph import Leaf, Node, Parallel, Recursion, Series
+from faustwire.graph import Leaf, Node, with_leaves
 from faustwire.validation import check_values
 from faustwire_publisher.lowering.deferred import Deferred, defer, using
 from faustwire_publisher.lowering.entry import Lowered, lower, lower_with_remarks
@@ -122,7 +122,7 @@ class ModelPlan:
                     for module, rule, node in self._leaves
                     if id(module) in moved
                 }
-            graph = _with(self._graph, fresh)
+            graph = with_leaves(self._graph, fresh)
             check_values(graph, fresh.values())
         except Exception:  # noqa: BLE001 - whatever it is, this tells people where and what to do
             return lower(self.model, {**self._kept, **moved})
@@ -210,17 +210,3 @@ def _lowered_again(module: Any, rule: Rule, before: Leaf) -> Leaf:
 
 def _shapes(leaf: Leaf) -> list[tuple[int, ...]]:
     return [value.shape for value in vars(leaf).values() if isinstance(value, np.ndarray)]
-
-
-def _with(node: Node, fresh: Mapping[int, Leaf]) -> Node:
-    """A graph with some of its leaves replaced."""
-    match node:
-        case Series():
-            return Series(node.name, tuple(_with(child, fresh) for child in node.nodes))
-        case Parallel():
-            nodes = tuple(_with(child, fresh) for child in node.nodes)
-            return Parallel(node.name, nodes, node.join)
-        case Recursion():
-            return Recursion(node.name, _with(node.forward, fresh), _with(node.feedback, fresh))
-        case _:
-            return fresh.get(id(node), node)
