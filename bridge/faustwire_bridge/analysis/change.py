@@ -25,7 +25,7 @@ from faustwire_bridge.analysis.ringing import ringing
 from faustwire_bridge.analysis.transfer import Spectrum, batches, full
 from faustwire_bridge.analysis.workload import memory_samples
 from faustwire_bridge.codegen.fitting import PLUGIN_CHANNELS
-from faustwire_bridge.core.program_structure import structure
+from faustwire_bridge.core.program_structure import structure_of_example
 
 _LOWEST_BAND_HZ = 20.0
 _OCTAVES = 10
@@ -58,8 +58,7 @@ class WrittenModel:
         graph: a valid one.
         fs: sampling rate in Hz.
         controls: the knobs, by the control's name, each with its position at first.
-        alike: lines of the program that differ in constants only; see
-            ``core.program_structure.structure``.
+        example: a program of the same structure; see ``codegen.Program``.
         gain_bound: upper bound on the graph's gain at any frequency; None: not known.
     """
 
@@ -67,13 +66,13 @@ class WrittenModel:
     graph: Node
     fs: float
     controls: Mapping[str, Slider]
-    alike: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    example: str = field(default="", repr=False)
     gain_bound: float | None = None
 
     @cached_property
     def structure(self) -> bytes:
         """The digest of the program's structure."""
-        return structure(self.program, self.alike)
+        return structure_of_example(self.example or self.program)
 
     @cached_property
     def layout(self) -> tuple[object, ...]:

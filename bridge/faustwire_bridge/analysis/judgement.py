@@ -193,7 +193,7 @@ def _written(
             f"the program would have {len(program.text)} characters, at most {MAX_PROGRAM} "
             "are written: shorten the FIRs, or use fewer sections and channels"
         )
-    return WrittenModel(program.text, snapshot.graph, snapshot.fs, knobs, program.alike), program
+    return WrittenModel(program.text, snapshot.graph, snapshot.fs, knobs, program.example), program
 
 
 def _judged(

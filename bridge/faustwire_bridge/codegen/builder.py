@@ -62,8 +62,8 @@ class ProgramBuilder:
         equations: (variable, its next value).
         attenuation: the operand that a delay of so many samples in a loop is multiplied by, when
             there is a knob for it.
-        alike: of some definitions, their beginning, and the rest as all those of their kind have
-            it, with other constants.
+        examples: some of the definitions, by index, with other constants: the same ones in all
+            programs of one structure.
         counts: how many names there are of each prefix.
         kept: loop variables that ``previous`` has made, by operand.
     """
@@ -72,7 +72,7 @@ class ProgramBuilder:
         self.attenuation = attenuation
         self.definitions: list[str] = []
         self.equations: list[tuple[str, str]] = []
-        self.alike: dict[str, tuple[str, str]] = {}
+        self.examples: dict[int, str] = {}
         self.counts: dict[str, int] = {}
         self.kept: dict[str, str] = {}
 
@@ -110,12 +110,10 @@ class ProgramBuilder:
         names = [self.name(prefix) for _ in rows]
         example = f"{form % ((_ANY,) * len(rows[0]))};"
         for name, row in zip(names, rows, strict=True):
-            begin = f"{name} = "
-            line = f"{begin}{form % tuple(row)};"
-            self.definitions.append(line)
             # Products with one are simplified away.
             if 1.0 not in row and -1.0 not in row:
-                self.alike[line] = begin, example
+                self.examples[len(self.definitions)] = f"{name} = {example}"
+            self.definitions.append(f"{name} = {form % tuple(row)};")
         return names
 
     def define_sum(self, name: str, values: Iterable[Value]) -> None:
@@ -126,13 +124,9 @@ class ProgramBuilder:
             values: the signals to add.
         """
         terms = [value for value in values if value[0] != 0.0]
-        begin = f"{name} = "
-        line = f"{begin}{'+'.join(map(term, terms)) or '0.0'};"
-        self.definitions.append(line)
-        example = "+".join(
-            term((factor if abs(factor) == 1.0 else _ANY, operand)) for factor, operand in terms
-        )
-        self.alike[line] = begin, f"{example or '0.0'};"
+        example = "+".join(_examples(terms)) or "0.0"
+        self.examples[len(self.definitions)] = f"{name} = {example};"
+        self.definitions.append(f"{name} = {'+'.join(map(term, terms)) or '0.0'};")
 
     def comment(self, text: str) -> None:
         """A line of its own between the definitions; ``text`` is printable ASCII."""
@@ -187,7 +181,10 @@ class ProgramBuilder:
         if all(abs(factor) == magnitude for factor, _ in terms[1:]):
             negative, text = _signed([(factor < 0, operand) for factor, operand in terms])
             return (-magnitude if negative else magnitude, self.define(prefix, form % text))
-        return (1.0, self.define(prefix, form % balanced([term(value) for value in terms])))
+        name = self.name(prefix)
+        self.examples[len(self.definitions)] = f"{name} = {form % balanced(_examples(terms))};"
+        self.definitions.append(f"{name} = {form % balanced([*map(term, terms)])};")
+        return (1.0, name)
 
     def scaled(self, factor: float, value: Value) -> Value:
         """The product of a factor and a value, folded where no digits are lost.
@@ -209,6 +206,11 @@ def term(value: Value) -> str:
     """A value as an operand of a sum."""
     factor, operand = value
     return operand if factor == 1.0 else f"{factor!r}*{operand}" if factor else "0"
+
+
+def _examples(values: list[Value]) -> list[str]:
+    """Operands of a sum with other constants; products with one are simplified away."""
+    return [term(value) if value[0] in (1.0, -1.0) else f"{_ANY}*{value[1]}" for value in values]
 
 
 def balanced(terms: Sequence[str]) -> str:

@@ -34,15 +34,15 @@ class Program:
         warnings: what is not as the model or the caller has it, a line each.
         n_in: how many inputs the program has.
         n_out: how many outputs.
-        alike: of some lines, their beginning, and the rest with other constants; for
-            ``core.program_structure.structure``.
+        example: a program of the same structure without a header, the same one for most of them;
+            see ``core.program_structure``.
     """
 
     text: str
     warnings: tuple[str, ...]
     n_in: int
     n_out: int
-    alike: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False, compare=False)
+    example: str = field(default="", repr=False, compare=False)
 
 
 @np.errstate(all="ignore")  # what overflows is refused where the program is judged
@@ -103,26 +103,26 @@ class _Composition:
         outputs = self._knobs.mix(fitted, n_in, self._sheet)
         self._knobs.finish()
         warnings = (*self._warnings, *self._knobs.warnings)
-        text = self._text(n_in, outputs, warnings)
-        return Program(text, warnings, n_in, len(outputs), self._sheet.alike)
+        begin = self._beginning(n_in, outputs)
+        definitions, examples = self._sheet.definitions, self._sheet.examples
+        likewise = [examples.get(at, line) for at, line in enumerate(definitions)]
+        header = self._header(n_in, len(outputs), warnings)
+        text = "\n".join([*header, *begin, *definitions, "};\n"])
+        return Program(text, warnings, n_in, len(outputs), "\n".join([*begin, *likewise, "};\n"]))
 
-    def _text(self, n_in: int, outputs: list[Value], warnings: tuple[str, ...]) -> str:
-        lines = self._header(n_in, len(outputs), warnings)
-        lines += self._knobs.declarations()
+    def _beginning(self, n_in: int, outputs: list[Value]) -> list[str]:
+        """What stands between the header and the definitions."""
+        lines = self._knobs.declarations()
         names = [f"y{o}" for o in range(len(outputs))]
         results = [term(value) if value[0] else "0.0" for value in outputs]
-        if self._sheet.equations:
-            equations = [*self._sheet.equations, *zip(names, results, strict=True)]
-            arguments = ", ".join(f"in{i}" for i in range(n_in))
-            lines += [*_UNBOUNDED, f"process({arguments}) = {', '.join(names)} letrec {{"]
-            lines += [f"'{name} = {value};" for name, value in equations]
-            lines += ["where", *(f"x{i} = in{i}+zero;" for i in range(n_in))]
-            lines += [*self._sheet.definitions, "};"]
-        else:
+        if not self._sheet.equations:
             arguments = ", ".join(f"x{i}" for i in range(n_in))
-            lines += [f"process({arguments}) = {', '.join(results)} with {{"]
-            lines += [*self._sheet.definitions, "};"]
-        return "\n".join(lines) + "\n"
+            return [*lines, f"process({arguments}) = {', '.join(results)} with {{"]
+        equations = [*self._sheet.equations, *zip(names, results, strict=True)]
+        arguments = ", ".join(f"in{i}" for i in range(n_in))
+        lines += [*_UNBOUNDED, f"process({arguments}) = {', '.join(names)} letrec {{"]
+        lines += [f"'{name} = {value};" for name, value in equations]
+        return [*lines, "where", *(f"x{i} = in{i}+zero;" for i in range(n_in))]
 
     def _header(self, n_in: int, n_out: int, warnings: tuple[str, ...]) -> list[str]:
         own_in, own_out = self._model_channels

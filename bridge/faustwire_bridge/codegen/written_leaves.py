@@ -24,14 +24,15 @@ class _Written(NamedTuple):
 
     Attributes:
         outputs: their output signals.
-        definitions, equations, alike: what the builder got from them.
+        definitions, equations: what the builder got from them.
+        examples: of some of the definitions, by index among them.
         counts, kept: the builder's when they were written.
     """
 
     outputs: list[Value]
     definitions: list[str]
     equations: list[tuple[str, str]]
-    alike: dict[str, tuple[str, str]]
+    examples: dict[int, str]
     counts: dict[str, int]
     kept: dict[str, str]
 
@@ -77,22 +78,23 @@ class WrittenLeaves:
                 self._known.popitem(last=False)
         else:
             self._known.move_to_end(key)
+            start = len(builder.definitions)
+            builder.examples |= {start + at: line for at, line in written.examples.items()}
             builder.definitions += written.definitions
             builder.equations += written.equations
-            builder.alike |= written.alike
             builder.counts, builder.kept = dict(written.counts), dict(written.kept)
         return list(written.outputs)
 
 
 def _observed(builder: ProgramBuilder, write: Callable[[], list[Value]]) -> _Written:
     definitions, equations = len(builder.definitions), len(builder.equations)
-    alike = len(builder.alike)
+    examples = len(builder.examples)
     outputs = write()
     return _Written(
         outputs,
         builder.definitions[definitions:],
         builder.equations[equations:],
-        dict(islice(builder.alike.items(), alike, None)),
+        {at - definitions: line for at, line in islice(builder.examples.items(), examples, None)},
         dict(builder.counts),
         dict(builder.kept),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 
 # As Python writes floats, but for zero and one: those are simplified away, and a division by zero
@@ -15,7 +14,7 @@ _CONSTANT = re.compile(r"[-+]*(?<![\w.])(?![01]\.0(?![\de]))\d+(?:\.\d+(?:e[-+]?
 _MAX_KNOWN = 512
 
 
-def structure(program: str, alike: Mapping[str, tuple[str, str]] | None = None) -> bytes:
+def structure(program: str) -> bytes:
     """Digest the structure of a program.
 
     Generated programs of one structure compile alike: they differ in constants only. Whole
@@ -23,24 +22,20 @@ def structure(program: str, alike: Mapping[str, tuple[str, str]] | None = None) 
 
     Args:
         program: Faust text.
-        alike: of some lines, their beginning, and the rest with other constants, which may be the
-            same for many lines; it is looked at once.
 
     Returns:
         SHA-256, 32 bytes.
     """
-    known: Mapping[str, tuple[str, str]] = {} if alike is None else alike
-    masked: dict[str, str] = {}
-    lines = []
-    for line in program.split("\n"):
-        if line in known:
-            begin, rest = known[line]
-            if rest not in masked:
-                masked[rest] = _masked(rest)
-            lines.append(begin + masked[rest])
-        elif not line.startswith("//"):
-            lines.append(_masked(line) if _may_hold_constant(line) else line)
+    lines = [
+        _masked(line) if _may_hold_constant(line) else line
+        for line in program.split("\n")
+        if not line.startswith("//")
+    ]
     return hashlib.sha256("\n".join(lines).encode()).digest()
+
+
+# Programs are written with an example, the same one for most programs of one structure.
+structure_of_example = lru_cache(maxsize=16)(structure)
 
 
 def _may_hold_constant(line: str) -> bool:

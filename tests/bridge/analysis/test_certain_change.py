@@ -18,7 +18,7 @@ FS = 48_000.0
 
 def written(graph: Node) -> WrittenModel:
     program = generate(graph, fs=FS)
-    return WrittenModel(program.text, graph, FS, {}, program.alike)
+    return WrittenModel(program.text, graph, FS, {}, program.example)
 
 
 def nudged(graph: Node, by: float) -> Node:

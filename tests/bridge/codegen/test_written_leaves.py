@@ -46,8 +46,8 @@ def test_a_program_does_not_depend_on_those_before_it(knobs: dict[str, bool]) ->
             alone = generate(now, fs=FS, controls=sliders(knobs))
             after_others = generate(now, fs=FS, controls=sliders(knobs), written=written)
             assert after_others == alone
-            assert after_others.alike == alone.alike
-            assert structure(alone.text, alone.alike) == structure(alone.text)
+            assert after_others.example == alone.example
+            assert structure(alone.example) == structure(alone.text)
 
 
 def test_leaves_that_stay_as_they_are_are_not_written_again() -> None:

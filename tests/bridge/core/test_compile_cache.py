@@ -53,12 +53,13 @@ def test_whatever_libfaust_may_stumble_over_is_structure(one: str, other: str) -
 
 
 @pytest.mark.parametrize("one_is_in_it", [False, True])
-def test_the_structure_of_lines_that_are_alike_is_that_of_the_text(one_is_in_it: bool) -> None:
+def test_the_structure_of_an_example_is_that_of_the_text(one_is_in_it: bool) -> None:
     matrix = np.random.default_rng(3).normal(size=(5, 5))
     matrix[2, 3] = -1.0 if one_is_in_it else 0.25
-    program = generate(Gain("g", matrix), fs=48_000)
-    assert len(program.alike) == (4 if one_is_in_it else 5)
-    assert structure(program.text, program.alike) == structure(program.text)
+    program, later = (generate(Gain("g", scale * matrix), fs=48_000) for scale in (1.0, 2.0))
+    assert (program.example == later.example) is not one_is_in_it
+    assert structure(program.example) == structure(program.text)
+    assert structure(later.example) == structure(later.text)
 
 
 def test_texts_and_structures_are_never_mistaken_for_each_other() -> None:
