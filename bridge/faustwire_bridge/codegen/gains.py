@@ -147,6 +147,10 @@ def _write_rows(
     matrix: Array, inputs: list[Value], builder: ProgramBuilder, form: str
 ) -> list[Value]:
     """Row by row, without zeros; equal rows once."""
+    if form == "%s" and len(inputs) == 1:
+        gains = matrix[:, 0].tolist()
+        scaled = {gain: builder.scaled(gain, inputs[0]) for gain in dict.fromkeys(gains)}
+        return [scaled[gain] for gain in gains]
     written: dict[tuple[float, ...], Value] = {}
     rows = [tuple(row) for row in matrix.tolist()]
     for row in rows:

@@ -1,13 +1,14 @@
 """The lines that leaves were written as: in a training most leaves keep their values.
 
 What a leaf writes follows from its values, its inputs, its place, and from which names the builder
-has given before. Where all of that is as it was, the lines are as well.
+has given before. Where all of that is as it was, the lines are as well. Leaves can't be changed, so
+that one that is the same object has the same values; see ``faustwire.snapshot_reader``.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple
 
@@ -23,12 +24,14 @@ class _Written(NamedTuple):
     """What leaves have added to a program.
 
     Attributes:
+        given: all that this follows from, but for the leaves.
         outputs: their output signals.
         definitions, equations: what the builder got from them.
         examples: of some of the definitions, by index among them.
         counts, kept: the builder's when they were written.
     """
 
+    given: tuple[object, ...]
     outputs: list[Value]
     definitions: list[str]
     equations: list[tuple[str, str]]
@@ -41,7 +44,8 @@ class WrittenLeaves:
     """Remembers what leaves were written as."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[Hashable, _Written] = OrderedDict()
+        # None: they were written once, and may not come again.
+        self._known: OrderedDict[tuple[Leaf, ...], _Written | None] = OrderedDict()
 
     def outputs(
         self,
@@ -69,15 +73,17 @@ class WrittenLeaves:
             return write()
         if sum(map(_numbers, leaves)) > _MAX_NUMBERS:
             return write()
-        names = tuple(builder.counts.items()), tuple(builder.kept.items())
-        key = (*map(_content, leaves), tuple(inputs), place, names)
-        written = self._known.get(key)
-        if written is None:
-            written = self._known[key] = _observed(builder, write)
+        if leaves not in self._known:
+            self._known[leaves] = None
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)
+            return write()
+        self._known.move_to_end(leaves)
+        given = (inputs, place, builder.counts, builder.kept)
+        written = self._known[leaves]
+        if written is None or written.given != given:
+            written = self._known[leaves] = _observed(given, builder, write)
         else:
-            self._known.move_to_end(key)
             start = len(builder.definitions)
             builder.examples |= {start + at: line for at, line in written.examples.items()}
             builder.definitions += written.definitions
@@ -86,11 +92,18 @@ class WrittenLeaves:
         return list(written.outputs)
 
 
-def _observed(builder: ProgramBuilder, write: Callable[[], list[Value]]) -> _Written:
+def _observed(
+    given: tuple[list[Value], Place, dict[str, int], dict[str, str]],
+    builder: ProgramBuilder,
+    write: Callable[[], list[Value]],
+) -> _Written:
+    inputs, place, counts, kept = given
+    before = ([*inputs], place, dict(counts), dict(kept))
     definitions, equations = len(builder.definitions), len(builder.equations)
     examples = len(builder.examples)
     outputs = write()
     return _Written(
+        before,
         outputs,
         builder.definitions[definitions:],
         builder.equations[equations:],
@@ -98,15 +111,6 @@ def _observed(builder: ProgramBuilder, write: Callable[[], list[Value]]) -> _Wri
         dict(builder.counts),
         dict(builder.kept),
     )
-
-
-def _content(leaf: Leaf) -> Hashable:
-    """All that tells one leaf from another."""
-    values = (
-        value if value is None or isinstance(value, str) else (value.shape, value.tobytes())
-        for value in vars(leaf).values()
-    )
-    return (leaf.type, *values)
 
 
 def _numbers(leaf: Leaf) -> int:
