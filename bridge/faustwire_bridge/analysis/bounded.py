@@ -113,14 +113,14 @@ def certainly_decays(graph: Node) -> bool:
 
 def _decay(graph: Node, circles: CircleBounds) -> tuple[float, float | None]:
     """(lower bound on the slowest rate, 0 for none; largest gain around a loop, if any)."""
-    rates = [_loop_rate(one.loop, one.gains[2:], circles) for one in circles.loops]
+    rates = [_loop_rate(one.loop, one.gains[2:]) for one in circles.loops]
     rates += _filter_rates(graph)
     gains = [float(one.gains[0]) for one in circles.loops]
     gain = max(gains, default=0.0)
     return min(rates, default=math.inf), gain if gain > 0 else None
 
 
-def _loop_rate(loop: Recursion, gains: Array, circles: CircleBounds) -> float:
+def _loop_rate(loop: Recursion, gains: Array) -> float:
     """The largest rate at which the gain around a loop is below one, from gains at ``_RATES``."""
     low = _below_one(gains)
     if low is None:
@@ -129,7 +129,7 @@ def _loop_rate(loop: Recursion, gains: Array, circles: CircleBounds) -> float:
         return math.inf
     # Fine enough for the bound to be within a percent of where the gain reaches one.
     rates = _RATES[low] + (_RATES[low + 1] - _RATES[low]) * _FINE
-    nearer = CircleBounds(-rates, norms=circles.norms).around(loop)
+    nearer = CircleBounds(-rates).around(loop)
     last = _below_one(nearer)
     if last is None or last == len(rates) - 1:
         return float(_RATES[low])

@@ -31,6 +31,7 @@ from faustwire.graph import (
     Series,
     whole_samples,
 )
+from faustwire_bridge.analysis.remembered import remembered_of_leaf
 from faustwire_bridge.analysis.section_peaks import section_peaks
 
 # [radii or 1, n]: a gain for each channel, or [radii or 1]: a norm.
@@ -85,12 +86,10 @@ class CircleBounds:
     Attributes:
         log_radii: log |z| of the circles: [radii].
         loops: the outermost recursions that were met, in order.
-        norms: of matrices that were met, by identity of their leaves; the same on all circles.
     """
 
     log_radii: Array
     loops: list[LoopBound] = field(default_factory=list)
-    norms: dict[int, float] = field(default_factory=dict)
 
     def norm(self, graph: Node) -> Array:
         """Bound the largest singular value of a graph's transfer matrix.
@@ -134,7 +133,7 @@ class CircleBounds:
             case Recursion():
                 return [self._closed(node, in_loop=in_loop)]
             case _:
-                return [self._leaf(node)]
+                return [_leaf_gains(node, self.log_radii)]
 
     def _closed(self, loop: Recursion, *, in_loop: bool) -> _Gains:
         ahead = self._chain(loop.forward, in_loop=True)
@@ -149,34 +148,32 @@ class CircleBounds:
             self.loops.append(LoopBound(loop, np.broadcast_to(around, self.log_radii.shape)))
         return np.where(gains < 1, forward / np.where(gains < 1, 1 - gains, 1.0), np.inf)
 
-    def _leaf(self, leaf: Leaf) -> _Gains:
-        match leaf:
-            case Gain() | Householder():
-                return np.array([self._matrix_norm(leaf)])
-            case DiagonalGain():
-                return abs(leaf.gains)[None]
-            case Delay():
-                return _entries(self._delays(leaf))
-            case FIR():
-                powers = np.exp(np.multiply.outer(-self.log_radii, np.arange(len(leaf.taps))))
-                return _entries(np.tensordot(powers, abs(leaf.taps), 1))
-            case SOS():
-                return _entries(section_peaks(leaf.sections, self.log_radii))
 
-    def _delays(self, leaf: Delay) -> Array:
-        samples, fractional = whole_samples(leaf.samples)
-        if fractional.any():
-            raise OpenError
-        gains = np.exp(np.multiply.outer(-self.log_radii, samples))
-        return gains if leaf.gains is None else gains * abs(leaf.gains)
-
-    def _matrix_norm(self, leaf: Gain | Householder) -> float:
-        norm = self.norms.get(id(leaf))
-        if norm is None:
-            norm = self.norms[id(leaf)] = matrix_norm(leaf)
-        return norm
+@remembered_of_leaf
+def _leaf_gains(leaf: Leaf, log_radii: Array) -> _Gains:
+    match leaf:
+        case Gain() | Householder():
+            return np.array([matrix_norm(leaf)])
+        case DiagonalGain():
+            return abs(leaf.gains)[None]
+        case Delay():
+            return _entries(_delays(leaf, log_radii))
+        case FIR():
+            powers = np.exp(np.multiply.outer(-log_radii, np.arange(len(leaf.taps))))
+            return _entries(np.tensordot(powers, abs(leaf.taps), 1))
+        case SOS():
+            return _entries(section_peaks(leaf.sections, log_radii))
 
 
+def _delays(leaf: Delay, log_radii: Array) -> Array:
+    samples, fractional = whole_samples(leaf.samples)
+    if fractional.any():
+        raise OpenError
+    gains = np.exp(np.multiply.outer(-log_radii, samples))
+    return gains if leaf.gains is None else gains * abs(leaf.gains)
+
+
+@remembered_of_leaf
 def matrix_norm(leaf: Gain | Householder) -> float:
     """Bound the largest singular value of a matrix.
 

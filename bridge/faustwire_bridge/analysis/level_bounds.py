@@ -42,11 +42,12 @@ from faustwire_bridge.analysis.point_factors import (
     per_channel,
     turned,
 )
+from faustwire_bridge.analysis.remembered import remembered, remembered_of_leaf
 from faustwire_bridge.analysis.transfer import Spectrum, constant, transfer
 
 # Rounds before the bounds are looked at again, and how often: 16 rounds of 16 lines take as long as
 # solving the loop.
-_ROUNDS = 2
+_ROUNDS = 1
 _LOOKS = 6
 # Bounds so close are good enough: the lower one is what the next graph's jump is measured from.
 _CLOSE_DB = 3.0
@@ -121,7 +122,6 @@ class _Kept:
 
     def __init__(self) -> None:
         self._solutions: dict[tuple[int, ...], Spectrum] = {}
-        self._delays: dict[tuple[bytes, float], Spectrum] = {}
 
     def solution(self, key: tuple[int, ...], otherwise: Spectrum) -> Spectrum:
         """Where to begin to solve a loop of this number and shape."""
@@ -135,16 +135,6 @@ class _Kept:
             self._solutions[key] = solution
         else:
             self._solutions.pop(key, None)
-
-    def delays(self, samples: Array, points: Spectrum) -> Spectrum:
-        """z⁻ᵐ at the points: [n, points]."""
-        key = samples.tobytes(), float(points[0].real)
-        found = self._delays.get(key)
-        if found is None:
-            if len(self._delays) >= _MAX_LOOPS:
-                self._delays.clear()
-            found = self._delays[key] = np.exp(np.multiply.outer(samples, -points))
-        return found
 
 
 class _Response:
@@ -218,31 +208,45 @@ class _Response:
                 case Parallel() | Recursion():
                     raise OpenError
                 case _:
-                    found = [self._leaf(node)]
+                    found = [_factor(node, self._points)]
             self._factors[id(node)] = found
         return found
 
-    def _leaf(self, leaf: Leaf) -> Factor:
-        match leaf:
-            case Gain() | Householder():
-                return Factor(constant(leaf), matrix_norm(leaf), "matrix")
-            case DiagonalGain():
-                return per_channel(leaf.gains[:, None])
-            case Delay() if leaf.samples.ndim == 1:
-                samples, fractional = whole_samples(leaf.samples)
-                if fractional.any():
-                    raise OpenError
-                values = self._kept.delays(samples, self._points)
-                return per_channel(values if leaf.gains is None else values * leaf.gains[:, None])
-            case SOS() | FIR() | Delay():
-                # As outside of loops: those with fractional delays were turned away.
-                if isinstance(leaf, Delay) and whole_samples(leaf.samples)[1].any():
-                    raise OpenError
-                values = transfer(leaf, self._points, trace=None)
-                if values.ndim == 2:
-                    return per_channel(values.T)
-                sums = abs(values).sum(axis=1).max(axis=1) * abs(values).sum(axis=2).max(axis=1)
-                return Factor(values, np.sqrt(sums), "entries")
+
+@remembered_of_leaf
+def _factor(leaf: Leaf, points: Spectrum) -> Factor:
+    """What a leaf does at some points.
+
+    Raises:
+        OpenError: its delays are fractional.
+    """
+    match leaf:
+        case Gain() | Householder():
+            return Factor(constant(leaf), matrix_norm(leaf), "matrix")
+        case DiagonalGain():
+            return per_channel(leaf.gains[:, None])
+        case Delay() if leaf.samples.ndim == 1:
+            samples, fractional = whole_samples(leaf.samples)
+            if fractional.any():
+                raise OpenError
+            values = _delayed(samples, points)
+            return per_channel(values if leaf.gains is None else values * leaf.gains[:, None])
+        case SOS() | FIR() | Delay():
+            # As outside of loops: those with fractional delays were turned away.
+            if isinstance(leaf, Delay) and whole_samples(leaf.samples)[1].any():
+                raise OpenError
+            values = transfer(leaf, points, trace=None)
+            if values.ndim == 2:
+                return per_channel(values.T)
+            sums = abs(values).sum(axis=1).max(axis=1) * abs(values).sum(axis=2).max(axis=1)
+            return Factor(values, np.sqrt(sums), "entries")
+
+
+@remembered
+def _delayed(samples: Array, points: Spectrum) -> Spectrum:
+    """z⁻ᵐ at the points: [n, points]."""
+    delays: Spectrum = np.exp(np.multiply.outer(samples, -points))
+    return delays
 
 
 def _joined(node: Parallel, branches: list[_Signals]) -> _Signals:
@@ -259,7 +263,8 @@ def _power(values: Spectrum) -> Array:
 
 def _loudest(powers: Array) -> float:
     """The mean of the loudest octave of the loudest output; ``powers`` [outputs, points]."""
-    return float(powers.reshape(len(powers), -1, POINTS_AN_OCTAVE).mean(axis=2).max())
+    sums = powers.reshape(len(powers), -1, POINTS_AN_OCTAVE).sum(axis=2)
+    return float(sums.max()) / POINTS_AN_OCTAVE
 
 
 def _db(power: float) -> float:

@@ -1,22 +1,33 @@
-"""Functions of arrays that remember their last results: in a training most leaves stay as they are.
+"""Functions that remember their last results: in a training most leaves stay as they are.
 
-Only the arrays' bytes count, so that nothing depends on what was computed before.
+Only values count, so that nothing depends on what was computed before: the bytes of arrays, or a
+leaf, which can't be changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Any, TypeAlias
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
+
+from faustwire.graph import Leaf
 
 _Numbers: TypeAlias = NDArray[Any]
 
 # Of results, and of numbers in one that is kept: 32 lines with two filters each at 160 points.
 _KEPT = 64
 _MAX_NUMBERS = 2**14
+# Of results for one leaf, which are of a few sets of points, and of numbers in it.
+_KEPT_OF_LEAF = 8
+_MAX_OF_LEAF = 2**11
+
+_LeafT = TypeVar("_LeafT", bound=Leaf)
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 def remembered(
@@ -46,5 +57,35 @@ def remembered(
             return compute(values, points)
         kinds = values.dtype.char, points.dtype.char
         return known(values.shape, kinds, values.tobytes(), points.tobytes())
+
+    return looked_up
+
+
+def remembered_of_leaf(
+    compute: Callable[Concatenate[_LeafT, _P], _T],
+) -> Callable[Concatenate[_LeafT, _P], _T]:
+    """Remember what a function has returned for small leaves that still exist.
+
+    Args:
+        compute: of a leaf, of arrays of points, and of nothing else.
+
+    Returns:
+        The same function; its results must not be written to.
+    """
+    known: WeakKeyDictionary[_LeafT, dict[tuple[bytes, ...], _T]] = WeakKeyDictionary()
+
+    @wraps(compute)
+    def looked_up(leaf: _LeafT, /, *points: _P.args, **none: _P.kwargs) -> _T:
+        results = known.get(leaf)
+        if results is None:
+            if sum(getattr(value, "size", 0) for value in vars(leaf).values()) > _MAX_OF_LEAF:
+                return compute(leaf, *points, **none)
+            results = known[leaf] = {}
+        key = tuple(array.tobytes() for array in points)  # type: ignore[attr-defined]
+        if key not in results:
+            if len(results) >= _KEPT_OF_LEAF:
+                results.clear()
+            results[key] = compute(leaf, *points, **none)
+        return results[key]
 
     return looked_up
