@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bridges import DEADLINE
-from strangers import STRANGER
+from other_user import STRANGER
 
 # Of nobody on any machine, either.
 OURS = STRANGER + 1

@@ -20,8 +20,8 @@ from faustwire.file_path import (
 )
 from faustwire.recording import Recording
 from faustwire.rendezvous import rendezvous
+from other_user import give_away
 from source_tree import files_with
-from strangers import give_away
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from faustwire.messages import Hello
 from faustwire.rendezvous import Rendezvous, prepare_endpoint, rendezvous
 from faustwire_bridge import cli
 from faustwire_publisher.client import Client
+from other_user import give_away
 from recordings import record, snapshot
-from strangers import give_away
 
 COMMANDS = (
     ["status", "--timeout", "1"],

@@ -12,8 +12,8 @@ import pytest
 from bridges import DEADLINE
 from faustwire import recording
 from faustwire_bridge.listen.local_recording import RecordingPlace, recorded_curves
+from other_user import give_away
 from recordings import START_NS, snapshot
-from strangers import give_away
 
 
 def curves(folder: Path) -> object:

@@ -23,9 +23,9 @@ from faustwire_bridge.recordings.summary import summarise
 from faustwire_bridge.recordings.wave_file import read_wave, write_wave
 from graph_response import frequency_response
 from graphs import fdn
+from other_user import give_away
 from recordings import record
 from runs import channel, says, sends, tells
-from strangers import give_away
 
 FROZEN = Path(__file__).parents[2] / "recordings" / "v1" / "every-reason.mcap"
 BLESSED = FROZEN.with_suffix("")
