@@ -1,4 +1,4 @@
-"""What can't be published now, whoever's turn it is: throttled, not followed, no right. Pure."""
+"""Why a message can't be published now: throttled, not followed, without the right. Pure."""
 
 from __future__ import annotations
 

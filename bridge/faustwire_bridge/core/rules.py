@@ -1,4 +1,4 @@
-"""What a bridge is told about deciding, and how a recording keeps it."""
+"""The settings by which a bridge decides, and how a recording keeps them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from faustwire.limits import COST_MULTIPLE
 from faustwire.messages import Choice
 from faustwire_bridge.core.sound_limits import Limits
 
-# What bridges did before they knew of a limit: a recording of theirs is decided as it was then.
+# Settings of bridges that did not know of a limit yet: their recordings are decided as then.
 _BEFORE = {"min_change_db": None}
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a bridge is told about deciding.
+    """The settings by which a bridge decides.
 
     Attributes:
         follow: whom the plugin follows at first.

@@ -213,7 +213,7 @@ class Turns:
         return aside
 
     def others(self) -> list[tuple[Session, Submission]]:
-        """What waits of other senders than that of what is being published, and may have a turn."""
+        """The waiting messages of other senders than the current one that may have a turn."""
         return [*self._others()]
 
     def _others(self) -> Iterator[tuple[Session, Submission]]:
@@ -228,10 +228,10 @@ class Turns:
     def makes_room_at(self, now: float, why_not_at: WhyNotAt) -> float | None:
         """Find when what is being published has to make room for another sender.
 
-        That is after one slice of time, for it goes on in the background. If something else is
-        there already it can't, and is begun again when its turn has come: so it has later to make
-        room for who has used more, when it has used twice as much. What waits and can't be
-        published anyway is told so then.
+        Usually that is after one slice of time: it goes on in the background. While something else
+        is there already it would have to begin again later, so it keeps its turn until its sender
+        has used twice as much time as the one that waits. What waits and can't be published anyway
+        gets its verdict after one slice.
 
         Args:
             now: seconds on the bridge's clock.

@@ -35,7 +35,7 @@ class Verdicts:
     """Turns conclusions into verdicts and events.
 
     Attributes:
-        rules: what the bridge was told about deciding.
+        rules: the settings by which the bridge decides.
     """
 
     def __init__(self, rules: Rules, pipeline: Pipeline, event_log: EventLog) -> None:
