@@ -31,7 +31,7 @@ _WORDS = re.compile(r"(?<![A-Za-z_])(?:import|library|component|soundfile)(?![A-
 _LONGEST_SHOWN = 60
 # Each character is looked at, for up to 0.3 µs. Longer texts are libfaust's process's to look at,
 # where others need not wait for it.
-_MAX_AT_HAND = 2**14
+_MAX_AT_HAND = 2**11
 _MAX_IMPORTING = 2**18
 # The largest of Faust's own, its network reverberator, has 6.5 million.
 MAX_EXPANDED = 2**23
