@@ -21,7 +21,7 @@ def to_event(received: Received) -> events.CoreEvent:
     """
     peer, frames = received.peer, received.frames
     if len(frames) != 1:
-        return events.Unreadable(peer, f"a message is one frame, not {len(frames)}", None)
+        return events.Unreadable(peer, "a message is one frame, not several", None)
     try:
         message = packed_snapshot.read(frames[0])
     except MessageError as problem:

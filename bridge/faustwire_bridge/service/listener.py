@@ -32,6 +32,10 @@ _KEEPALIVE = {
 }
 # Messages of revoked keys, and under endless routing ids, that are skipped in one go.
 _REFUSED = 64
+# Of a message: the routing id, the only frame of a valid one, and one that shows that it is none.
+_PARTS_READ = 3
+# Of the others, in one go; it takes some ten milliseconds.
+_PARTS_SKIPPED = 2**14
 # Of a routing id that a peer has chosen, see ZMTP's Identity, which libzmq takes at any length; it
 # is remembered with each worker.
 _MAX_ID_BYTES = 255
@@ -51,7 +55,7 @@ class Received:
 
     Attributes:
         peer: routing id of the connection; the first byte says which listener it is on.
-        frames: the message's parts; a valid one has a single frame.
+        frames: the message's first two parts; a valid one has a single frame.
         user: whose key the connection was opened with; None on a listener without keys.
     """
 
@@ -65,6 +69,7 @@ class Listener:
 
     Attributes:
         router: the socket.
+        skipped: parts of the last message that were skipped so far, while there are more of them.
         bound: its endpoints, with the ports that were taken.
         authenticator: decides who may connect; None: whoever reaches it.
     """
@@ -95,6 +100,7 @@ class Listener:
             self.router.setsockopt(option, value)
         self.router.setsockopt(zmq.IPV6, int(ipv6))
         self.bound: list[str] = []
+        self.skipped = 0
         self.authenticator = authenticator
         if authenticator is not None:
             authenticator.protect(self.router)
@@ -135,22 +141,41 @@ class Listener:
         self.bound.append(self.router.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0"))
 
     def receive(self) -> Received | None:
-        """The next message; None: nothing has come."""
+        """The next message, of which two frames at most; None: nothing has come, or too much."""
         for _ in range(_REFUSED):
             try:
-                if self.authenticator is None:
-                    name, *parts = self.router.recv_multipart(zmq.DONTWAIT)
-                    if len(name) > _MAX_ID_BYTES:
-                        continue
-                    return Received(name, parts, None)
-                peer, *frames = self.router.recv_multipart(zmq.DONTWAIT, copy=False)
+                if not self._skip_rest():
+                    return None
+                peer, *frames = self._begin()
             except zmq.Again:
                 return None
-            user = self.authenticator.user(frames[0]) if frames else None
-            if user is not None and len(peer) <= _MAX_ID_BYTES:
+            if not frames or len(peer) > _MAX_ID_BYTES:
+                continue
+            user = None if self.authenticator is None else self.authenticator.user(frames[0])
+            if user is not None or self.authenticator is None:
                 return Received(peer.bytes, [frame.bytes for frame in frames], user)
             # Its key was revoked a moment ago, and its connection will be closed.
         return None
+
+    def _begin(self) -> list[zmq.Frame]:
+        """The routing id and the first two frames of the next message, if it has as many."""
+        parts: list[zmq.Frame] = []
+        while len(parts) < _PARTS_READ:
+            parts.append(self.router.recv(zmq.DONTWAIT, copy=False))
+            if not parts[-1].more:
+                return parts
+        self.skipped = 1
+        return parts
+
+    def _skip_rest(self) -> bool:
+        """Skip parts of the last message; whether all of them are skipped."""
+        if self.skipped:
+            for _ in range(_PARTS_SKIPPED):
+                if not self.router.recv(zmq.DONTWAIT, copy=False).more:
+                    self.skipped = 0
+                    return True
+            self.skipped += _PARTS_SKIPPED
+        return not self.skipped
 
     def close(self, *, linger_ms: int = 200) -> None:
         """Close the socket.

@@ -33,6 +33,9 @@ _SPARE_DESCRIPTORS = 64
 _LOOK_SECONDS = 0.25
 # A peer that does not read may have 64 messages queued, see Listener. Small ones don't matter.
 _SMALL_BYTES = 2**16
+# Of one message: half a second's work. libzmq has no limit, and parts without content cost a peer
+# two bytes each.
+_MAX_PARTS = 2**20
 # While messages come in; a look at the memory takes 20 µs.
 _LOOK_BUSY_SECONDS = 0.01
 
@@ -129,6 +132,14 @@ class Listeners:
         self._attend(time.monotonic())
         for number, listener in list(self._listeners.items()):
             came = listener.receive()
+            if listener.skipped > _MAX_PARTS:
+                _log.error(
+                    "a message has more than %d parts: all connections are cut, and workers that "
+                    "behave are back in a moment",
+                    _MAX_PARTS,
+                )
+                self._cut(time.monotonic())
+                return None
             if came is not None:
                 # The other listener is first next time: neither can starve the other.
                 self._listeners[number] = self._listeners.pop(number)
@@ -170,6 +181,9 @@ class Listeners:
             self.memory.of_peers() // 2**20,
             spare,
         )
+        self._cut(now)
+
+    def _cut(self, now: float) -> None:
         self._close(lambda _: True, linger_ms=0)
         self.memory.cut(now)
         self._reopen_at = self._next_look
