@@ -25,7 +25,7 @@ demo: $(READY) ## two trainings, one bridge, one stand-in plugin; results in dem
 listen: $(READY) ## two small models train, and the page that plays them opens in the browser
 	PYTHONPATH=examples $(BIN)/python -m demo --out demo-out --listen --steps 1500
 
-# Tests start hundreds of processes of ours: each would compile the same modules.
+# Tests start hundreds of Python processes: each would compile the same modules.
 test test-slow: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(READY) ## the suite, in WORKERS= processes at once (3)
@@ -52,7 +52,7 @@ lint: $(READY) ## ruff and the import rules
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
-bless: $(READY) ## write anew what the frozen recordings give; git diff shows what has changed
+bless: $(READY) ## write again what the frozen recordings give; git diff shows what has changed
 	for file in tests/recordings/*/*.mcap; do \
 		$(BIN)/faustwire replay --offline $${file%.mcap} $$file || test $$? = 1 || exit 1; \
 	done
