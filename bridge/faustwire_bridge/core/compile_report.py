@@ -12,6 +12,8 @@ from faustwire_bridge.core.text_size import text_bytes
 _CONTROL = 400
 # The rate at which it is measured what a program takes to run, in Hz.
 LOAD_FS = 48_000.0
+# No DAW runs more slowly, so a lower rate that a worker states makes no program lighter.
+_LOWEST_DAW_FS = 44_100.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Report:
         level: the largest with its knobs at rest and no constant input; None: not known apart.
         unplayed: what there was no time to play, for people; empty: nothing.
         load: processor time that a second of sound takes in the interpreter of single precision, in
-            blocks of the plugin's size, at 48 kHz or, see ``at_rate``, at the model's rate; None:
+            blocks of the plugin's size, at 48 kHz or, see ``at_rate``, at the model's; None:
             not measured.
         program: the same program with what it imports written into it, which all this is said of;
             empty: it imports nothing, or it is ours.
@@ -90,11 +92,12 @@ def at_rate(report: Report, fs: float) -> Report:
 
     Args:
         report: of the program.
-        fs: the rate in Hz.
+        fs: the model's rate in Hz; the plugin runs at the DAW's, whatever that is.
 
     Returns:
         The report; the same where nothing was measured.
     """
+    fs = max(fs, _LOWEST_DAW_FS)
     if report.load is None or fs == LOAD_FS:
         return report
     return replace(report, load=report.load * fs / LOAD_FS)

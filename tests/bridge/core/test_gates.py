@@ -123,6 +123,19 @@ def test_what_a_model_takes_is_told_at_its_own_rate(fs: float, reason: Reason) -
     assert verdict.load == pytest.approx(0.4 * fs / 48e3)
 
 
+@pytest.mark.parametrize(("load", "reason"), [(0.8, Reason.TOO_HEAVY), (0.7, Reason.PUBLISHED)])
+def test_no_stated_rate_makes_a_model_lighter_than_it_is_in_a_daw(
+    load: float, reason: Reason
+) -> None:
+    """At 8 kHz it would take a sixth, and the DAW runs at 44.1 or more."""
+    bridge = Bridge()
+    anna = bridge.worker("anna")
+    bridge.compiled = events.Compiled(Report(load=load))
+    verdict = anna.verdict(Snapshot(1, 1, 8e3, gain(1.5)))
+    assert verdict.reason is reason
+    assert verdict.load == pytest.approx(load * 44.1 / 48)
+
+
 def test_of_what_arrives_meanwhile_the_newest_of_each_worker_waits_its_turn() -> None:
     bridge, anna = busy()
     bert = bridge.worker("bert")
