@@ -18,11 +18,12 @@ from faustwire_bridge.analysis.knob_growth import grows_turned
 from faustwire_bridge.analysis.knob_positions import (
     at_first,
     attenuated,
+    rest_seconds,
     rt60_positions,
 )
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
-from faustwire_bridge.analysis.lone_modes import lone_angles
-from faustwire_bridge.analysis.peak_gain import level_db, measure
+from faustwire_bridge.analysis.lone_modes import hidden_peak_db, lone_angles
+from faustwire_bridge.analysis.peak_gain import gains_on_circle, level_db, measure
 from faustwire_bridge.analysis.played_graph import through_plugin
 from faustwire_bridge.analysis.silent_growth import growth_db, offset_db
 from faustwire_bridge.analysis.single_precision import cancelling_loop, overflow
@@ -34,6 +35,10 @@ from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain, t
 _MAX_POINTS = 2**18
 # What beats may add up to without growing for ever.
 _MAX_GROWTH_DB = 20.0
+# Between the main positions of the rt60 knob a peak that is so much above what a few frequencies
+# show is left to those.
+_FEW_ANGLES = np.pi * np.linspace(0.02, 1.0, 32) ** 2
+_NARROW_DB = 30.0
 # A position of the rt60 knob above which no peak is looked for.
 _LONGEST_SECONDS = 60.0
 
@@ -101,7 +106,8 @@ def _assess(
         return Assessment(Refusal(Reason.UNSTABLE, unstable), margin_db=margin_db)
     decays = verdict is stability.StabilityClass.STABLE
     # Without decay a peak is as high as one waits; there is no figure for it.
-    peak_db = _peak_db(through_plugin(graph), fs, limits) if decays else -math.inf
+    played, rt60_seconds = through_plugin(graph), stable.rt60_seconds
+    peak_db = _peak_db(played, fs, limits, rt60_seconds) if decays else -math.inf
     offset = _offset(graph, limits, verdict)
     level = max(level_db(through_plugin(each), fs=fs) for each in heard)
     known = level if math.isfinite(level) else None
@@ -110,17 +116,20 @@ def _assess(
         () if decays else (stable.detail,),
         peak_db if math.isfinite(peak_db) else None,
         margin_db,
-        stable.rt60_seconds,
+        rt60_seconds,
         certain=verdict is not stability.StabilityClass.UNDECIDED,
         level_db=known,
         loudest_db=known,
     )
 
 
-def _peak_db(graph: Node, fs: float, limits: Limits) -> float:
-    """The peak of a graph; where bounds leave one above the limit open, of lone modes as well."""
-    below = to_db(gain_bound(graph)) <= limits.max_gain_db
-    return measure(graph, fs=fs, also=None if below else lone_angles(graph)).peak_db
+def _peak_db(graph: Node, fs: float, limits: Limits, rt60_seconds: float | None) -> float:
+    """The peak of a graph; with modes that stand alone, where one above the limit may."""
+    peak_db, limit_db = measure(graph, fs=fs).peak_db, limits.max_gain_db
+    hidden_db = hidden_peak_db(peak_db, fs=fs, rt60_seconds=rt60_seconds)
+    if peak_db > limit_db or hidden_db <= limit_db or to_db(gain_bound(graph)) <= limit_db:
+        return peak_db
+    return measure(graph, fs=fs, also=lone_angles(graph)).peak_db
 
 
 def _with(assessment: Assessment, said: Refusal | str | None) -> Assessment:
@@ -192,13 +201,19 @@ def _turned_too_loud(graph: Node, fs: float, limits: Limits, knob: Slider | None
     """Whether the rt60 knob makes it too loud: paths may cancel until one of them is attenuated."""
     if knob is None:
         return None
+    middle = min(rt60_positions(knob), key=lambda at: abs(at * at / (knob.min * knob.max) - 1))
+    main = {knob.min, middle, knob.max, rest_seconds(knob) or knob.max}
     # What rings for longer peaks higher, and is not louder for it.
     for position in (at for at in rt60_positions(knob) if at <= _LONGEST_SECONDS):
         turned = through_plugin(attenuated(graph, fs=fs, rt60_seconds=position))
         if to_db(gain_bound(turned)) <= limits.max_gain_db:
             break  # at shorter times each delay only has less gain
+        # Where paths no longer cancel, it is loud at many frequencies: a few tell if it may be.
+        loud_db = to_db(float(gains_on_circle(turned, _FEW_ANGLES).max()))
+        if position not in main and loud_db < limits.max_gain_db - _NARROW_DB:
+            continue
         where = f" with the rt60 knob at {position:.3g} s"
-        refusal = check_gain(_peak_db(turned, fs, limits), -math.inf, limits, None, where)
+        refusal = check_gain(measure(turned, fs=fs).peak_db, -math.inf, limits, None, where)
         if refusal is not None:
             return refusal
     return None

@@ -33,6 +33,7 @@ from faustwire.graph import (
 )
 from faustwire_bridge.analysis.remembered import remembered_of_leaf
 from faustwire_bridge.analysis.section_peaks import section_peaks
+from faustwire_bridge.codegen.fractional import interpolator
 
 # [radii or 1, n]: a gain for each channel, or [radii or 1]: a norm.
 _Gains: TypeAlias = Array
@@ -133,7 +134,15 @@ class CircleBounds:
             case Recursion():
                 return [self._closed(node, in_loop=in_loop)]
             case _:
-                return [_leaf_gains(node, self.log_radii)]
+                return [self._leaf(node, in_loop=in_loop)]
+
+    def _leaf(self, leaf: Leaf, *, in_loop: bool) -> _Gains:
+        try:
+            return _leaf_gains(leaf, self.log_radii)
+        except OpenError:
+            if not isinstance(leaf, Delay) or self.log_radii.any():
+                raise
+        return _entries(_fractional_gains(leaf, in_loop=in_loop))
 
     def _closed(self, loop: Recursion, *, in_loop: bool) -> _Gains:
         ahead = self._chain(loop.forward, in_loop=True)
@@ -170,6 +179,16 @@ def _delays(leaf: Delay, log_radii: Array) -> Array:
     if fractional.any():
         raise OpenError
     gains = np.exp(np.multiply.outer(-log_radii, samples))
+    return gains if leaf.gains is None else gains * abs(leaf.gains)
+
+
+def _fractional_gains(leaf: Delay, *, in_loop: bool) -> Array:
+    """On the unit circle; in loops fractions are delayed by allpasses, elsewhere interpolated."""
+    gains = np.ones((1, *leaf.samples.shape))
+    if not in_loop:
+        for index in zip(*whole_samples(leaf.samples)[1].nonzero(), strict=True):
+            weights = interpolator(float(leaf.samples[index]))[1]
+            gains[(0, *index)] = np.abs(weights).sum()
     return gains if leaf.gains is None else gains * abs(leaf.gains)
 
 

@@ -7,9 +7,12 @@ circle on which they are as wide as the grid, and followed inwards.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from faustwire.graph import Array, Node, Recursion
+from faustwire_bridge.analysis.decay_rate import LN_60_DB
 from faustwire_bridge.analysis.mode_search import some_modes
 from faustwire_bridge.analysis.peak_gain import gains_on_circle
 from faustwire_bridge.analysis.ringing import ringing
@@ -24,6 +27,23 @@ _STEP = 4.0
 _LOOKS = np.linspace(-2.0, 2.0, 9)
 # Of the loops whose modes are looked for one by one.
 _LOOPS = 8
+
+
+def hidden_peak_db(peak_db: float, *, fs: float, rt60_seconds: float | None) -> float:
+    """How high a mode may be that a grid has shown no higher than the peak it found.
+
+    Args:
+        peak_db: that peak, in dB.
+        fs: sampling rate in Hz.
+        rt60_seconds: decay of the slowest mode, or more; None: nothing rings.
+
+    Returns:
+        In dB: a mode is as much higher than half a step of the grid away as it is narrower.
+    """
+    if rt60_seconds is None:
+        return peak_db
+    narrower = np.pi / _POINTS * rt60_seconds * fs / LN_60_DB
+    return peak_db + 20 * math.log10(max(narrower, 1.0))
 
 
 @np.errstate(all="ignore")  # what overflows is a peak

@@ -25,7 +25,7 @@ from faustwire_bridge.analysis.assessment import assess
 from faustwire_bridge.analysis.bounded import certainly_decays, certified
 from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError, gain_bound
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
-from faustwire_bridge.analysis.peak_gain import level_db
+from faustwire_bridge.analysis.peak_gain import gains_on_circle, level_db
 from faustwire_bridge.analysis.section_peaks import section_peaks
 from faustwire_bridge.analysis.stability import StabilityClass, classify
 from faustwire_bridge.analysis.transfer import circle, full, transfer
@@ -188,6 +188,23 @@ def test_what_is_unbounded_before_a_gain_of_zero_has_no_bound() -> None:
     nilpotent = np.array([[0.0, 2.0], [0.0, 0.0]])
     loop = Recursion("loop", Delay("z", np.array([1.0, 1.0])), Gain("mix", nilpotent))
     assert gain_bound(Series("model", (loop, Gain("out", np.zeros((1, 2)))))) == math.inf
+
+
+def test_the_gain_of_fractional_delays_is_bounded() -> None:
+    """In loops, where they are allpasses, and outside, where they are interpolated."""
+    angles, bounded = np.linspace(0.0, np.pi, 500), 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        mixing = Gain("mix", 0.9 * np.linalg.qr(rng.normal(size=(3, 3)))[0])
+        loop = Recursion("loop", Delay("lines", rng.uniform(20, 60, 3)), mixing)
+        graph: Node = Series("row", (Delay("pre", rng.uniform(1, 9, 3)), loop))
+        if seed % 2:
+            graph = system("fractional", seed)
+        bound = gain_bound(graph)
+        if math.isfinite(bound):
+            bounded += 1
+            assert gains_on_circle(graph, angles).max() <= bound * (1 + 1e-9)
+    assert bounded >= 20
 
 
 @pytest.mark.parametrize("kind", KINDS)
