@@ -188,7 +188,8 @@ def _fractional_gains(leaf: Delay, *, in_loop: bool) -> Array:
     if not in_loop:
         for index in zip(*whole_samples(leaf.samples)[1].nonzero(), strict=True):
             weights = interpolator(float(leaf.samples[index]))[1]
-            gains[(0, *index)] = np.abs(weights).sum()
+            line = (0, *index)
+            gains[line] = np.abs(weights).sum()
     return gains if leaf.gains is None else gains * abs(leaf.gains)
 
 
