@@ -90,15 +90,19 @@ class Client:
         """
         welcomed = self._thread.welcomed
         met_anew = self._in_vain is not None and self._trusting and welcomed > self._in_vain
-        patient = self._in_vain is None or met_anew or self._answers(timeout, since=self._in_vain)
-        if last:
-            patient = patient or time.monotonic() - self._thread.heard < _ALIVE_SECONDS
+        patient = met_anew or self._is_worth_waiting(timeout, last=last)
         verdict = ticket.wait(timeout if patient and not self._thread.is_current() else 0.0)
         if verdict is not None:
             self._in_vain, self._trusting = None, True
         elif patient:
             self._in_vain, self._trusting = time.monotonic(), not met_anew
         return verdict
+
+    def _is_worth_waiting(self, timeout: float, *, last: bool) -> bool:
+        """Whether the bridge has answered since a call waited in vain, or is at least alive."""
+        if self._in_vain is None or self._answers(timeout, since=self._in_vain):
+            return True
+        return last and time.monotonic() - self._thread.heard < _ALIVE_SECONDS
 
     def _answers(self, timeout: float, *, since: float) -> bool:
         answered = self.mailbox.answered
