@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 
 from faustwire.limits import MAX_NAME
-from faustwire.worker_name import full_name, is_called, with_incarnation
+from faustwire.worker_name import can_be_name, full_name, is_called, with_incarnation
 from source_tree import files_with
+
+
+def test_a_name_is_text_of_a_length_that_can_be_encoded() -> None:
+    assert can_be_name("été/lr#3")
+    assert can_be_name("x" * MAX_NAME)
+    assert not can_be_name("x" * (MAX_NAME + 1))
+    assert not can_be_name("\udcff")
 
 
 def test_a_key_puts_its_users_name_ahead() -> None:

@@ -27,11 +27,14 @@ def read_bounded(path: Path, most_bytes: int) -> tuple[bytes, os.stat_result]:
         OSError: it can't be read.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise UnusableFileError(errno.EINVAL, "it is not a regular file", str(path))
-        content = file.read(most_bytes + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(most_bytes + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > most_bytes:
         raise UnusableFileError(errno.EFBIG, f"it is longer than {most_bytes} bytes", str(path))
     return content, status
