@@ -53,6 +53,8 @@ class Scheduler:
         self._room = room
         # Another worker was chosen, and its newest snapshot is to be published.
         self._choice_is_due = False
+        # Who chooses again and again takes turns with those who wait.
+        self._chosen_last = False
 
     def settles_at(self) -> float | None:
         """When a snapshot that only time turned down is to be published; None: none waits."""
@@ -180,7 +182,7 @@ class Scheduler:
             finished = self._turns.pop_finished()
             if finished is not None:
                 instructions += self._resume(finished, now)
-            elif self._choice_is_due:
+            elif self._choice_is_due and not (self._chosen_last and self._turns.any_ready()):
                 instructions += self._publish_chosen(now)
             elif self._turns.any_ready():
                 instructions += self._serve_waiting(now)
@@ -191,6 +193,7 @@ class Scheduler:
     def _serve_waiting(self, now: float) -> list[Instruction]:
         """Turn down what can't be published, up to the first message that can."""
         told: list[Instruction] = []
+        self._chosen_last = False
         why_not = self._admission.why_not_at(now)
         for session, submission, size in self._turns.pop_ready(now):
             try:
@@ -202,7 +205,7 @@ class Scheduler:
         return told
 
     def _publish_chosen(self, now: float) -> list[Instruction]:
-        self._choice_is_due = False
+        self._choice_is_due, self._chosen_last = False, True
         newest = [session for session in self._admission.followed() if session.newest]
         if not newest:
             return []

@@ -421,3 +421,20 @@ def test_a_thousand_that_wait_and_are_not_followed_keep_nobody_waiting(follow: C
     [(peer, *_), *others] = told(bridge.take(bridge.judged()))
     assert (peer, len(others)) == (b"w0", 999)
     assert time.thread_time() - begun < 0.5
+
+
+def test_who_chooses_again_and_again_takes_turns_with_those_who_wait(bridge: Bridge) -> None:
+    """What was chosen came first each time, and nobody else ever had a verdict."""
+    first, second = bridge.worker("first"), bridge.worker("second")
+    send(first, 1, 0.25)
+    send(second, 1, 0.5)
+    verdicts = []
+    for number in range(4):
+        choice = Choice("worker", ("first", "second")[number % 2])
+        bridge.take(arrived(b"hand", Follow(choice)))
+        bridge.now += 0.01
+        verdicts += told(bridge.take(bridge.judged()))
+    assert verdicts == [
+        (b"first", 1, Reason.PUBLISHED),
+        (b"second", 1, Reason.PUBLISHED),
+    ]
