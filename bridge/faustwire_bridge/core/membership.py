@@ -56,7 +56,7 @@ class Membership:
         known = self._sessions.of(hello.incarnation)
         if known is not None and _name(known.user) != _name(user):
             return [Send(peer, Rejection("this incarnation belongs to another user"))]
-        if self.is_full() and self._sessions.at(peer) is None:
+        if self._finds_no_place(peer, hello):
             return [
                 Send(peer, Rejection(f"{MAX_WORKERS} workers are connected, and no more can be"))
             ]
@@ -67,6 +67,30 @@ class Membership:
         self._sessions.forget_oldest(still_needed)
         told = [] if was_here else [self._joined(session, now)]
         return [Send(peer, welcome), *told]
+
+    def crowd(self, peer: bytes, hello: Hello, user: User | None) -> Session | None:
+        """Find who has to leave, where no more can connect, for one who says Hello.
+
+        Args:
+            peer: its connection.
+            hello: who it is.
+            user: whose key it came with.
+
+        Returns:
+            The newest worker of the key that has most of them, if that is more than the newcomer's
+            has; None: nobody has to leave.
+        """
+        if not self._finds_no_place(peer, hello):
+            return None
+        of_keys: dict[str, list[Session]] = {}
+        for session in self._sessions.connected():
+            if session.user is not None:
+                of_keys.setdefault(session.user.name, []).append(session)
+        most = max(of_keys.values(), key=len, default=[])
+        own = [] if user is None else of_keys.get(user.name, [])
+        if len(most) <= len(own) + 1:
+            return None
+        return max(most, key=lambda session: session.joined)
 
     def rejoin(self, peer: bytes, session: Session, now: float) -> Happened:
         """Connect a worker again that was only silent.
@@ -107,6 +131,11 @@ class Membership:
     def is_full(self) -> bool:
         """Whether no more workers can connect."""
         return len(self._sessions) >= MAX_WORKERS
+
+    def _finds_no_place(self, peer: bytes, hello: Hello) -> bool:
+        known = self._sessions.of(hello.incarnation)
+        is_here = self._sessions.at(peer) is not None or (known is not None and known.peer)
+        return self.is_full() and not is_here
 
     def _joined(self, session: Session, now: float) -> Happened:
         return Happened(self._event_log.add(now, "joined", "", session))

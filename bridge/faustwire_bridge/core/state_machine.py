@@ -246,14 +246,15 @@ class Core:
             if before is not None and before.hello.incarnation != message.incarnation:
                 # One connection is one worker; who it was before has left.
                 self._turns.drop(before)
-            return self._membership.join(
-                peer,
-                message,
-                event.user,
-                welcome=self.welcome,
-                still_needed=self._turns.waiting(),
-                now=now,
+            told: list[Instruction] = []
+            crowd = self._membership.crowd(peer, message, event.user)
+            if crowd is not None and crowd.peer is not None:
+                told = self._leave(crowd.peer, "left", "others need its place", now)
+            waiting = self._turns.waiting()
+            joined = self._membership.join(
+                peer, message, event.user, welcome=self.welcome, still_needed=waiting, now=now
             )
+            return joined + told
         if isinstance(message, Follow):
             return self._scheduler.steer(peer, message.follow, now)
         return self._from_worker(event, now)

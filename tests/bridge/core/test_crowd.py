@@ -1,0 +1,81 @@
+"""One key that takes all places for workers keeps nobody out."""
+
+from __future__ import annotations
+
+import pytest
+
+from core_by_hand import Bridge, arrived
+from faustwire.messages import Hello, Rejection, Snapshot, Verdict, Welcome
+from faustwire_bridge.core import membership
+from faustwire_bridge.core.events import User
+from graphs import gain
+
+RIGHTS = frozenset({"publish"})
+EVE, ANNA = User("eve", RIGHTS), User("anna", RIGHTS)
+PLACES = 8
+
+
+@pytest.fixture
+def bridge(monkeypatch: pytest.MonkeyPatch) -> Bridge:
+    """One whose places are all Eve's."""
+    monkeypatch.setattr(membership, "MAX_WORKERS", PLACES)
+    made = Bridge()
+    for number in range(PLACES):
+        assert isinstance(join(made, f"eve{number}", EVE), Welcome)
+    return made
+
+
+def join(bridge: Bridge, name: str, user: User | None, peer: str = "") -> object:
+    hello = Hello(name, f"{name}-1", min_interval=0.0)
+    [answer] = bridge.take(arrived((peer or name).encode(), hello, user))
+    return answer.message
+
+
+def names(bridge: Bridge) -> list[str]:
+    return sorted(session.name for session in bridge.core.sessions.connected())
+
+
+@pytest.mark.parametrize("user", [ANNA, None])
+def test_the_newest_worker_of_the_key_that_has_most_makes_room(
+    bridge: Bridge, user: User | None
+) -> None:
+    assert isinstance(join(bridge, "anna", user), Welcome)
+    assert len(names(bridge)) == PLACES
+    assert "eve/eve7" not in names(bridge)
+    assert bridge.events[-1].kind == "left"
+    assert bridge.events[-1].detail == "others need its place"
+    # Whoever had to leave is told to say Hello, and finds no place.
+    [answer] = bridge.take(arrived(b"eve7", Snapshot(1, 1, 48000.0, gain(0.5)), EVE))
+    assert isinstance(answer.message, Rejection)
+    assert isinstance(join(bridge, "eve7", EVE), Rejection)
+
+
+def test_two_keys_share_the_places_evenly(bridge: Bridge) -> None:
+    answers = [join(bridge, f"anna{number}", ANNA) for number in range(PLACES)]
+    assert [isinstance(answer, Welcome) for answer in answers] == [True] * 4 + [False] * 4
+    assert [name.partition("/")[0] for name in names(bridge)] == ["anna"] * 4 + ["eve"] * 4
+
+
+def test_what_waits_of_who_has_to_leave_goes_with_it(bridge: Bridge) -> None:
+    bridge.judges = False
+    for name in (b"eve0", b"eve7"):
+        bridge.take(arrived(name, Snapshot(1, 1, 48000.0, gain(0.5)), EVE))
+    assert isinstance(join(bridge, "anna", ANNA), Welcome)
+    [send] = bridge.take(bridge.judged())
+    assert isinstance(send.message, Verdict)
+    assert (send.peer, bridge.judging) == (b"eve0", [])
+
+
+def test_who_comes_back_over_another_connection_has_its_place(bridge: Bridge) -> None:
+    """It was told that there is none, for its old connection had it."""
+    assert isinstance(join(bridge, "eve3", EVE, "elsewhere"), Welcome)
+    assert len(names(bridge)) == PLACES
+
+
+def test_without_keys_nobody_is_known_to_have_more_places_than_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(membership, "MAX_WORKERS", 2)
+    made = Bridge()
+    answers = [join(made, f"w{number}", None) for number in range(3)]
+    assert [isinstance(answer, Welcome) for answer in answers] == [True, True, False]
