@@ -1,7 +1,8 @@
 """The commands of the program ``faustwire``, a module each.
 
 A module has ``add(commands)``, which adds its parser and sets ``run``: a function of the parsed
-options that returns the exit code.
+options that returns the exit code. All modules are loaded for any command, so what takes long to
+import (recordings, numpy, rich, the page's server) is imported where it is used.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ def open_recording(paths: Iterable[str | Path]) -> Recording:
         RecordingError: none of them is a faustwire recording.
         OSError: one can't be read.
     """
-    # Reading recordings takes a tenth of a second to import; other commands need not wait for it.
     from faustwire.recording import Recording  # noqa: PLC0415
 
     found = Recording(paths)
@@ -58,7 +58,6 @@ def call(text: str) -> int | str:
     Raises:
         argparse.ArgumentTypeError: the text names no call; argparse shows the message.
     """
-    # Reading recordings takes a tenth of a second to import; other commands need not wait for it.
     from faustwire.recording.calls import parse_call  # noqa: PLC0415
 
     try:

@@ -48,7 +48,6 @@ def add(commands: Commands) -> None:
 
 
 def _compile(options: argparse.Namespace) -> int:
-    # Every command imports this module, and most need no numpy.
     from faustwire_bridge.analysis.from_config import json_to_faust  # noqa: PLC0415
 
     source = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()

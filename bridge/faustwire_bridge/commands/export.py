@@ -59,7 +59,6 @@ def add(commands: Commands) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    # Reading recordings takes a tenth of a second to import; other commands need not wait for it.
     from faustwire_bridge.recordings.export import (  # noqa: PLC0415
         Excitation,
         export,

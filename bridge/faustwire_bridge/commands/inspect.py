@@ -32,7 +32,6 @@ def add(commands: Commands) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    # Reading recordings takes a tenth of a second to import; other commands need not wait for it.
     from rich.console import Console  # noqa: PLC0415
 
     from faustwire_bridge.recordings.plot import draw  # noqa: PLC0415

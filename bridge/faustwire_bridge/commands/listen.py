@@ -144,7 +144,6 @@ def _link_of(place: PagePlace) -> str:
 
 
 def _source(options: argparse.Namespace) -> Source:
-    # What these need takes a fifth of a second to import; other commands need not wait for it.
     if not options.files:
         from faustwire_bridge.listen.live import LiveSource  # noqa: PLC0415
 

@@ -165,7 +165,6 @@ def _push(options: argparse.Namespace) -> NoReturn:
 
 
 def _decide_again(options: argparse.Namespace) -> int:
-    # Reading recordings takes a tenth of a second to import; other commands need not wait for it.
     from faustwire_bridge.recordings.offline import decide_again  # noqa: PLC0415
 
     check_ours(options.offline, "folder", "--offline")

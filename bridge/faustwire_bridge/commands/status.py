@@ -55,7 +55,7 @@ def _as_json(state: State, unix_time: float) -> Any:
 
 
 def _print(state: State) -> None:
-    from rich.console import Console  # noqa: PLC0415 - `serve` should not pay for it
+    from rich.console import Console  # noqa: PLC0415
 
     from faustwire_bridge.monitor.screen import screen  # noqa: PLC0415
     from faustwire_bridge.monitor.view_model import ViewModel  # noqa: PLC0415

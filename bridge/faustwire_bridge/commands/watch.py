@@ -53,7 +53,7 @@ def add(commands: Commands) -> None:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    from rich.console import Console  # noqa: PLC0415 - `serve` should not pay for it
+    from rich.console import Console  # noqa: PLC0415
 
     console = Console()
     # A terminal that is left on the other screen, without a cursor, is of no use to anybody.
