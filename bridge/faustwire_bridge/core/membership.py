@@ -54,7 +54,7 @@ class Membership:
             The answer, and an event unless it was connected before.
         """
         known = self._sessions.of(hello.incarnation)
-        if known is not None and _name(known.user) != _name(user):
+        if known is not None and not is_of(known, user):
             return [Send(peer, Rejection("this incarnation belongs to another user"))]
         if self._finds_no_place(peer, hello):
             return [
@@ -139,6 +139,16 @@ class Membership:
 
     def _joined(self, session: Session, now: float) -> Happened:
         return Happened(self._event_log.add(now, "joined", "", session))
+
+
+def is_of(session: Session, user: User | None) -> bool:
+    """Whether a session is a user's.
+
+    Args:
+        session: of a worker.
+        user: by the key of a connection; None: it needed none.
+    """
+    return _name(session.user) == _name(user)
 
 
 def _name(user: User | None) -> str | None:

@@ -37,7 +37,7 @@ from faustwire_bridge.core.events import (
     Unreadable,
 )
 from faustwire_bridge.core.instructions import Happened, Instruction, Send, Stop
-from faustwire_bridge.core.membership import Membership
+from faustwire_bridge.core.membership import Membership, is_of
 from faustwire_bridge.core.pipeline import Pipeline
 from faustwire_bridge.core.publication import Conclusion, Publication
 from faustwire_bridge.core.room import Room
@@ -260,18 +260,18 @@ class Core:
         return self._from_worker(event, now)
 
     def _from_worker(self, event: Arrived, now: float) -> list[Instruction]:
-        session = self.sessions.at(event.peer)
-        if session is not None:
-            return self._said(session, event, now)
-        if isinstance(event.message, Bye):
+        here = self.sessions.at(event.peer)
+        session = here or self.sessions.gone(event.peer)
+        if here is None and isinstance(event.message, Bye):
             return []
-        silent = self.sessions.gone(event.peer)
-        if silent is None or self._membership.is_full():
+        # Another key's, where that has chosen the routing id of a connection that is lost.
+        is_its_own = session is not None and is_of(session, event.user)
+        if session is None or not is_its_own or (here is None and self._membership.is_full()):
             problem = "the bridge has not met this worker: Hello comes first"
             return [Send(event.peer, Rejection(problem))]
         # It was only silent; a message that takes that long to send must not be lost.
-        joined = self._membership.rejoin(event.peer, silent, now)
-        return [joined, *self._said(silent, event, now)]
+        joined = [] if here else [self._membership.rejoin(event.peer, session, now)]
+        return [*joined, *self._said(session, event, now)]
 
     def _said(self, session: Session, event: Arrived, now: float) -> list[Instruction]:
         peer, message = event.peer, event.message

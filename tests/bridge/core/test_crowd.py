@@ -79,3 +79,20 @@ def test_without_keys_nobody_is_known_to_have_more_places_than_others(
     made = Bridge()
     answers = [join(made, f"w{number}", None) for number in range(3)]
     assert [isinstance(answer, Welcome) for answer in answers] == [True, True, False]
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_a_lost_connections_routing_id_is_no_key_to_its_session(*, is_silent: bool) -> None:
+    """Whoever had chosen it stood under its own name, and kept out whose session it was."""
+    made = Bridge()
+    assert isinstance(join(made, "anna", ANNA), Welcome)
+    if is_silent:
+        made.until(made.now + 6.0)
+    snapshot = Snapshot(1, 1, 48000.0, gain(0.5))
+    [answer] = made.take(arrived(b"anna", snapshot, EVE))
+    assert isinstance(answer.message, Rejection)
+    assert isinstance(join(made, "anna", ANNA, "elsewhere"), Welcome)
+    assert names(made) == ["anna/anna"]
+    # The control: whoever it is may go on.
+    verdicts = made.take(arrived(b"elsewhere", snapshot, ANNA))
+    assert [type(verdict.message) for verdict in verdicts] == [Verdict]
