@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections import Counter, OrderedDict, deque
+from collections.abc import Hashable, Iterable, Iterator
 
 from faustwire.bridge_state import published_count
 from faustwire.messages import Hello
 from faustwire.packed_snapshot import PackedSnapshot
 from faustwire_bridge.core.events import User
 from faustwire_bridge.core.session import Session
+from faustwire_bridge.core.shares import sender
 
 # Incarnations remembered after they left, for resends over a lost connection.
 MAX_SESSIONS = 256
@@ -139,10 +140,21 @@ class Sessions:
             self._make_room()
 
     def _make_room(self) -> None:
-        """Let go of the snapshots that arrived first, until the rest has room."""
+        """Let go of snapshots until the rest has room.
+
+        Of the sender that has most of them, the one that arrived first: nobody loses any because
+        somebody else sends too much.
+        """
+        holders: dict[Hashable, deque[Session]] = {}
+        held: Counter[Hashable] = Counter()
         for session in sorted(self._by_incarnation.values(), key=lambda session: session.arrival):
-            if self._held <= MAX_HELD_BYTES:
-                return
+            if session.held_bytes():
+                holders.setdefault(sender(session), deque()).append(session)
+                held[sender(session)] += session.held_bytes()
+        while self._held > MAX_HELD_BYTES and held:
+            largest = max(held, key=lambda holder: held[holder])
+            session = holders[largest].popleft()
+            held[largest] -= session.held_bytes()
             self._held -= session.held_bytes()
             session.newest = session.unsettled = None
 

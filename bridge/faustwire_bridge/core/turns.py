@@ -90,7 +90,7 @@ class Turns:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._waiting = Waiting()
+        self._waiting = Waiting(lambda incarnation: sender(self._session(incarnation)))
         self._shares = Shares()
         self._turn: Turn | None = None
         self.aside: Aside | None = None

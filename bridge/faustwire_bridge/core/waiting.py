@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, KeysView
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterator, KeysView
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -19,7 +19,13 @@ MAX_WAITING_BYTES = 128 * 2**20
 class Waiting:
     """Workers take turns in the order in which they came to wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, sender_of: Callable[[str], Hashable]) -> None:
+        """Nothing waits yet.
+
+        Args:
+            sender_of: finds whose share the messages of an incarnation use.
+        """
+        self._sender_of = sender_of
         self._slots: OrderedDict[str, tuple[Submission, int]] = OrderedDict()
         self._bytes = 0
 
@@ -42,8 +48,8 @@ class Waiting:
 
         Returns:
             The messages that are superseded by it, with their workers' incarnations: this worker's
-            last one, then those that there is no room for, newest first. None for one that was
-            sent again.
+            last one, then those that there is no room for: of the sender of which most waits, the
+            newest first. None for one that was sent again.
         """
         old, old_size = self._slots.get(incarnation, (None, 0))
         if old is not None and submission.seq <= old.seq:
@@ -55,10 +61,19 @@ class Waiting:
         self._bytes += size - old_size
         dropped = [] if old is None else [(incarnation, old)]
         while self._bytes > MAX_WAITING_BYTES and len(self._slots) > 1:
-            last, (submission, size) = self._slots.popitem()
+            last = self._newest_of_largest()
+            submission, size = self._slots.pop(last)
             self._bytes -= size
             dropped.append((last, submission))
         return dropped
+
+    def _newest_of_largest(self) -> str:
+        """The message to go where there is no room: nobody else's than who sends too much."""
+        waits: Counter[Hashable] = Counter()
+        for incarnation, (_, size) in self._slots.items():
+            waits[self._sender_of(incarnation)] += size
+        largest = max(waits, key=lambda sender: waits[sender])
+        return next(each for each in reversed(self._slots) if self._sender_of(each) == largest)
 
     def pop_ready(
         self, used: Callable[[str], float], is_ready: Callable[[str], bool]

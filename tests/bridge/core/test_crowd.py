@@ -1,12 +1,14 @@
-"""One key that takes all places for workers keeps nobody out."""
+"""One key that takes all places for workers, or all memory, is the one that loses them again."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from core_by_hand import Bridge, arrived
-from faustwire.messages import Hello, Rejection, Snapshot, Verdict, Welcome
-from faustwire_bridge.core import membership
+from faustwire.messages import Hello, Reason, Rejection, Snapshot, Verdict, Welcome
+from faustwire_bridge.core import membership, sessions, waiting
 from faustwire_bridge.core.events import User
 from graphs import gain
 
@@ -96,3 +98,51 @@ def test_a_lost_connections_routing_id_is_no_key_to_its_session(*, is_silent: bo
     # The control: whoever it is may go on.
     verdicts = made.take(arrived(b"elsewhere", snapshot, ANNA))
     assert [type(verdict.message) for verdict in verdicts] == [Verdict]
+
+
+def sent(bridge: Bridge, name: str, user: User | None, seq: int, size: int) -> list[Verdict]:
+    """The verdicts that a worker gets when it has sent a snapshot."""
+    snapshot = Snapshot(seq, seq, 48000.0, gain(0.5), name="n" * 200)
+    sends = bridge.take(replace(arrived(name.encode(), snapshot, user), size=size))
+    told = [send.message for send in sends if send.peer == name.encode()]
+    assert all(isinstance(message, Verdict) for message in told)
+    return told  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("user", [EVE, None])
+def test_who_fills_the_waiting_room_leaves_room_for_others(
+    monkeypatch: pytest.MonkeyPatch, user: User | None
+) -> None:
+    """What came last had to go: a worker's small snapshot, each time that it sent one."""
+    monkeypatch.setattr(waiting, "MAX_WAITING_BYTES", 1000)
+    made = Bridge()
+    made.judges = False
+    for number in range(6):
+        assert isinstance(join(made, f"eve{number}", user), Welcome)
+    assert isinstance(join(made, "anna", ANNA), Welcome)
+    for number in range(6):
+        sent(made, f"eve{number}", user, 1, 240)
+    assert sent(made, "anna", ANNA, 1, 50) == []
+    for seq in range(2, 5):
+        for number in range(1, 6):
+            sent(made, f"eve{number}", user, seq, 240)
+        [superseded] = sent(made, "anna", ANNA, seq, 50)
+        assert (superseded.seq, superseded.reason) == (seq - 1, Reason.SUPERSEDED)
+
+
+def test_who_fills_the_memory_for_newest_snapshots_loses_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What came first had to go: what another worker has yet to have published, for instance."""
+    monkeypatch.setattr(sessions, "MAX_HELD_BYTES", 4000)
+    made = Bridge()
+    assert isinstance(join(made, "anna", ANNA), Welcome)
+    sent(made, "anna", ANNA, 1, 50)
+    for number in range(40):
+        assert isinstance(join(made, f"eve{number}", EVE), Welcome)
+        sent(made, f"eve{number}", EVE, 1, 50)
+    kept = [session for session in made.core.sessions if session.newest is not None]
+    assert 1 < len(kept) < 41
+    assert kept[0].name == "anna/anna"
+    assert sum(session.held_bytes() for session in kept) <= 4000
+    assert [session.joined for session in kept[1:]] == [*range(43 - len(kept), 42)]
