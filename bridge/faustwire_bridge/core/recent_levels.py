@@ -18,8 +18,9 @@ class RecentLevels:
     def __init__(self) -> None:
         self._playing_db = 0.0
         # (when it stopped, level in dB), of earlier programs. Of several the quietest counts, so
-        # each is louder than those before it.
+        # each is louder than those before it; and of the others, each is quieter.
         self._past: deque[tuple[float, float]] = deque()
+        self._loudest: deque[tuple[float, float]] = deque()
 
     def plays(self, level_db: float | None, now: float) -> None:
         """Another program plays from now on.
@@ -28,12 +29,19 @@ class RecentLevels:
             level_db: its level in dB; None: not known, or silence.
             now: seconds on the bridge's clock.
         """
+        self._forget(now)
         while self._past and self._past[-1][1] >= self._playing_db:
             self._past.pop()
+        while self._loudest and self._loudest[-1][1] <= self._playing_db:
+            self._loudest.pop()
         self._past.append((now, self._playing_db))
+        self._loudest.append((now, self._playing_db))
         before_db, self._playing_db = self._playing_db, max(level_db or 0.0, 0.0)
-        rise_db = self._playing_db - before_db
-        if 0 < rise_db <= GRADUAL_DB:
+        if self._playing_db - before_db > GRADUAL_DB:
+            return
+        # What only comes back to where it was has not risen.
+        rise_db = self._playing_db - self._loudest[0][1]
+        if rise_db > 0:
             self._past = deque((until, past_db + rise_db) for until, past_db in self._past)
 
     def lowest_db(self, now: float) -> float:
@@ -45,7 +53,11 @@ class RecentLevels:
         Returns:
             The lowest in dB, 0 or more, of what plays and of what has played lately.
         """
-        while self._past and self._past[0][0] <= now - JUMP_SECONDS:
-            self._past.popleft()
+        self._forget(now)
         past_db = self._past[0][1] if self._past else self._playing_db
         return min(past_db, self._playing_db)
+
+    def _forget(self, now: float) -> None:
+        for levels in (self._past, self._loudest):
+            while levels and levels[0][0] <= now - JUMP_SECONDS:
+                levels.popleft()

@@ -123,6 +123,16 @@ def test_small_steps_do_not_hide_a_jump() -> None:
     assert "46.0 dB louder than the quietest" in verdict.detail
 
 
+def test_what_goes_up_and_down_has_not_risen() -> None:
+    """Up and down by 6 dB, in as many steps as one likes, is no way around the limit."""
+    worker = Bridge().worker()
+    for value in (1.0, 28.0, *(14.0, 27.0) * 6):
+        assert publish(worker, gain(value)).published
+        after(worker, 0.01)
+    assert publish(worker, gain(100.0)).reason is Reason.TOO_LOUD
+    assert publish(worker, gain(31.0)).published
+
+
 def test_the_quietest_of_the_last_seconds_counts_whatever_came_between() -> None:
     worker = Bridge().worker()
     for value in (20.0, 300.0):
