@@ -165,23 +165,33 @@ class Sessions:
                 self.keep_unsettled(session, None)
 
     def forget_oldest(self, still_needed: Iterable[str]) -> None:
-        """Drop those that left first, beyond ``MAX_SESSIONS``; last what was published or waits.
+        """Drop those that have left, beyond ``MAX_SESSIONS``.
+
+        First those of the user that has most of them, then those of which nothing was published,
+        then those that left first; last those of which something waits for its time.
 
         Args:
             still_needed: incarnations of which something waits to be published.
         """
-        excess = len(self._by_incarnation) - MAX_SESSIONS
+        # Whoever has just come will leave, too.
+        excess = len(self._by_incarnation) - len(self._by_peer) - MAX_SESSIONS + 1
         if excess <= 0:
             return
         needed = set(still_needed)
-        # What was published must not be again when it is sent again, however late.
         away = [
-            (session.present, published_count(session.counts) > 0, key)
+            session
             for key, session in self._by_incarnation.items()
             if session.peer is None and key not in needed
         ]
-        for waits, _, incarnation in sorted(away, key=lambda one: one[:2])[:excess]:
+        of_sender = Counter(map(sender, away))
+
+        def worth(session: Session) -> tuple[bool, int, bool]:
+            # What was published must not be again when it is sent again, however late.
+            published = published_count(session.counts) > 0
+            return session.present, -of_sender[sender(session)], published
+
+        for session in sorted(away, key=worth)[:excess]:
             # As many may wait to settle as may be connected.
-            if waits and len(self._by_incarnation) <= MAX_SESSIONS + MAX_WORKERS:
+            if session.present and len(self._by_incarnation) <= MAX_SESSIONS + MAX_WORKERS:
                 return
-            self._held -= self._by_incarnation.pop(incarnation).held_bytes()
+            self._held -= self._by_incarnation.pop(session.hello.incarnation).held_bytes()

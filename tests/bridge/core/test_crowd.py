@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from core_by_hand import Bridge, arrived
-from faustwire.messages import Hello, Reason, Rejection, Snapshot, Verdict, Welcome
-from faustwire_bridge.core import membership, sessions, waiting
+from faustwire.messages import Hello, OwnProgram, Reason, Rejection, Snapshot, Verdict, Welcome
+from faustwire_bridge.core import events, membership, sessions, waiting
 from faustwire_bridge.core.events import User
 from graphs import gain
 
 RIGHTS = frozenset({"publish"})
 EVE, ANNA = User("eve", RIGHTS), User("anna", RIGHTS)
+EVE_TOO = User("eve", RIGHTS | {"text"})
 PLACES = 8
 
 
@@ -146,3 +147,28 @@ def test_who_fills_the_memory_for_newest_snapshots_loses_its_own(
     assert kept[0].name == "anna/anna"
     assert sum(session.held_bytes() for session in kept) <= 4000
     assert [session.joined for session in kept[1:]] == [*range(43 - len(kept), 42)]
+
+
+@pytest.mark.parametrize("stay", [True, False])
+def test_who_was_cut_off_is_remembered_whatever_another_key_does(
+    monkeypatch: pytest.MonkeyPatch, *, stay: bool
+) -> None:
+    """Anna's connection is lost, and Eve opens many: what Anna sends again was published before."""
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 10)
+    made = Bridge()
+    assert isinstance(join(made, "anna", ANNA), Welcome)
+    [verdict] = sent(made, "anna", ANNA, 1, 50)
+    assert verdict.published
+    made.take(events.Lost(b"anna"))
+    for number in range(30):
+        assert isinstance(join(made, f"eve{number}", EVE), Welcome)
+        made.take(arrived(b"eve%d" % number, OwnProgram(1, f"process = _,{number};"), EVE_TOO))
+        if not stay:
+            made.take(events.Lost(b"eve%d" % number))
+    assert isinstance(join(made, "anna", ANNA, "anew"), Welcome)
+    snapshot = Snapshot(1, 1, 48000.0, gain(0.5), name="n" * 200)
+    written = len(made.writes)
+    [again] = made.take(arrived(b"anew", snapshot, ANNA))
+    assert again.message == verdict
+    assert len(made.writes) == written
+    assert sum(1 for _ in made.core.sessions) <= 10 + 1 + (30 if stay else 0)
