@@ -24,9 +24,9 @@ from faustwire.messages import Snapshot
 from faustwire.validation import check_values
 
 # Forms that are known: of a few models that are trained side by side.
-_KEPT = 8
+_KEPT = 4
 # Of a message whose form is remembered.
-_MAX_BYTES = 2**17
+_MAX_BYTES = 2**15
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,11 @@ class Factor(NamedTuple):
     gain: Array | float
     kind: str
 
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return self.values.size
+
 
 def per_channel(values: Array | Spectrum) -> Factor:
     """A filter in each channel, [n, points] or [n, 1], as a factor."""

@@ -21,9 +21,9 @@ _Numbers: TypeAlias = NDArray[Any]
 # Of results, and of numbers in one that is kept: 32 lines with two filters each at 160 points.
 _KEPT = 64
 _MAX_NUMBERS = 2**14
-# Of results for one leaf, which are of a few sets of points, and of numbers in it.
-_KEPT_OF_LEAF = 8
-_MAX_OF_LEAF = 2**11
+# Of results for one leaf, which are of a few sets of points, and of numbers in one.
+_KEPT_OF_LEAF = 4
+_MAX_OF_LEAF = 2**13
 
 _LeafT = TypeVar("_LeafT", bound=Leaf)
 _P = ParamSpec("_P")
@@ -64,7 +64,7 @@ def remembered(
 def remembered_of_leaf(
     compute: Callable[Concatenate[_LeafT, _P], _T],
 ) -> Callable[Concatenate[_LeafT, _P], _T]:
-    """Remember what a function has returned for small leaves that still exist.
+    """Remember what a function has returned for leaves that still exist, if it is small.
 
     Args:
         compute: of a leaf, of arrays of points, and of nothing else.
@@ -78,14 +78,15 @@ def remembered_of_leaf(
     def looked_up(leaf: _LeafT, /, *points: _P.args, **none: _P.kwargs) -> _T:
         results = known.get(leaf)
         if results is None:
-            if sum(getattr(value, "size", 0) for value in vars(leaf).values()) > _MAX_OF_LEAF:
-                return compute(leaf, *points, **none)
             results = known[leaf] = {}
         key = tuple(array.tobytes() for array in points)  # type: ignore[attr-defined]
-        if key not in results:
+        if key in results:
+            return results[key]
+        result = compute(leaf, *points, **none)
+        if getattr(result, "size", 1) <= _MAX_OF_LEAF:
             if len(results) >= _KEPT_OF_LEAF:
                 results.clear()
-            results[key] = compute(leaf, *points, **none)
-        return results[key]
+            results[key] = result
+        return result
 
     return looked_up

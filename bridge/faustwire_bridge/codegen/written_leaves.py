@@ -7,16 +7,15 @@ that one that is the same object has the same values; see ``faustwire.snapshot_r
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from faustwire.graph import Leaf
 from faustwire_bridge.codegen.builder import Place, ProgramBuilder, Value
 
-# Of leaves, a few programs of some workers; and of numbers in one: 64 lines of one filter.
-_KEPT = 128
+# Of numbers in leaves that are remembered: 64 lines of one filter.
 _MAX_NUMBERS = 2**11
 
 
@@ -24,7 +23,7 @@ class _Written(NamedTuple):
     """What leaves have added to a program.
 
     Attributes:
-        given: all that this follows from, but for the leaves.
+        given: all that this follows from, but for the first leaf.
         outputs: their output signals.
         definitions, equations: what the builder got from them.
         examples: of some of the definitions, by index among them.
@@ -44,8 +43,8 @@ class WrittenLeaves:
     """Remembers what leaves were written as."""
 
     def __init__(self) -> None:
-        # None: they were written once, and may not come again.
-        self._known: OrderedDict[tuple[Leaf, ...], _Written | None] = OrderedDict()
+        # By the first of them, while it exists; None: written once, and it may not come again.
+        self._known: WeakKeyDictionary[Leaf, _Written | None] = WeakKeyDictionary()
 
     def outputs(
         self,
@@ -73,16 +72,14 @@ class WrittenLeaves:
             return write()
         if sum(map(_numbers, leaves)) > _MAX_NUMBERS:
             return write()
-        if leaves not in self._known:
-            self._known[leaves] = None
-            if len(self._known) > _KEPT:
-                self._known.popitem(last=False)
+        first, *others = leaves
+        if first not in self._known:
+            self._known[first] = None
             return write()
-        self._known.move_to_end(leaves)
-        given = (inputs, place, builder.counts, builder.kept)
-        written = self._known[leaves]
+        given = (others, inputs, place, builder.counts, builder.kept)
+        written = self._known[first]
         if written is None or written.given != given:
-            written = self._known[leaves] = _observed(given, builder, write)
+            written = self._known[first] = _observed(given, builder, write)
         else:
             start = len(builder.definitions)
             builder.examples |= {start + at: line for at, line in written.examples.items()}
@@ -93,12 +90,12 @@ class WrittenLeaves:
 
 
 def _observed(
-    given: tuple[list[Value], Place, dict[str, int], dict[str, str]],
+    given: tuple[list[Leaf], list[Value], Place, dict[str, int], dict[str, str]],
     builder: ProgramBuilder,
     write: Callable[[], list[Value]],
 ) -> _Written:
-    inputs, place, counts, kept = given
-    before = ([*inputs], place, dict(counts), dict(kept))
+    others, inputs, place, counts, kept = given
+    before = (others, [*inputs], place, dict(counts), dict(kept))
     definitions, equations = len(builder.definitions), len(builder.equations)
     examples = len(builder.examples)
     outputs = write()
