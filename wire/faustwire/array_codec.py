@@ -31,7 +31,7 @@ def pack(value: object) -> dict[str, Any]:
     # Most models are float32; half the bytes, if nothing is lost.
     with np.errstate(over="ignore"):
         single = value.astype("<f4")
-    if np.array_equal(single, value):
+    if (single == value).all():
         return {"shape": value.shape, "f4": single.tobytes()}
     return {"shape": value.shape, "f8": value.astype("<f8", copy=False).tobytes()}
 

@@ -177,6 +177,16 @@ LEAVES: tuple[type[Leaf], ...] = (Gain, DiagonalGain, Householder, Delay, FIR, S
 CONTAINERS: tuple[type[Series | Parallel | Recursion], ...] = (Series, Parallel, Recursion)
 
 
+# Which array of a leaf has its channels, and on which axes: inputs, outputs.
+_CHANNEL_AXES: dict[type, tuple[str, int, int]] = {
+    DiagonalGain: ("gains", 0, 0),
+    Householder: ("vector", 0, 0),
+    Delay: ("samples", -1, 0),
+    FIR: ("taps", -1, 1),
+    SOS: ("sections", -1, 2),
+}
+
+
 def label(node: Node) -> str:
     """What a node is called in paths and errors: its name, or its type where it has none."""
     return node.name or node.type
@@ -243,16 +253,14 @@ def with_leaves(node: Node, leaves: Mapping[int, Leaf]) -> Node:
 
 def channels(node: Node) -> tuple[int, int]:
     """The numbers of input and output channels of a valid node, (n_in, n_out)."""
+    axes = _CHANNEL_AXES.get(type(node))
+    if axes is not None:
+        field, into, out = axes
+        shape = getattr(node, field).shape
+        return shape[into], shape[out]
     match node:
         case Gain():
             n_out, n_in = node.matrix.shape
-        case DiagonalGain():
-            n_in = n_out = node.gains.shape[0]
-        case Householder():
-            n_in = n_out = node.vector.shape[0]
-        case Delay(samples=values) | FIR(taps=values) | SOS(sections=values):
-            lead = {"delay": 0, "fir": 1, "sos": 2}[node.type]
-            n_in, n_out = values.shape[-1], values.shape[lead]
         case Series():
             n_in, n_out = channels(node.nodes[0])[0], channels(node.nodes[-1])[1]
         case Parallel():

@@ -44,7 +44,7 @@ _LONGEST_SECONDS = 10.0
 _LN_60_DB = math.log(1000)
 # Some of the points, from 320 Hz to 2 kHz: whoever hears a change hears it there.
 _FEW = slice(4 * _POINTS_AN_OCTAVE, 7 * _POINTS_AN_OCTAVE, _POINTS_AN_OCTAVE // 2 + 1)
-# The octave from 640 Hz, and which of those points lie in it.
+# The octave from 640 Hz, and which of those points lie in it; mostly they are enough.
 _OCTAVE = 5
 _FEW_IN_OCTAVE = slice(2, 4)
 
@@ -100,11 +100,15 @@ class WrittenModel:
         return _responses(self, self.few)
 
     @cached_property
+    def response_at_two(self) -> Spectrum:
+        """Its response at two of those."""
+        return _responses(self, self.few[_FEW_IN_OCTAVE])
+
+    @cached_property
     def octave_levels(self) -> Array:
         """The mean power of each output in one of the octaves: [positions of the knob, outputs]."""
         octave = _grid(self)[_OCTAVE * _POINTS_AN_OCTAVE : (_OCTAVE + 1) * _POINTS_AN_OCTAVE]
-        powers: Array = (abs(_responses(self, octave)) ** 2).sum(axis=3)
-        return np.asarray(powers.mean(axis=1))
+        return np.asarray(_powers(_responses(self, octave)).mean(axis=1))
 
     @cached_property
     def highest(self) -> float:
@@ -132,9 +136,14 @@ def certain_change_db(
         return math.inf
     same_points = np.array_equal(before.few, after.few)
     try:
+        # No octave has more than the bound on the gain, and no point.
+        if same_points:
+            changes = _powers(after.response_at_two - before.response_at_two)
+            found_db = _ratio_db(float(changes.max()), before.highest**2, least_db)
+            if found_db is not None:
+                return found_db
         there = after.response_at_few if same_points else _responses(after, before.few)
-        changes = (abs(there - before.response_at_few) ** 2).sum(axis=3)
-        # No octave has more, and no point.
+        changes = _powers(there - before.response_at_few)
         found_db = _ratio_db(float(changes.max()), before.highest**2, least_db)
         if found_db is not None:
             return found_db
@@ -144,6 +153,12 @@ def certain_change_db(
         return _ratio_db(float((changes[:, _FEW_IN_OCTAVE] / references).max()), 1.0, least_db)
     except (ArithmeticError, np.linalg.LinAlgError):
         return None
+
+
+def _powers(values: Spectrum) -> Array:
+    """Of all inputs together."""
+    powers: Array = (abs(values) ** 2).sum(axis=3)
+    return powers
 
 
 def _ratio_db(power: float, reference: float, least_db: float | None) -> float | None:

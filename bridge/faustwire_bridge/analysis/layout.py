@@ -8,6 +8,7 @@ from faustwire.graph import (
     FIR,
     SOS,
     Delay,
+    Leaf,
     Node,
     Parallel,
     Recursion,
@@ -16,6 +17,7 @@ from faustwire.graph import (
     children,
     whole_samples,
 )
+from faustwire_bridge.analysis.remembered import remembered_of_leaf
 
 
 def layout(node: Node) -> tuple[object, ...]:
@@ -33,6 +35,13 @@ def layout(node: Node) -> tuple[object, ...]:
         case Series() | Parallel() | Recursion():
             join = node.join if isinstance(node, Parallel) else ""
             return node.type, join, *map(layout, children(node))
+        case _:
+            return _of_leaf(node)
+
+
+@remembered_of_leaf
+def _of_leaf(node: Leaf) -> tuple[object, ...]:
+    match node:
         case Delay():
             samples, fractional = whole_samples(node.samples)
             delays = np.where(fractional, -1.0, samples).tobytes()

@@ -34,6 +34,7 @@ from faustwire.graph import (
     nodes_in,
 )
 from faustwire_bridge.analysis.filter_bounds import section_bounds
+from faustwire_bridge.analysis.remembered import remembered_of_leaf
 from faustwire_bridge.analysis.section_peaks import section_peaks
 from faustwire_bridge.analysis.workload import memory_samples
 
@@ -68,7 +69,7 @@ def certainly_holds(graph: Node) -> bool:
     return (
         bounds.highest <= _HIGHEST_LEVEL
         and bounds.around <= _CANCELS_FROM
-        and _amplification(graph, bounds.of_leaf) <= _HIGHEST_AMPLIFICATION
+        and _amplification(graph, _largest_unsigned) <= _HIGHEST_AMPLIFICATION
     )
 
 
@@ -202,14 +203,6 @@ class _LevelBounds:
     def __init__(self) -> None:
         self.highest = 0.0
         self.around = 0.0
-        self._leaves: dict[int, float] = {}
-
-    def of_leaf(self, leaf: Leaf) -> float:
-        """The largest gain of a leaf without signs, all inputs together."""
-        found = self._leaves.get(id(leaf))
-        if found is None:
-            found = self._leaves[id(leaf)] = _largest_unsigned(leaf)
-        return found
 
     def through(self, node: Node, level: float) -> float:
         """The largest gain of a node without signs, all inputs together; NaN: no bound.
@@ -232,7 +225,7 @@ class _LevelBounds:
             case Recursion():
                 gain = self._closed(node, level)
             case _:
-                gain = self.of_leaf(node)
+                gain = _largest_unsigned(node)
         reached = level * gain
         # Also where one of the two is no number.
         if not reached <= self.highest:
@@ -248,7 +241,9 @@ class _LevelBounds:
         return forward * (1 / (1 - around) if around < 1 else _NEAREST_TO_ONE)
 
 
+@remembered_of_leaf
 def _largest_unsigned(leaf: Leaf) -> float:
+    """The largest gain of a leaf without signs, all inputs together."""
     match leaf:
         case Gain():
             gains = abs(leaf.matrix).sum(axis=1)

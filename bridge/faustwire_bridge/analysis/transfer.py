@@ -38,6 +38,8 @@ Spectrum: TypeAlias = NDArray[np.complexfloating[Any, Any]]
 
 # 16 MiB of complex numbers in one array.
 _NUMBERS_AT_A_TIME = 2**20
+# So many points are not divided: one is not, however much it takes.
+_FEW = 8
 _LAST_DIGIT = 4e-16
 
 
@@ -148,6 +150,8 @@ def batches(s: Spectrum, node: Node) -> list[Spectrum]:
     Returns:
         The parts in order, [points] each.
     """
+    if len(s) <= _FEW:
+        return [s]
     at_a_time = max(1, _NUMBERS_AT_A_TIME // width(node))
     return [s[start : start + at_a_time] for start in range(0, len(s), at_a_time)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from faustwire.graph import (
@@ -19,6 +21,7 @@ from faustwire.graph import (
     nodes_in,
     whole_samples,
 )
+from faustwire_bridge.analysis.remembered import remembered_of_leaf
 from faustwire_bridge.codegen.matrix_structure import kronecker
 
 # Of a graph that is judged where it arrives: 32 dense lines, or 16 with ten filters each.
@@ -44,6 +47,7 @@ def memory_samples(node: Node) -> float:
     return sum(map(_leaf_samples, leaves(node)))
 
 
+@remembered_of_leaf
 def _leaf_samples(leaf: Leaf) -> float:
     match leaf:
         case Delay():
@@ -51,7 +55,7 @@ def _leaf_samples(leaf: Leaf) -> float:
         case FIR():
             return float(min(leaf.taps.shape[1:][0], leaf.taps.shape[-1]) * (len(leaf.taps) - 1))
         case SOS():
-            return 2.0 * float(np.prod(leaf.sections.shape[2:])) * len(leaf.sections)
+            return 2.0 * math.prod(leaf.sections.shape[2:]) * len(leaf.sections)
         case _:
             return 0.0
 
@@ -98,8 +102,8 @@ def _is_cheap(leaf: Leaf) -> bool:
             return not whole_samples(leaf.samples)[1].any()
         case Gain():
             # Sums of one magnitude are searched for what they share.
-            row = abs(leaf.matrix[0])
-            one_magnitude = len(row) > _SMALL_SUMS and ((row == row.max()) | (row == 0)).all()
+            row = {abs(gain) for gain in leaf.matrix[0].tolist()}
+            one_magnitude = leaf.matrix.shape[1] > _SMALL_SUMS and len(row - {0.0}) <= 1
             return not one_magnitude or kronecker(leaf.matrix) is not None
         case _:
             return True

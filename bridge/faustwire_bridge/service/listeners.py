@@ -79,6 +79,8 @@ class Listeners:
         self.memory = HeldMemory(max_held)
         self._next_look = time.monotonic() + _LOOK_SECONDS
         self._next_busy_look = 0.0
+        # Whether something had come when this was last asked: more may be waiting.
+        self._busy = False
         self._authenticator: Authenticator | None = None
         # By the first byte of their peers' names, so that those of different listeners differ.
         self._listeners: dict[int, Listener] = {}
@@ -143,7 +145,9 @@ class Listeners:
             if came is not None:
                 # The other listener is first next time: neither can starve the other.
                 self._listeners[number] = self._listeners.pop(number)
+                self._busy = True
                 return Received(bytes([number]) + came.peer, came.frames, came.user)
+        self._busy = False
         return None
 
     def pop_revoked(self) -> list[str]:
@@ -160,9 +164,11 @@ class Listeners:
             self._reopen_at = now
         if self._closed and now >= self._reopen_at:
             self._reopen(now)
-        if now >= self._next_look or (now >= self._next_busy_look and self.memory.too_much()):
+        # A message that comes alone need not wait for a look.
+        busy_look = self._busy and now >= self._next_busy_look
+        if now >= self._next_look or (busy_look and self.memory.too_much()):
             self._look(now)
-        if now >= self._next_busy_look:
+        if busy_look:
             self._next_busy_look = now + _LOOK_BUSY_SECONDS
         if self._authenticator is not None:
             self._authenticator.answer()
