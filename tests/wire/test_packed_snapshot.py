@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import msgpack
@@ -20,10 +22,13 @@ from faustwire.messages import (
     Message,
     OwnProgram,
     Ping,
+    Reason,
     Snapshot,
+    Verdict,
     Watch,
 )
 from faustwire.packed_snapshot import PackedSnapshot, read
+from faustwire.snapshot_reader import SnapshotReader
 from graphs import fdn
 
 SNAPSHOT = Snapshot(3, 4, 48000.0, fdn(8), force=True, metrics={"loss": 0.5})
@@ -160,3 +165,25 @@ def test_nothing_large_is_made_of_what_is_only_skipped() -> None:
     data = b"\x85" + msgpack.packb(fields)[1:] + msgpack.packb("graph") + b"\xdd\xff\xff\xff\xff"
     with pytest.raises(MessageError):
         read(data)
+
+
+def test_a_message_takes_little_more_memory_than_it_has_bytes() -> None:
+    """A bridge gives large blocks back to the system at once, so that each would be had anew."""
+    data = codec.encode(snapshot := Snapshot(1, 1, 48000.0, fdn(16), metrics={"loss": 0.5}))
+    reader = SnapshotReader()
+    reader.read(data)
+    steps: dict[str, Callable[[], object]] = {
+        "looked at": lambda: read(data),
+        "read": lambda: reader.read(data),
+        "answered": lambda: codec.encode(Verdict(1, published=True, reason=Reason.PUBLISHED)),
+        "made": lambda: codec.encode(snapshot),
+    }
+    if msgpack.version < (1, 1):  # its packer has no say in that
+        del steps["answered"], steps["made"]
+    taken = {}
+    for step, take in steps.items():
+        tracemalloc.start()
+        take()
+        taken[step] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert {step: size for step, size in taken.items() if size > 2**16} == {}

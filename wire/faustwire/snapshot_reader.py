@@ -88,6 +88,7 @@ class _Form:
     def _rest(self, data: bytes) -> tuple[int, dict[str, Any]] | None:
         """Where the graph begins, and the other fields; None: it is of another form."""
         unpacker = msgpack.Unpacker(
+            read_size=len(data),
             max_buffer_size=MAX_BYTES,
             max_array_len=MAX_ELEMENTS,
             max_map_len=MAX_ELEMENTS,
@@ -179,7 +180,7 @@ def _leaf(before: Leaf, numbers: list[_Numbers], packed: list[bytes]) -> Leaf:
 
 def _form(data: bytes, graph: Node) -> _Form | None:
     """The form of a snapshot that was decoded; None: it is packed in an unusual way."""
-    unpacker = msgpack.Unpacker(max_buffer_size=MAX_BYTES)
+    unpacker = msgpack.Unpacker(read_size=len(data), max_buffer_size=MAX_BYTES)
     unpacker.feed(data)
     places: list[tuple[Leaf, list[_Numbers]]] = []
     try:
