@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import zmq
 
 from faustwire import codec
-from faustwire.messages import Event, Listen, ToPeer, Verdict, Watch, Welcome
+from faustwire.messages import Event, Listen, Verdict, Watch, Welcome
 from faustwire_bridge.children.gates import Gates
 from faustwire_bridge.children.judge import JudgeProcess
 from faustwire_bridge.core import events, instructions
@@ -240,11 +240,8 @@ class Loop:
     def _do(self, instruction: instructions.Instruction, now_ns: int) -> events.CoreEvent | None:
         """Follow an instruction; what came of it, where that is known at once."""
         match instruction:
-            case instructions.Send(peer, message, again):
-                if isinstance(message, Verdict) and not again:
-                    self._log_verdict(peer, message)
-                    self._hearers.decided(self._core.sessions.at(peer), message)
-                return self._send(peer, message, now_ns)
+            case instructions.Send():
+                return self._send(instruction, now_ns)
             case instructions.Happened(event):
                 self._tell(event, now_ns)
             case instructions.Judge() | instructions.Compile():
@@ -261,11 +258,6 @@ class Loop:
                 self._stopping = why
         return None
 
-    def _log_verdict(self, peer: bytes, verdict: Verdict) -> None:
-        session = self._core.sessions.at(peer)
-        incarnation = session.hello.incarnation if session else ""
-        self._verdict_log.log(self._core.worker(peer), incarnation, verdict)
-
     def _tell(self, event: Event, now_ns: int) -> None:
         self._recording.take(lambda recorder: recorder.happened(now_ns, event))
         log_event(event)
@@ -278,9 +270,14 @@ class Loop:
         self._written = None
         return events.DspChanged()
 
-    def _send(self, peer: bytes, message: ToPeer, now_ns: int) -> events.Lost | None:
-        data = codec.encode(message)
+    def _send(self, send: instructions.Send, now_ns: int) -> events.Lost | None:
+        peer, message = send.peer, send.message
         session = self._core.sessions.at(peer)
+        if isinstance(message, Verdict) and not send.again:
+            incarnation = session.hello.incarnation if session else ""
+            self._verdict_log.log(self._core.worker(peer), incarnation, message)
+            self._hearers.decided(session, message)
+        data = codec.encode(message)
         if session is not None and isinstance(message, Welcome):
             who = session.hello, session.user
             self._recording.take(lambda recorder: recorder.identified(peer, *who))
