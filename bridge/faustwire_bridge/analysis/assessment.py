@@ -23,7 +23,13 @@ from faustwire_bridge.analysis.knob_positions import (
 )
 from faustwire_bridge.analysis.level_bounds import LevelEstimator
 from faustwire_bridge.analysis.lone_modes import hidden_peak_db, lone_angles
-from faustwire_bridge.analysis.peak_gain import gains_on_circle, level_db, measure
+from faustwire_bridge.analysis.peak_gain import (
+    gains_on_circle,
+    has_long_lines,
+    late_level_db,
+    level_db,
+    measure,
+)
 from faustwire_bridge.analysis.played_graph import through_plugin
 from faustwire_bridge.analysis.silent_growth import growth_db, offset_db
 from faustwire_bridge.analysis.single_precision import cancelling_loop, overflow
@@ -112,7 +118,7 @@ def _assess(
     level = max(level_db(through_plugin(each), fs=fs) for each in heard)
     known = level if math.isfinite(level) else None
     return Assessment(
-        offset or check_gain(peak_db, level, limits, playing_db),
+        offset or check_gain(peak_db, max(level, _late_db(graph, fs)), limits, playing_db),
         () if decays else (stable.detail,),
         peak_db if math.isfinite(peak_db) else None,
         margin_db,
@@ -121,6 +127,11 @@ def _assess(
         level_db=known,
         loudest_db=known,
     )
+
+
+def _late_db(graph: Node, fs: float) -> float:
+    """How loud it is later; silence where no loop has a line that is long enough for that."""
+    return late_level_db(through_plugin(graph), fs=fs) if has_long_lines(graph) else -math.inf
 
 
 def _peak_db(graph: Node, fs: float, limits: Limits, rt60_seconds: float | None) -> float:

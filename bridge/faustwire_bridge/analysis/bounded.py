@@ -17,12 +17,17 @@ from faustwire.graph import SOS, Array, Node, Recursion
 from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
 from faustwire_bridge.analysis.decay_rate import LN_60_DB
 from faustwire_bridge.analysis.level_bounds import LevelBounds, LevelEstimator
-from faustwire_bridge.analysis.peak_gain import level_db, level_points
+from faustwire_bridge.analysis.peak_gain import (
+    has_long_lines,
+    late_level_db,
+    level_db,
+    level_points,
+)
 from faustwire_bridge.analysis.played_graph import through_plugin
 from faustwire_bridge.analysis.ringing import filter_rate, ringing
 from faustwire_bridge.analysis.single_precision import certainly_holds
 from faustwire_bridge.analysis.stability import MARGIN_RATE
-from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain, to_db
+from faustwire_bridge.core.sound_limits import Assessment, Limits, check_gain, check_jump, to_db
 
 # What rounding may move a bound, relative.
 _SURE = 1 - 1e-9
@@ -81,7 +86,7 @@ def certified(
         level = _level(heard, fs=fs, limits=limits, playing_db=playing_db, levels=levels)
     except (OpenError, ArithmeticError, np.linalg.LinAlgError):
         return None
-    if level is None:
+    if level is None or _loud_late(graph, fs, limits, playing_db):
         return None
     assessment = Assessment(
         margin_db=None if gain is None else -to_db(gain),
@@ -185,6 +190,14 @@ def _level(
             max(highest.low_db, found.low_db), max(highest.high_db, found.high_db)
         )
     return highest
+
+
+def _loud_late(graph: Node, fs: float, limits: Limits, playing_db: float | None) -> bool:
+    """Whether something too loud may follow in a long line, for the searches to say."""
+    if not has_long_lines(graph):
+        return False
+    late_db = late_level_db(through_plugin(graph), fs=fs)
+    return check_jump(late_db, limits, playing_db) is not None
 
 
 def _finite(value: float) -> float | None:

@@ -7,7 +7,7 @@ import pytest
 
 from faustwire.graph import FIR, Delay, DiagonalGain, Gain, Node, Parallel, Recursion, Series
 from faustwire_bridge.analysis.assessment import assess
-from faustwire_bridge.analysis.peak_gain import level_db
+from faustwire_bridge.analysis.peak_gain import late_level_db, level_db
 from faustwire_bridge.analysis.played_graph import through_plugin
 from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import generate
@@ -124,3 +124,39 @@ def test_no_stated_rate_moves_what_is_loud_out_of_sight(graph: Node, fs: float) 
 def test_what_rings_on_is_as_loud_as_it_was() -> None:
     loop = Recursion("loop", Delay("d", np.array([100.0])), gain(0.999))
     assert assessed(loop).refusal is None
+
+
+def behind_a_pass(samples: float, *, into: float = 1.0, around: float = 1.0) -> Node:
+    """A line that is heard at once, and again what a second one, which is not, sends into it."""
+    loop = Recursion(
+        "loop",
+        Delay("lines", np.array([100.0, samples])),
+        Gain("mix", np.array([[0.0, around], [0.0, 0.0]])),
+    )
+    ends = Gain("in", np.array([[1.0], [into]])), Gain("out", np.array([[1.0, 0.0]]))
+    return Series("all", (ends[0], loop, ends[1]))
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.0])
+@pytest.mark.parametrize("gains", [{"around": 800.0}, {"into": 800.0, "around": 0.99}])
+def test_what_a_loop_sends_out_loud_only_after_a_pass_is_loud(
+    seconds: float, gains: dict[str, float]
+) -> None:
+    loud = behind_a_pass(seconds * FS, **gains)
+    refused = assessed(loud).refusal
+    assert refused is not None
+    assert "dB louder than unity gain" in refused.detail
+    quiet = behind_a_pass(seconds * FS, **{**gains, max(gains, key=gains.__getitem__): 20})
+    assert assessed(quiet).refusal is None
+
+
+@pytest.mark.parametrize("feedback", [1.0, 0.99, 0.5])
+def test_reverberators_with_long_lines_get_no_louder_later(feedback: float) -> None:
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        lines = int(rng.choice([2, 8, 16]))
+        mixing = Gain("mix", feedback * np.linalg.qr(rng.normal(size=(lines, lines)))[0])
+        loop = Recursion("loop", Delay("d", rng.integers(500, 20_000, lines).astype(float)), mixing)
+        ends = Gain("in", rng.normal(size=(lines, 1))), Gain("out", rng.normal(size=(1, lines)))
+        graph = Series("all", (ends[0], loop, ends[1]))
+        assert late_level_db(graph, fs=FS) < level_db(graph, fs=FS)
