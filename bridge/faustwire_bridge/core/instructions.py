@@ -83,7 +83,7 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Write:
-    """Write the program, then the plugin's config; answer with Written or WriteFailed at once.
+    """Write the program, then the plugin's config; answer with Written or WriteFailed.
 
     Attributes:
         program: Faust text.

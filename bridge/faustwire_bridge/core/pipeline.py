@@ -71,7 +71,13 @@ class Pipeline:
         self._limits = limits
         self._config_is_due = True
         self._levels = RecentLevels()
+        # The last one for which a Write was asked for.
+        self._to_write: Publication | None = None
         self._known: CompileCache[Report | str] = CompileCache()
+
+    def is_writing(self) -> bool:
+        """Whether the publication in progress waits for the outcome of a Write."""
+        return self.current is not None and self.current is self._to_write
 
     def begin_snapshot(
         self, publication: Publication, snapshot: PackedSnapshot, now: float
@@ -240,7 +246,7 @@ class Pipeline:
             louder = check_jump(loudest_db, self._limits, self._levels.lowest_db(now))
             if louder is not None:
                 return _refused(publication, louder)
-        self.current = publication
+        self.current = self._to_write = publication
         return Write(publication.program, rewrite_config=self._config_is_due)
 
     def _written(self, publication: Publication, now: float) -> Conclusion:

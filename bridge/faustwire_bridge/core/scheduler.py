@@ -111,6 +111,8 @@ class Scheduler:
 
     def makes_room_at(self, now: float) -> float | None:
         """When what is being published has to make room for others; None: it need not."""
+        if self._pipeline.is_writing():
+            return None
         return self._turns.makes_room_at(now, self._admission.why_not_at)
 
     def make_room(self, now: float) -> list[Instruction]:

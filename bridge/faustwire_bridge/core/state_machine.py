@@ -102,9 +102,8 @@ class Core:
             now: seconds, on a clock that never goes back.
 
         Returns:
-            What to do, in this order. After a Write comes its outcome, before any Tick; after a
-            Judge or Compile its outcome comes in its own time. Before an outcome comes no Write,
-            Judge or Compile but after a SetAside or Cancel.
+            What to do, in this order. The outcome of a Write, Judge or Compile comes in its own
+            time. Before it comes no other of them, but after a SetAside or Cancel.
         """
         self._now = now
         current = self.pipeline.current

@@ -95,8 +95,7 @@ class Loop:
                 self._stopping = f"{names[0]}"
             self._receive()
             self._take_outcomes()
-            if self._written is None:
-                self._tick()
+            self._tick()
             self._tell_audience()
             self._keep_recording()
         self._tell_what_was_written()

@@ -438,3 +438,23 @@ def test_who_chooses_again_and_again_takes_turns_with_those_who_wait(bridge: Bri
         (b"first", 1, Reason.PUBLISHED),
         (b"second", 1, Reason.PUBLISHED),
     ]
+
+
+def test_what_is_being_written_is_not_set_aside(bridge: Bridge) -> None:
+    """A slow disk, and its outcome that is told when others have been heard."""
+    writer, other = bridge.worker("writer"), bridge.worker("other")
+    send(writer, 1, 0.25)
+    [step] = [
+        one
+        for one in bridge.core.handle(bridge.judged(), bridge.now)
+        if isinstance(one, (instructions.Compile, instructions.Write))
+    ]
+    if isinstance(step, instructions.Compile):
+        compiled = bridge.core.handle(events.Compiled(Report()), bridge.now)
+        assert any(isinstance(one, instructions.Write) for one in compiled)
+    assert send(other, 1, 0.5) == []
+    bridge.now += 2 * SLICE_SECONDS
+    assert told(bridge.take(events.Tick())) == []
+    assert (bridge.set_aside, bridge.cancelled) == (0, 0)
+    assert told(bridge.take(events.Written())) == [(writer.peer, 1, Reason.PUBLISHED)]
+    assert told(bridge.take(bridge.judged())) == [(other.peer, 1, Reason.PUBLISHED)]
