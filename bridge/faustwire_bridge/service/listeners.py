@@ -79,8 +79,8 @@ class Listeners:
         self.memory = HeldMemory(max_held)
         self._next_look = time.monotonic() + _LOOK_SECONDS
         self._next_busy_look = 0.0
-        # Whether something had come when this was last asked: more may be waiting.
-        self._busy = False
+        # How many messages have come one after the other: more may be waiting.
+        self._in_a_row = 0
         self._authenticator: Authenticator | None = None
         # By the first byte of their peers' names, so that those of different listeners differ.
         self._listeners: dict[int, Listener] = {}
@@ -145,9 +145,9 @@ class Listeners:
             if came is not None:
                 # The other listener is first next time: neither can starve the other.
                 self._listeners[number] = self._listeners.pop(number)
-                self._busy = True
+                self._in_a_row += 1
                 return Received(bytes([number]) + came.peer, came.frames, came.user)
-        self._busy = False
+        self._in_a_row = 0
         return None
 
     def pop_revoked(self) -> list[str]:
@@ -165,7 +165,7 @@ class Listeners:
         if self._closed and now >= self._reopen_at:
             self._reopen(now)
         # A message that comes alone need not wait for a look.
-        busy_look = self._busy and now >= self._next_busy_look
+        busy_look = self._in_a_row > 1 and now >= self._next_busy_look
         if now >= self._next_look or (busy_look and self.memory.too_much()):
             self._look(now)
         if busy_look:
