@@ -148,9 +148,7 @@ def _write_rows(
 ) -> list[Value]:
     """Row by row, without zeros; equal rows once."""
     if form == "%s" and len(inputs) == 1:
-        gains = matrix[:, 0].tolist()
-        scaled = {gain: builder.scaled(gain, inputs[0]) for gain in dict.fromkeys(gains)}
-        return [scaled[gain] for gain in gains]
+        return _write_column(matrix[:, 0].tolist(), inputs[0], builder)
     written: dict[tuple[float, ...], Value] = {}
     rows = [tuple(row) for row in matrix.tolist()]
     for row in rows:
@@ -159,6 +157,12 @@ def _write_rows(
             terms = [builder.scaled(gain, value) for gain, value in pairs if gain != 0.0]
             written[row] = builder.total("m", terms, form)
     return [written[row] for row in rows]
+
+
+def _write_column(gains: list[float], value: Value, builder: ProgramBuilder) -> list[Value]:
+    """Gains of one input; equal ones once."""
+    scaled = {gain: builder.scaled(gain, value) for gain in dict.fromkeys(gains)}
+    return [scaled[gain] for gain in gains]
 
 
 def _write_kronecker(
