@@ -35,6 +35,7 @@ CHOICES = (
     Choice("worker", "w1"),
 )
 REPORT = events.Compiled(Report(seconds=0.01))
+WRITES = (events.Written, events.WriteFailed)
 
 
 @dataclass
@@ -86,18 +87,25 @@ class World:
                 self.outcomes.append(judged if self.dice.random() < 0.9 else _failed())
             case instructions.SetAside():
                 assert self.outcomes, "something is in progress"
+                assert not isinstance(self.outcomes[0], WRITES), "what is written is not set aside"
                 assert not self.aside, "one thing is"
                 self.outcomes, self.aside = [], self.outcomes
             case instructions.Cancel(aside=True):
                 self.aside.clear()
             case instructions.Cancel():
+                in_file = any(isinstance(outcome, WRITES) for outcome in self.outcomes)
                 self.outcomes.clear()
+                if in_file:
+                    self.take(events.DspChanged())
             case instructions.Compile():
                 self.outcomes.append(REPORT)
             case instructions.Write(program):
                 self.reloads.append((self.now, program))
                 bad = self.dice.random() < 0.1
-                self.take(events.WriteFailed("full") if bad else events.Written())
+                self.outcomes.append(events.WriteFailed("full") if bad else events.Written())
+                # Others are heard first where it has taken long.
+                if self.dice.random() < 0.7:
+                    self.take(self.outcomes.pop())
             case instructions.Send(peer, Verdict(seq=seq), again):
                 self.verdicts[peer, seq] += not again
 

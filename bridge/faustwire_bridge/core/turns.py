@@ -104,7 +104,7 @@ class Turns:
         return self.aside is not None and sender(self.aside.turn.session) == sender(session)
 
     def is_on_its_way(self, session: Session, seq: int, current: Publication | None) -> bool:
-        """Whether a worker's message, or one that came after it, is being published.
+        """Whether a worker's message waits, or it or one that came after it is being published.
 
         Args:
             session: the worker.
@@ -112,7 +112,7 @@ class Turns:
             current: what is being published in front.
         """
         aside = None if self.aside is None else self.aside.publication
-        return any(
+        return self._waiting.newest_seq(session.hello.incarnation) == seq or any(
             each is not None and each.session is session and seq <= each.seq
             for each in (current, aside)
         )

@@ -243,8 +243,6 @@ class _Again:
 
     def _handle(self, event: events.CoreEvent, now: float, written: str | None = None) -> None:
         """Have the core take an event; ``written``: the program that is the plugin's by it."""
-        if isinstance(self._outstanding.front, Write):
-            self._help_out(now)
         for instruction in self._decided(event, now):
             self._outstanding.follow(instruction)
             match instruction:

@@ -197,6 +197,19 @@ def test_what_was_set_aside_and_sent_again_has_one_verdict(bridge: Bridge) -> No
     assert told(bridge.take(bridge.judged_aside())) == [(slow.peer, 1, Reason.PUBLISHED)]
 
 
+def test_what_waits_and_is_sent_again_has_one_verdict(bridge: Bridge) -> None:
+    """Though what it waits for is in the background, and by now it is throttled."""
+    slow, quick = bridge.worker("slow", every=3), bridge.worker("quick")
+    send(slow, 1, 0.25)
+    send(quick, 1, 0.5)
+    send(slow, 2, 0.375)
+    bridge.until(bridge.now + SLICE_SECONDS)
+    bridge.take(bridge.judged())
+    assert send(slow, 2, 0.375) == [], "its verdict is on its way"
+    verdicts = told(bridge.take(bridge.judged_aside()))
+    assert verdicts == [(slow.peer, 1, Reason.PUBLISHED), (slow.peer, 2, Reason.EVERY)]
+
+
 def test_what_is_throttled_makes_nobody_make_room(bridge: Bridge) -> None:
     slow, other = bridge.worker("slow"), bridge.worker("other", min_interval=100.0)
     send(other, 1, 0.75)
