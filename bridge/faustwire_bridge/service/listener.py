@@ -177,6 +177,37 @@ class Listener:
             self.skipped += _PARTS_SKIPPED
         return not self.skipped
 
+    def send(self, peer: bytes, data: bytes) -> bool:
+        """Send a message to a peer.
+
+        Args:
+            peer: its routing id.
+            data: the message.
+
+        Returns:
+            False: the peer does not read what it is sent, and the message is dropped.
+
+        Raises:
+            GoneError: its connection no longer exists.
+        """
+        try:
+            if self._sent(peer, data):
+                return True
+            # libzmq looks only now and then at how much a peer has read; this has it look.
+            self.router.getsockopt(zmq.EVENTS)
+            return self._sent(peer, data)
+        except zmq.ZMQError as problem:
+            if problem.errno != zmq.EHOSTUNREACH:
+                raise
+            raise GoneError(f"no connection to {peer.hex()}") from problem
+
+    def _sent(self, peer: bytes, data: bytes) -> bool:
+        try:
+            self.router.send_multipart([peer, data], zmq.DONTWAIT)
+        except zmq.Again:
+            return False
+        return True
+
     def close(self, *, linger_ms: int = 200) -> None:
         """Close the socket.
 

@@ -236,15 +236,7 @@ class Listeners:
         listener = self._listeners.get(peer[0])
         if listener is None:
             raise GoneError(f"no connection to {peer.hex()}")
-        try:
-            listener.router.send_multipart([peer[1:], data], zmq.DONTWAIT)
-        except zmq.Again:
-            return False
-        except zmq.ZMQError as problem:
-            if problem.errno != zmq.EHOSTUNREACH:
-                raise
-            raise GoneError(f"no connection to {peer.hex()}") from problem
-        return True
+        return listener.send(peer[1:], data)
 
     def offer(self, peer: bytes, data: bytes) -> None:
         """Send a message to a peer that asks again if it misses it, being gone or not reading.

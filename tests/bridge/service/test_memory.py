@@ -127,7 +127,8 @@ def pings(hostile: Hostile) -> None:
         hostile.send(codec.encode(Ping()))
 
 
-WORST = [metrics, incarnations, graphs, controls, programs, sliders, noise, pings]
+QUICK = (metrics, pings)
+SLOW = (incarnations, graphs, controls, programs, sliders, noise)
 
 
 @contextmanager
@@ -156,7 +157,7 @@ def kept_mib(bridge: ServedBridge, worst: Callable[[Hostile], None]) -> float:
 
 
 @pytest.mark.parametrize(
-    "worst", [WORST[0], *(pytest.param(each, marks=pytest.mark.slow) for each in WORST[1:])]
+    "worst", [*QUICK, *(pytest.param(each, marks=pytest.mark.slow) for each in SLOW)]
 )
 def test_a_bridge_keeps_little_of_what_one_worker_sends(
     plugin: Plugin, worst: Callable[[Hostile], None]
