@@ -31,7 +31,7 @@ TIMEOUT = 1.0
 SLACK = 1.0
 
 
-@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("wait", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_bridge_that_is_away_at_the_start_costs_one_warning_until_it_is_there(
     plugin: Plugin, *, wait: bool
 ) -> None:

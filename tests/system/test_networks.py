@@ -353,6 +353,7 @@ def test_a_worker_of_ours_does_not_use_zmtps_own_heartbeats() -> None:
         assert connection.dealer.getsockopt(zmq.HEARTBEAT_IVL) == 0
 
 
+@pytest.mark.slow
 def test_a_peer_that_sends_too_much_and_hangs_up_does_not_end_a_bridge(plugin: Plugin) -> None:
     """A bridge that slept finds more than it takes at a time, and nobody there any more."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

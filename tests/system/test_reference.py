@@ -140,7 +140,7 @@ def bridge(plugin: Plugin) -> Iterator[None]:
         process.join()
 
 
-@pytest.mark.parametrize("scripts", [10, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scripts", [5, pytest.param(200, marks=pytest.mark.slow)])
 def test_the_whole_path_agrees_with_adac_on_a_generous_clock(tmp_path: Path, scripts: int) -> None:
     """Real sockets, processes and files."""
 

@@ -137,15 +137,16 @@ def test_what_is_unknown_is_skipped_and_not_made(kind: str, unknown: object) -> 
     """To make it takes 30 ms, and a peer can send hundreds of such messages a second."""
     fields = {"faustwire": 1, "seq": 1, "call": 1, "code": "process = _;", "unknown": unknown}
     data = msgpack.packb({**fields, "type": kind})
-    begun = time.thread_time()
-    for _ in range(20):
-        read(data)
-    assert time.thread_time() - begun < 0.1
-    begun = time.thread_time()
-    for _ in range(20):
-        msgpack.unpackb(data)
-    made = time.thread_time() - begun
-    assert made > 0.02, "the control: to make it takes longer"
+
+    def least_seconds(make: Callable[[bytes], object]) -> float:
+        taken = []
+        for _ in range(3):
+            begun = time.thread_time()
+            make(data)
+            taken.append(time.thread_time() - begun)
+        return min(taken)
+
+    assert 2 * least_seconds(read) < least_seconds(msgpack.unpackb)
 
 
 def test_no_key_is_interned_for_some_pythons_keep_those() -> None:

@@ -75,6 +75,7 @@ def test_what_was_forced_then_is_not_faster_unless_that_is_said(
     assert heard[-1] == STATES
 
 
+@pytest.mark.slow
 def test_text_is_held_back_as_well(plugin: Plugin, tmp_path: Path) -> None:
     said = [publishes("a", n, f"process = *(0.{n}),*(0.{n});") for n in range(1, 6)]
     heard = replayed(plugin, record(tmp_path / "run", said, seconds=0.01).folder)
