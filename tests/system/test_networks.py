@@ -75,6 +75,7 @@ def test_a_cut_connection_costs_hardly_more_than_a_round_trip(plugin: Plugin) ->
         assert training.longest < TIMEOUT + SLACK
 
 
+@pytest.mark.slow
 def test_a_network_that_is_gone_for_a_moment_costs_one_timeout_and_one_warning(
     plugin: Plugin,
 ) -> None:

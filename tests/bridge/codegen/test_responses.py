@@ -214,6 +214,7 @@ def test_a_fractional_delay_in_a_loop_has_unit_gain_and_the_right_phase(
     assert np.abs(error).max() < 10 ** (-115 / 20)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.floats(17, 600), st.floats(0, 1))
 def test_longer_fractional_delays_in_a_loop_are_right_up_to_3_8_of_the_rate(

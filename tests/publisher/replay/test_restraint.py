@@ -43,6 +43,7 @@ def replayed(plugin: Plugin, folder: Path, **options: Any) -> list[int | None]:
         return [each.state.call for each in played if each.verdict and each.verdict.published]
 
 
+@pytest.mark.slow
 def test_what_was_published_is_heard_faster_as_far_as_there_is_time(
     plugin: Plugin, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ while time.monotonic() < ends:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_all_but_the_last_second(tmp_path: Path) -> None:
     """Real processes, killed at moments nobody chose: in a hurry, busy, and rarely called."""
     moments = Random(1)  # noqa: S311 - no secret
