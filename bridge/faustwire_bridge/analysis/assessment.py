@@ -25,7 +25,6 @@ from faustwire_bridge.analysis.level_bounds import LevelEstimator
 from faustwire_bridge.analysis.lone_modes import hidden_peak_db, lone_angles
 from faustwire_bridge.analysis.peak_gain import (
     gains_on_circle,
-    has_long_lines,
     late_level_db,
     level_db,
     measure,
@@ -114,11 +113,11 @@ def _assess(
     # Without decay a peak is as high as one waits; there is no figure for it.
     played, rt60_seconds = through_plugin(graph), stable.rt60_seconds
     peak_db = _peak_db(played, fs, limits, rt60_seconds) if decays else -math.inf
-    offset = _offset(graph, limits, verdict)
+    offset = _offset(played, limits, verdict)
     level = max(level_db(through_plugin(each), fs=fs) for each in heard)
     known = level if math.isfinite(level) else None
     return Assessment(
-        offset or check_gain(peak_db, max(level, _late_db(graph, fs)), limits, playing_db),
+        offset or check_gain(peak_db, max(level, late_level_db(played, fs=fs)), limits, playing_db),
         () if decays else (stable.detail,),
         peak_db if math.isfinite(peak_db) else None,
         margin_db,
@@ -127,11 +126,6 @@ def _assess(
         level_db=known,
         loudest_db=known,
     )
-
-
-def _late_db(graph: Node, fs: float) -> float:
-    """How loud it is later; silence where no loop has a line that is long enough for that."""
-    return late_level_db(through_plugin(graph), fs=fs) if has_long_lines(graph) else -math.inf
 
 
 def _peak_db(graph: Node, fs: float, limits: Limits, rt60_seconds: float | None) -> float:
@@ -171,7 +165,7 @@ def _offset(graph: Node, limits: Limits, verdict: stability.StabilityClass) -> R
     """Why a model that rings for ever is refused for what an offset of its input adds up to."""
     if verdict is not stability.StabilityClass.MARGINAL or limits.allow_unstable:
         return None
-    added_db = offset_db(through_plugin(graph), limits.max_gain_db)
+    added_db = offset_db(graph, limits.max_gain_db)
     if added_db == -math.inf:
         return None
     return Refusal(

@@ -17,12 +17,7 @@ from faustwire.graph import SOS, Array, Node, Recursion
 from faustwire_bridge.analysis.circle_bounds import CircleBounds, OpenError
 from faustwire_bridge.analysis.decay_rate import LN_60_DB
 from faustwire_bridge.analysis.level_bounds import LevelBounds, LevelEstimator
-from faustwire_bridge.analysis.peak_gain import (
-    has_long_lines,
-    late_level_db,
-    level_db,
-    level_points,
-)
+from faustwire_bridge.analysis.peak_gain import late_level_db, level_db, level_points
 from faustwire_bridge.analysis.played_graph import through_plugin
 from faustwire_bridge.analysis.ringing import filter_rate, ringing
 from faustwire_bridge.analysis.single_precision import certainly_holds
@@ -194,8 +189,6 @@ def _level(
 
 def _loud_late(graph: Node, fs: float, limits: Limits, playing_db: float | None) -> bool:
     """Whether something too loud may follow in a long line, for the searches to say."""
-    if not has_long_lines(graph):
-        return False
     late_db = late_level_db(through_plugin(graph), fs=fs)
     return check_jump(late_db, limits, playing_db) is not None
 

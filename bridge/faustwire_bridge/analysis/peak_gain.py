@@ -125,8 +125,10 @@ def late_level_db(graph: Node, *, fs: float) -> float:
 
     Returns:
         The RMS gain as ``level_db`` has it, averaged over the time of the loudest circle, in dB,
-        less 6 dB: of reverberators it is below their level.
+        less 6 dB: of reverberators it is below their level; −inf where no line is long.
     """
+    if not _has_long_lines(graph):
+        return -math.inf
     points = level_points(fs)[:: POINTS_AN_OCTAVE // LATE_POINTS]
     loudest = 0.0
     for times in LATE_TIMES:
@@ -139,15 +141,8 @@ def late_level_db(graph: Node, *, fs: float) -> float:
     return 10 * math.log10(loudest) - _LATE_SLACK_DB if loudest > 0 else -math.inf
 
 
-def has_long_lines(graph: Node) -> bool:
-    """Whether a loop has a line of a tenth of a second or more, behind which it may get louder.
-
-    Args:
-        graph: a valid one.
-
-    Returns:
-        At the rate of most plugins.
-    """
+def _has_long_lines(graph: Node) -> bool:
+    """Whether a loop has a line of a tenth of a second or more, behind which it may get louder."""
     loops = (node for node in nodes_in(graph) if isinstance(node, Recursion))
     delays = (node for loop in loops for node in nodes_in(loop) if isinstance(node, Delay))
     return any(float(delay.samples.max()) > LEVEL_SECONDS * _PLUGIN_FS for delay in delays)

@@ -9,7 +9,12 @@ from faustwire.rendezvous import CONFIG_PATH, DSP_PATH
 from faustwire_bridge.children.compiler import TIMEOUT_SECONDS
 from faustwire_bridge.commands import above_zero, change_db, number
 from faustwire_bridge.core.choices import WORDS
-from faustwire_bridge.core.sound_limits import MAX_GAIN_DB, MAX_JUMP_DB, MAX_LOAD
+from faustwire_bridge.core.sound_limits import (
+    JUMP_SECONDS,
+    MAX_GAIN_DB,
+    MAX_JUMP_DB,
+    MAX_LOAD,
+)
 from faustwire_bridge.service.settings import RecordingSettings
 
 
@@ -159,8 +164,9 @@ def _add_gates(parser: argparse.ArgumentParser) -> None:
         type=number,
         default=MAX_JUMP_DB,
         metavar="DB",
-        help="how much louder than the quietest of the last 5 s a program may be; only what is "
-        "above unity gain counts, which also stands for what is not known (default: %(default)s)",
+        help=f"how much louder than the quietest of the last {JUMP_SECONDS:g} s a program may be; "
+        "only what is above unity gain counts, which also stands for what is not known "
+        "(default: %(default)s)",
     )
     gates.add_argument(
         "--max-load",

@@ -194,7 +194,7 @@ def check_jump(level_db: float, limits: Limits, playing_db: float | None) -> Ref
         return Refusal(
             Reason.TOO_LOUD,
             f"it is {jump_db:.1f} dB louder than {than} and the limit is {limits.max_jump_db:g} "
-            f"dB: lower its gain, raise it in steps of 6 dB or {JUMP_SECONDS:g} s apart, or raise "
-            "--max-jump-db",
+            f"dB: lower its gain, raise it in steps of {GRADUAL_DB:.0f} dB or {JUMP_SECONDS:g} s "
+            "apart, or raise --max-jump-db",
         )
     return None
