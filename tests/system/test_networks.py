@@ -112,6 +112,7 @@ def test_a_training_that_never_waits_is_told_and_goes_on(plugin: Plugin) -> None
         eventually(lambda: training.step() and writes(plugin) != good, "it goes on", HEALING)
 
 
+@pytest.mark.slow
 def test_heartbeats_find_a_connection_that_is_dead_and_does_not_know_it(plugin: Plugin) -> None:
     with through_a_proxy(plugin) as (training, proxy, _):
         proxy.part()
@@ -124,6 +125,7 @@ def test_heartbeats_find_a_connection_that_is_dead_and_does_not_know_it(plugin: 
         assert training.longest < TIMEOUT + SLACK
 
 
+@pytest.mark.slow
 def test_a_bridge_that_is_too_far_away_for_the_timeout_is_waited_for_only_once(
     plugin: Plugin,
 ) -> None:

@@ -62,6 +62,7 @@ def assert_exact(asked: list[Asked], folder: Path) -> None:
     assert not off
 
 
+@pytest.mark.slow
 def test_every_model_of_the_suite(tmp_path: Path) -> None:
     assert_exact([Asked(name, lowered(make(name))) for name in MODELS | FRACTIONAL], tmp_path)
 
