@@ -56,6 +56,7 @@ def test_update_in_a_signal_handler_does_not_hang_and_publishes(plugin: Plugin, 
     assert "0.65625" in plugin.program()
 
 
+@pytest.mark.slow
 def test_a_handler_may_publish_the_last_state_close_and_leave(plugin: Plugin) -> None:
     """What a SLURM preemption or a SIGTERM asks for."""
     trained(

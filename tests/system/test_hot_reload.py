@@ -139,6 +139,7 @@ def training(plugin: Plugin, then: str) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_the_bridge_goes_too_when_the_training_was_killed(plugin: Plugin) -> None:
     process = training(plugin, "time.sleep(60)")
     pid = plugin.bridge_pid()

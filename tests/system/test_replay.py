@@ -168,6 +168,7 @@ def test_a_relative_config_path_is_taken_from_where_the_person_stands(
 # -- in a terminal ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_keys_of_rosbag2s_player_and_the_way_back(plugin: Plugin, run: Path) -> None:
     with served(plugin) as bridge:
         told = ["replay", str(run), "--endpoint", bridge.endpoint, "--start-paused"]

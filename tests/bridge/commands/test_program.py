@@ -195,6 +195,7 @@ def test_the_meeting_place_is_private(plugin: Plugin) -> None:
         assert plugin.place.directory.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_an_idle_embedded_bridge_ends_by_itself(plugin: Plugin) -> None:
     with served(plugin, "--leave-when-idle") as bridge:
         peer = Peer(bridge.endpoint)

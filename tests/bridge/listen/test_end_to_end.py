@@ -64,6 +64,7 @@ def test_a_training_is_heard_within_three_seconds_of_its_first_publish(
             assert other.listen().link == link
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_slow_to_load_is_told_and_plays_at_the_rate_of_what_came_meanwhile(
     browser: Browser, plugin: Plugin
 ) -> None:
