@@ -149,6 +149,7 @@ def test_the_bridge_goes_too_when_the_training_was_killed(plugin: Plugin) -> Non
     eventually(lambda: not alive(pid), "the bridge notices")
 
 
+@pytest.mark.slow
 def test_what_was_handed_over_last_is_published_when_the_script_just_ends(plugin: Plugin) -> None:
     """No close, no context manager, wait=False: the last state still gets through."""
     process = training(

@@ -131,6 +131,7 @@ def test_a_killed_bridge_leaves_all_but_the_last_second(plugin: Plugin, tmp_path
     assert "not closed" in str(read.damage[-1])
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_recording_and_nothing_else(plugin: Plugin, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "64k"):
         target = tmp_path / "disk" / "run.mcap"

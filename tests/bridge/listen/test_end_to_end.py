@@ -91,6 +91,7 @@ def test_an_engine_that_is_slow_to_load_is_told_and_plays_at_the_rate_of_what_ca
     assert _errors(browser) == []
 
 
+@pytest.mark.slow
 def test_the_page_says_that_the_bridge_has_gone_and_goes_on_with_the_next(
     browser: Browser, plugin: Plugin
 ) -> None:
