@@ -6,6 +6,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+# Linux alone has it: to refer to a file, without opening it.
+_O_PATH: int = getattr(os, "O_PATH", 0)
+
 
 class ReplacedFile:
     """A file that is only ever replaced as a whole, in one step.
@@ -24,6 +27,8 @@ class ReplacedFile:
         # A fixed name, so that the temporary file of a killed writer is found and replaced.
         self.temporary = os.fspath(path.with_name(f".{path.name}.{key}.tmp"))
         self._written: tuple[int, int, int] | None = None
+        # Of the file that was replaced last; None: the system has freed it.
+        self._replaced: int | None = None
 
     def intact(self) -> bool:
         """Whether the file is still the one that was written here last."""
@@ -38,11 +43,13 @@ class ReplacedFile:
         """Regard the file as written by somebody else."""
         self._written = None
 
-    def write(self, content: bytes) -> bool:
+    def write(self, content: bytes, *, free: bool = True) -> bool:
         """Replace the file, keeping its mode; a new one gets the mode that the umask leaves.
 
         Args:
             content: of the file.
+            free: have the system free the old file at once, which takes it as long as all else;
+                False: that is for ``free_replaced``.
 
         Returns:
             Whether there was one before.
@@ -51,20 +58,35 @@ class ReplacedFile:
             OSError: it can't be written; the old file is still there.
         """
         self._written = None
-        before = self._mode()
+        self.free_replaced()
+        before = self._mode(hold=not free)
         try:
-            status = self._replace(content, before)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)
-            status = self._replace(content, before)
+            try:
+                status = self._replace(content, before)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(self._path), exist_ok=True)
+                status = self._replace(content, before)
+        except BaseException:
+            self.free_replaced()
+            raise
         self._written = _identity(status)
         return before is not None
 
-    def _mode(self) -> int | None:
+    def free_replaced(self) -> None:
+        """Let the system free the file that was replaced last."""
+        replaced, self._replaced = self._replaced, None
+        if replaced is not None:
+            os.close(replaced)
+
+    def _mode(self, *, hold: bool) -> int | None:
+        """Its mode; None: there is no file. Where it can be held unopened, ``hold`` does so."""
         try:
-            return os.stat(self._path).st_mode & 0o7777
+            if not (hold and _O_PATH):
+                return os.stat(self._path).st_mode & 0o7777
+            self._replaced = os.open(self._path, _O_PATH | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
+        return os.fstat(self._replaced).st_mode & 0o7777
 
     def _replace(self, content: bytes, mode: int | None) -> os.stat_result:
         descriptor = self._open()

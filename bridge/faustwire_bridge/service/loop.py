@@ -98,6 +98,7 @@ class Loop:
             self._tick()
             self._tell_audience()
             self._keep_recording()
+            self._files.tidy()
         self._tell_what_was_written()
         _log.info("stopped", extra={"why": self._stopping})
 

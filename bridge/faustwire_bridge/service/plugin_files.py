@@ -61,7 +61,7 @@ class PluginFiles:
             OSError: the disk is full, a directory can't be written …; a file that was there before
                 is whole, either the old or the new one.
         """
-        existed = self._dsp.write(program.encode())
+        existed = self._dsp.write(program.encode(), free=False)
         try:
             made_anew = self._made_anew() if self._directory is not None else not existed
             self._point_config(rewrite=rewrite_config or not existed, renamed=made_anew)
@@ -71,8 +71,13 @@ class PluginFiles:
             self._dsp.forget()
             raise
 
+    def tidy(self) -> None:
+        """Free the program that was replaced last; to be called when nobody waits."""
+        self._dsp.free_replaced()
+
     def close(self) -> None:
         """Let go of the directory; the files stay."""
+        self.tidy()
         if self._directory is not None:
             os.close(self._directory)
             self._directory = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -260,3 +261,39 @@ def test_links_and_relative_paths_meet_at_the_same_place(
     link.symlink_to(plugin.dsp_path)
     monkeypatch.chdir(plugin.folder)
     assert rendezvous(link) == rendezvous("live.dsp") == plugin.place
+
+
+def held(path: Path) -> list[str]:
+    """Of the files that this process refers to, those that are or were at this path."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(descriptor.readlink()))
+    return [each for each in found if each.startswith(str(path))]
+
+
+def test_what_was_replaced_is_freed_when_nobody_waits(plugin: Plugin) -> None:
+    with closing(files(plugin)) as written:
+        for program in ("process = _;", "process = !;", "process = 0;"):
+            written.write(program, rewrite_config=False)
+            # One at a time, however many are written in a row.
+            assert len(held(plugin.dsp_path)) <= 1
+        assert plugin.program() == "process = 0;"
+        written.tidy()
+        assert not held(plugin.dsp_path)
+        written.write("process = 1;", rewrite_config=False)
+    assert not held(plugin.dsp_path)
+
+
+def test_a_write_that_fails_holds_nothing(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(files(plugin)) as written:
+        written.write(PROGRAM, rewrite_config=False)
+        monkeypatch.setattr(os, "replace", full_disk)
+        with pytest.raises(OSError, match="No space"):
+            written.write("process = !;", rewrite_config=False)
+        assert not held(plugin.dsp_path)
+        assert plugin.program() == PROGRAM
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
