@@ -138,9 +138,11 @@ def _write_structured(
 
 def _is_dense(matrix: Array) -> bool:
     """Whether every row is a sum of products: no zeros, no rows of one magnitude."""
+    if matrix.shape[1] == 1:
+        return False
     magnitudes = abs(matrix)
     one_each = (magnitudes == magnitudes[0, 0]).any(axis=1).all()
-    return not (matrix.shape[1] == 1 or magnitudes.min() == 0.0 or one_each)
+    return not (magnitudes.min() == 0.0 or one_each)
 
 
 def _write_rows(
