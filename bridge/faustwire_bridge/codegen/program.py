@@ -9,20 +9,13 @@ import numpy as np
 
 from faustwire.controls import Slider
 from faustwire.graph import Node, Parallel, Recursion, Series, channels, label
+from faustwire_bridge.codegen import noise_floor
 from faustwire_bridge.codegen.builder import ZERO, Place, ProgramBuilder, Value, term
 from faustwire_bridge.codegen.fitting import ChannelChoice, Channels, fit_inputs, fit_outputs
 from faustwire_bridge.codegen.knobs import Knobs
 from faustwire_bridge.codegen.names import printable
 from faustwire_bridge.codegen.wiring import write_node
 from faustwire_bridge.codegen.written_leaves import WrittenLeaves
-
-# libfaust finds the range of every signal in a loop by going round it until no range grows, which
-# takes a dozen rounds in each of its five passes, unless what enters may be of any size to begin
-# with. So this is added to the inputs of programs with loops: a tenth of the compile less.
-_UNBOUNDED = (
-    "// 0 at any sampling rate, but of any size to libfaust, which then types loops at once",
-    "zero = floor(0.5/fconstant(int fSamplingFreq, <math.h>));",
-)
 
 
 @dataclass(frozen=True)
@@ -120,9 +113,12 @@ class _Composition:
             return [*lines, f"process({arguments}) = {', '.join(results)} with {{"]
         equations = [*self._sheet.equations, *zip(names, results, strict=True)]
         arguments = ", ".join(f"in{i}" for i in range(n_in))
-        lines += [*_UNBOUNDED, f"process({arguments}) = {', '.join(names)} letrec {{"]
+        lines += [
+            *noise_floor.definitions(self._graph),
+            f"process({arguments}) = {', '.join(names)} letrec {{",
+        ]
         lines += [f"'{name} = {value};" for name, value in equations]
-        return [*lines, "where", *(f"x{i} = in{i}+zero;" for i in range(n_in))]
+        return [*lines, "where", *(f"x{i} = {noise_floor.raised(i)};" for i in range(n_in))]
 
     def _header(self, n_in: int, n_out: int, warnings: tuple[str, ...]) -> list[str]:
         own_in, own_out = self._model_channels

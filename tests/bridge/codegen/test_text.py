@@ -21,6 +21,8 @@ from faustwire_bridge.codegen import ChannelError, Channels, generate
 from graph_response import impulse_response, relative_db
 
 FS = 48_000
+# Above what is added to the inputs, see ``codegen.noise_floor``.
+FLOOR = 1e-22
 ALL = {"rt60": True, "dry_wet": True, "pre_delay": True}
 DELAYS = np.array([61.0, 83.0, 97.0, 113.0])
 
@@ -154,15 +156,14 @@ def test_a_householder_matrix_stays_linear_in_size() -> None:
 
 
 def test_what_enters_a_loop_is_not_bounded_and_not_changed() -> None:
-    silent = "in0+zero"
+    floor = "in0+tiny"
     text = generate(loop(), fs=FS, channels=None).text
-    assert silent in text
-    with_zero, without = (
+    assert floor in text
+    with_floor, without = (
         compile_program(program, double=True).impulse_response(400, FS)
-        for program in (text, text.replace(silent, "in0"))
+        for program in (text, text.replace(floor, "in0"))
     )
-    assert np.array_equal(with_zero, without)
-    assert silent not in generate(Gain("g", np.eye(2)), fs=FS).text
+    assert abs(with_floor - without).max() < FLOOR
 
 
 def test_numbers_print_so_that_nothing_is_lost() -> None:
@@ -317,7 +318,7 @@ def test_knobs_at_rest_and_at_their_ends() -> None:
     dry[0, 0, 0] = dry[1, 1, 0] = 1.0
     assert relative_db(program.impulse_response(1500, FS), wet) < -200
     bypassed = program.impulse_response(1500, FS, sliders={"dry/wet": 0})
-    assert np.array_equal(bypassed, dry)
+    assert abs(bypassed - dry).max() < FLOOR
     late = program.impulse_response(1500, FS, sliders={"pre-delay": 10, "dry/wet": 0.25})
     expected = 0.75 * dry
     expected[:, :, 480:] += 0.25 * wet[:, :, :-480]
@@ -339,7 +340,7 @@ def test_the_dry_path_follows_a_rule_whatever_the_channels(
     graph = loop(n_in=n_in, n_out=n_out)
     program = generate(graph, fs=FS, controls=sliders({"dry_wet": {"init": 0}}), channels=None)
     response = compile_program(program.text).impulse_response(1, FS)[:, :, 0]
-    assert response.tolist() == dry
+    assert abs(response - dry).max() < FLOOR
     assert bool(program.warnings) == (n_out > n_in > 1)
 
 
