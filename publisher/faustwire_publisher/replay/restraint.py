@@ -11,7 +11,8 @@ from faustwire.messages import Hello
 from faustwire_publisher.mailbox import Ticket
 from faustwire_publisher.replay.states import RecordedState
 
-_UNTHROTTLED_SECONDS = 1e-3
+# Above 0, and less than any publish takes.
+_UNTHROTTLED_SECONDS = 1e-6
 # A worker has two on their way at most.
 _MAX_TICKETS = 256
 
