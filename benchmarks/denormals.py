@@ -14,14 +14,14 @@ import time
 
 import numpy as np
 
-from faustwire.graph import SOS, Array, Delay, Gain, Node, Recursion, Series
+from faustwire.graph import FIR, SOS, Array, Delay, Gain, Node, Recursion, Series
 from faustwire_bridge.children.libfaust import CompiledProgram, compile_program
 from faustwire_bridge.codegen import generate
 
 FS = 48_000
 
 
-def equaliser(bands: int = 10) -> Node:
+def equaliser(bands: int = 10) -> SOS:
     """Two channels of octave bands, each raised by 6 dB."""
     angle = 2 * np.pi * 31.25 * 2.0 ** np.arange(bands) / FS
     gain, width = 10 ** (6 / 40), np.sin(angle) / 2.8
@@ -49,8 +49,22 @@ def network(size: int, gain: float) -> Node:
     )
 
 
-MODELS = {
+def cascade(section: list[float], sections: int = 3) -> SOS:
+    """Two channels of the same section several times over."""
+    return SOS("cascade", np.tile(np.array(section)[None, :, None], (sections, 1, 2)))
+
+
+MODELS: dict[str, Node] = {
     "equaliser, 10 bands": equaliser(),
+    "mid and side, equaliser": Series(
+        "", (Gain("ms", np.array([[1.0, 1.0], [1.0, -1.0]])), equaliser())
+    ),
+    # These take away a constant.
+    "highpasses": cascade([0.98, -1.96, 0.98, 1.0, -1.96, 0.961]),
+    "difference, equaliser": Series(
+        "", (FIR("difference", np.array([1.0, -1.0])[:, None, None] * np.eye(2)), equaliser())
+    ),
+    "FDN, 4 lines": network(4, 0.7),
     "FDN, 8 lines": network(8, 0.7),
     "FDN, 16 lines": network(16, 0.6),
 }

@@ -32,12 +32,12 @@ def cascade(*sections: list[float]) -> SOS:
 
 def network(size: int) -> Node:
     mixing = 0.6 * np.linalg.qr(np.random.default_rng(size).normal(size=(size, size)))[0]
-    lines = Delay("lines", 100.0 + 17 * np.arange(size))
+    lines = Delay("lines", np.array([100.0 + 17 * line for line in range(size)]))
     loop = Recursion("loop", lines, Gain("mix", mixing))
     return Series("", (Gain("in", np.ones((size, 1))), loop, Gain("out", np.ones((1, size)))))
 
 
-MODELS = {
+MODELS: dict[str, Node] = {
     "equaliser": equaliser(),
     "a highpass before an equaliser": Series("", (cascade(HIGHPASS), equaliser())),
     "highpasses": cascade(*[HIGHPASS] * 3),
