@@ -113,6 +113,15 @@ def least_judging_ms(lines: int, rounds: int) -> float:
     return min(median_ms([judge]) for judge in judging(snapshots(lines, rounds)) * 3)
 
 
+def judging_after_steps_ms(lines: int, rounds: int) -> float:
+    """Processor time of judging with a step of a training before each: caches are cold then."""
+    fdn, taken = FDN(lines, filters=True), []
+    for judge in judging(snapshots(lines, rounds)):
+        fdn.step()
+        taken.append(median_ms([judge]))
+    return statistics.median(taken)
+
+
 def stages(lines: int, rounds: int) -> dict[str, float]:
     """Milliseconds of each stage, in this process."""
     fdn = FDN(lines, filters=True)
@@ -140,6 +149,7 @@ def stages(lines: int, rounds: int) -> dict[str, float]:
     judged = found.pop("judge")
     found["assess"] = judged - found["decode"] - found["write in Faust"]
     found["least of judging"] = least_judging_ms(lines, rounds)
+    found["after a step"] = judging_after_steps_ms(lines, rounds)
     return found
 
 
