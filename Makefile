@@ -61,7 +61,7 @@ bench: $(READY) ## times of update and of compiling beside adac's, how exact the
 	$(BIN)/python benchmarks/update_time.py
 	$(BIN)/python benchmarks/compile_time.py $(if $(shell command -v valgrind),--instructions)
 	$(BIN)/python benchmarks/exactness.py
-	$(BIN)/python benchmarks/denormals.py
+	PYTHONPATH=tools $(BIN)/python benchmarks/denormals.py
 	$(BIN)/python benchmarks/gate_time.py
 	$(BIN)/python benchmarks/judge_time.py
 	$(BIN)/python benchmarks/inaudible.py

@@ -14,22 +14,12 @@ import time
 
 import numpy as np
 
-from faustwire.graph import FIR, SOS, Array, Delay, Gain, Node, Recursion, Series
+from faustwire.graph import SOS, Array, Delay, Gain, Node, Recursion, Series
 from faustwire_bridge.children.libfaust import CompiledProgram, compile_program
 from faustwire_bridge.codegen import generate
+from graphs import cascade, difference, equaliser, mid_and_side
 
 FS = 48_000
-
-
-def equaliser(bands: int = 10) -> SOS:
-    """Two channels of octave bands, each raised by 6 dB."""
-    angle = 2 * np.pi * 31.25 * 2.0 ** np.arange(bands) / FS
-    gain, width = 10 ** (6 / 40), np.sin(angle) / 2.8
-    middle = -2 * np.cos(angle)
-    high, low = width * gain, width / gain
-    rows = np.stack([1 + high, middle, 1 - high, 1 + low, middle, 1 - low], axis=1)
-    sections = rows / rows[:, 3:4]
-    return SOS("equaliser", np.repeat(sections[:, :, None], 2, axis=2))
 
 
 def network(size: int, gain: float) -> Node:
@@ -49,21 +39,12 @@ def network(size: int, gain: float) -> Node:
     )
 
 
-def cascade(section: list[float], sections: int = 3) -> SOS:
-    """Two channels of the same section several times over."""
-    return SOS("cascade", np.tile(np.array(section)[None, :, None], (sections, 1, 2)))
-
-
 MODELS: dict[str, Node] = {
-    "equaliser, 10 bands": equaliser(),
-    "mid and side, equaliser": Series(
-        "", (Gain("ms", np.array([[1.0, 1.0], [1.0, -1.0]])), equaliser())
-    ),
+    "equaliser, 10 bands": equaliser(2),
+    "mid and side, equaliser": Series("", (mid_and_side(), equaliser(2))),
     # These take away a constant.
-    "highpasses": cascade([0.98, -1.96, 0.98, 1.0, -1.96, 0.961]),
-    "difference, equaliser": Series(
-        "", (FIR("difference", np.array([1.0, -1.0])[:, None, None] * np.eye(2)), equaliser())
-    ),
+    "highpasses": cascade([0.98, -1.96, 0.98, 1.0, -1.96, 0.961], channels=2),
+    "difference, equaliser": Series("", (difference(2), equaliser(2))),
     "FDN, 4 lines": network(4, 0.7),
     "FDN, 8 lines": network(8, 0.7),
     "FDN, 16 lines": network(16, 0.6),

@@ -27,8 +27,7 @@ class ReplacedFile:
         # A fixed name, so that the temporary file of a killed writer is found and replaced.
         self.temporary = os.fspath(path.with_name(f".{path.name}.{key}.tmp"))
         self._written: tuple[int, int, int] | None = None
-        # Of the file that was replaced last; None: the system has freed it.
-        self._replaced: int | None = None
+        self._held: int | None = None
 
     def intact(self) -> bool:
         """Whether the file is still the one that was written here last."""
@@ -43,13 +42,27 @@ class ReplacedFile:
         """Regard the file as written by somebody else."""
         self._written = None
 
-    def write(self, content: bytes, *, free: bool = True) -> bool:
+    def hold(self) -> None:
+        """Keep the file that stands there, also when it is replaced, until ``let_go``.
+
+        To free it takes the system as long as all else of a write.
+        """
+        self.let_go()
+        if _O_PATH:
+            with suppress(OSError):
+                self._held = os.open(self._path, _O_PATH | os.O_CLOEXEC)
+
+    def let_go(self) -> None:
+        """Let the system free what ``hold`` has kept."""
+        held, self._held = self._held, None
+        if held is not None:
+            os.close(held)
+
+    def write(self, content: bytes) -> bool:
         """Replace the file, keeping its mode; a new one gets the mode that the umask leaves.
 
         Args:
             content: of the file.
-            free: have the system free the old file at once, which takes it as long as all else;
-                False: that is for ``free_replaced``.
 
         Returns:
             Whether there was one before.
@@ -58,35 +71,20 @@ class ReplacedFile:
             OSError: it can't be written; the old file is still there.
         """
         self._written = None
-        self.free_replaced()
-        before = self._mode(hold=not free)
+        before = self._mode()
         try:
-            try:
-                status = self._replace(content, before)
-            except FileNotFoundError:
-                os.makedirs(os.path.dirname(self._path), exist_ok=True)
-                status = self._replace(content, before)
-        except BaseException:
-            self.free_replaced()
-            raise
+            status = self._replace(content, before)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            status = self._replace(content, before)
         self._written = _identity(status)
         return before is not None
 
-    def free_replaced(self) -> None:
-        """Let the system free the file that was replaced last."""
-        replaced, self._replaced = self._replaced, None
-        if replaced is not None:
-            os.close(replaced)
-
-    def _mode(self, *, hold: bool) -> int | None:
-        """Its mode; None: there is no file. Where it can be held unopened, ``hold`` does so."""
+    def _mode(self) -> int | None:
         try:
-            if not (hold and _O_PATH):
-                return os.stat(self._path).st_mode & 0o7777
-            self._replaced = os.open(self._path, _O_PATH | os.O_CLOEXEC)
+            return os.stat(self._path).st_mode & 0o7777
         except FileNotFoundError:
             return None
-        return os.fstat(self._replaced).st_mode & 0o7777
 
     def _replace(self, content: bytes, mode: int | None) -> os.stat_result:
         descriptor = self._open()

@@ -61,19 +61,21 @@ class PluginFiles:
             OSError: the disk is full, a directory can't be written …; a file that was there before
                 is whole, either the old or the new one.
         """
-        existed = self._dsp.write(program.encode(), free=False)
+        self._dsp.hold()
         try:
+            existed = self._dsp.write(program.encode())
             made_anew = self._made_anew() if self._directory is not None else not existed
             self._point_config(rewrite=rewrite_config or not existed, renamed=made_anew)
             if made_anew or self._directory is None:
                 self._hold_directory()
         except OSError:
             self._dsp.forget()
+            self.tidy()
             raise
 
     def tidy(self) -> None:
         """Free the program that was replaced last; to be called when nobody waits."""
-        self._dsp.free_replaced()
+        self._dsp.let_go()
 
     def close(self) -> None:
         """Let go of the directory; the files stay."""

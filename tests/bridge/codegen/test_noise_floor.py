@@ -5,29 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from faustwire.graph import FIR, SOS, Array, Delay, Gain, Node, Recursion, Series
+from faustwire.graph import Array, Delay, Gain, Node, Recursion, Series
 from faustwire_bridge.children.libfaust import compile_program
 from faustwire_bridge.codegen import generate
+from graphs import cascade, difference, equaliser, mid_and_side
 
 FS = 48_000
 # The smallest number of single precision with all its digits.
 NORMAL = np.finfo(np.float32).tiny
 HIGHPASS = [0.25, -0.5, 0.25, 1.0, -0.3, 0.3]
 BANDPASS = [0.25, 0.0, -0.25, 1.0, -0.3, 0.3]
-
-
-def equaliser(channels: int = 1) -> SOS:
-    """Octave bands, each raised by 6 dB."""
-    angle = 2 * np.pi * 31.25 * 2.0 ** np.arange(10) / FS
-    gain, width = 10 ** (6 / 40), np.sin(angle) / 2.8
-    middle = -2 * np.cos(angle)
-    high, low = width * gain, width / gain
-    rows = np.stack([1 + high, middle, 1 - high, 1 + low, middle, 1 - low], axis=1)
-    return SOS("bands", np.repeat((rows / rows[:, 3:4])[:, :, None], channels, axis=2))
-
-
-def cascade(*sections: list[float]) -> SOS:
-    return SOS("cascade", np.array(sections)[:, :, None])
 
 
 def network(size: int) -> Node:
@@ -39,13 +26,11 @@ def network(size: int) -> Node:
 
 MODELS: dict[str, Node] = {
     "equaliser": equaliser(),
-    "a highpass before an equaliser": Series("", (cascade(HIGHPASS), equaliser())),
-    "highpasses": cascade(*[HIGHPASS] * 3),
-    "bandpasses": cascade(*[BANDPASS] * 3),
-    "a difference before an equaliser": Series(
-        "", (FIR("difference", np.array([1.0, -1.0])[:, None, None]), equaliser())
-    ),
-    "mid and side": Series("", (Gain("ms", np.array([[1.0, 1.0], [1.0, -1.0]])), equaliser(2))),
+    "a highpass before an equaliser": Series("", (cascade(HIGHPASS, sections=1), equaliser())),
+    "highpasses": cascade(HIGHPASS),
+    "bandpasses": cascade(BANDPASS),
+    "a difference before an equaliser": Series("", (difference(), equaliser())),
+    "mid and side": Series("", (mid_and_side(), equaliser(2))),
     "network": network(4),
 }
 
